@@ -1,0 +1,58 @@
+/** `v1` Pod, reduced to what an endpoint needs of it. */
+import { z } from 'zod';
+import { ipAddress, list, namespacedMetadata, optional, portNumber, protocol } from './fields.ts';
+
+export type Pod = Readonly<z.output<typeof podSchema>>;
+
+const container = z.object({
+  ports: list(
+    z
+      .object({ name: optional(z.string()), containerPort: portNumber, protocol: optional(protocol) })
+      .transform((port) => ({
+        name: port.name,
+        port: port.containerPort,
+        protocol: port.protocol ?? ('TCP' as const),
+      })),
+  ),
+  restartPolicy: optional(z.string()),
+});
+
+export const podSchema = z
+  .object({
+    metadata: namespacedMetadata.extend({ deletionTimestamp: optional(z.string()) }),
+    spec: z.object({
+      nodeName: optional(z.string()),
+      containers: list(container),
+      initContainers: list(container),
+    }),
+    status: optional(
+      z.object({
+        phase: optional(z.string()),
+        podIP: optional(z.union([z.literal(''), ipAddress], { error: 'an IP address' })),
+        podIPs: list(z.object({ ip: ipAddress })),
+        conditions: list(z.object({ type: z.string(), status: z.string() })),
+      }),
+    ),
+  })
+  .transform(({ metadata, spec, status }) => ({
+    kind: 'Pod' as const,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    labels: metadata.labels,
+    nodeName: spec.nodeName || undefined,
+    /** Of the containers that keep running: the ordinary ones, then the restartable init containers (sidecars). */
+    containerPorts: [
+      ...spec.containers,
+      ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
+    ].flatMap(({ ports }) => ports),
+    ips: podIPs(status?.podIPs ?? [], status?.podIP),
+    /** Succeeded or Failed: it will never serve again. */
+    finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',
+    ready: (status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True'),
+    terminating: metadata.deletionTimestamp !== undefined,
+  }));
+
+function podIPs(podIPs: readonly { ip: string }[], podIP: string | undefined): string[] {
+  if (podIPs.length > 0) return podIPs.map(({ ip }) => ip);
+  return podIP ? [podIP] : [];
+}

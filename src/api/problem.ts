@@ -1,0 +1,115 @@
+/** What is wrong with an input, in the words that its author sees. */
+import type { z } from 'zod';
+
+/** One thing wrong in an input. */
+export interface Problem {
+  /** From the outside in: file, document, object, field; parts that do not apply are left out. */
+  readonly at: readonly string[];
+  /** What was expected and what was found, or another full sentence without its full stop. */
+  readonly message: string;
+}
+
+/** A user's mistake: every problem found in an input. The command line prints them and exits with 1. */
+export class InputError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.name = 'InputError';
+    this.problems = problems;
+  }
+}
+
+/** `services.yaml, document 3, Service default/web, spec.ports[0].port: expected 1 to 65535, got 70000` */
+export function formatProblem(problem: Problem): string {
+  return problem.at.length > 0 ? `${problem.at.join(', ')}: ${problem.message}` : problem.message;
+}
+
+/**
+ * Checks a value against a schema. A failed check becomes one problem for each field that is wrong; the schema's
+ * own error texts say what was expected, and this adds what was found.
+ * @param at where the value stands
+ */
+export function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  at: readonly string[],
+): { ok: true; value: z.output<Schema> } | { ok: false; problems: Problem[] } {
+  const result = schema.safeParse(value, { error: defaultExpectation, reportInput: true });
+  if (result.success) return { ok: true, value: result.data };
+  return { ok: false, problems: result.error.issues.flatMap((issue) => toProblems(issue, at)) };
+}
+
+/** Like {@link check}, but throws an {@link InputError}. */
+export function checkOrThrow<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  at: readonly string[],
+): z.output<Schema> {
+  const result = check(schema, value, at);
+  if (!result.ok) throw new InputError(result.problems);
+  return result.value;
+}
+
+function toProblems(issue: z.core.$ZodIssue, at: readonly string[]): Problem[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      at: [...at, formatPath([...issue.path, key])],
+      message: 'unknown field',
+    }));
+  }
+  const where = issue.path.length > 0 ? [...at, formatPath(issue.path)] : at;
+  if (issue.code === 'custom' && issue.params?.sentence) return [{ at: where, message: issue.message }];
+  return [{ at: where, message: `expected ${issue.message}, got ${show(issue.input)}` }];
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+function defaultExpectation(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return TYPE_NAMES[issue.expected as string] ?? `${issue.expected}`;
+    case 'invalid_value':
+      return (issue.values as readonly unknown[]).map(String).join(' or ');
+    case 'too_big':
+      return `at most ${issue.maximum}`;
+    case 'too_small':
+      return `at least ${issue.minimum}`;
+    default:
+      return 'another value';
+  }
+}
+
+/** `spec.ports[0].port`, `metadata.labels["a/b"]` */
+export function formatPath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else if (/^[\w-]+$/.test(String(part))) text += text === '' ? String(part) : `.${String(part)}`;
+    else text += `[${show(String(part))}]`;
+  }
+  return text;
+}
+
+const SHOWN_LENGTH = 60;
+
+/** A value of an input as it may be printed on a terminal: short, on one line, no control characters. */
+export function show(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object') return 'a mapping';
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_LENGTH + 1)) : String(value);
+  const safe = text.replace(
+    /[^\P{C}]|[\u2028\u2029]/gu,
+    (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+  return safe.length > SHOWN_LENGTH ? `${safe.slice(0, SHOWN_LENGTH)}...` : safe;
+}

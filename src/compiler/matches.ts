@@ -1,0 +1,44 @@
+/** Short words for the rules that layouts are made of. */
+import type { Match, Target } from '../iptables/types.ts';
+import type { DetectLocal } from './options.ts';
+import type { ServicePort } from './service-ports.ts';
+
+export const comment = (comment: string): Match => ({ match: 'comment', comment });
+
+export const jump = (chain: string): Target => ({ target: 'jump', chain });
+
+export const verdict = (target: 'ACCEPT' | 'DROP' | 'REJECT' | 'RETURN'): Target => ({ target });
+
+export const source = (address: string): Match => ({ match: 'source', address });
+
+export const destination = (address: string): Match => ({ match: 'destination', address });
+
+export const destinationPort = (port: number): Match => ({ match: 'destination-port', port });
+
+export const notDestination = (address: string): Match => ({ match: 'destination', address, negated: true });
+
+export const PROTOCOLS = {
+  tcp: { match: 'protocol', protocol: 'tcp' },
+  udp: { match: 'protocol', protocol: 'udp' },
+  sctp: { match: 'protocol', protocol: 'sctp' },
+} as const satisfies Record<string, Match>;
+
+export const TO_THIS_NODE: Match = { match: 'addrtype', side: 'destination', type: 'LOCAL' };
+export const FROM_THIS_NODE: Match = { match: 'addrtype', side: 'source', type: 'LOCAL' };
+
+/** Packets to one address of a service port. */
+export const toServicePort = ({ protocol, port }: ServicePort, address: string): Match[] => [
+  PROTOCOLS[protocol],
+  destination(address),
+  destinationPort(port),
+];
+
+/** Packets from a pod of this node. */
+export const fromLocalPod = (detectLocal: DetectLocal): Match =>
+  detectLocal.by === 'source' ? source(detectLocal.range) : { match: 'in-interface', name: detectLocal.name };
+
+/** Packets that no pod of this node sent. */
+export const notFromLocalPod = (detectLocal: DetectLocal): Match =>
+  detectLocal.by === 'source'
+    ? { match: 'source', address: detectLocal.range, negated: true }
+    : { match: 'in-interface', name: detectLocal.name, negated: true };

@@ -1,0 +1,82 @@
+/** What the compiler must be told beside the cluster and the node. */
+
+import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
+import type { HostFacts, NodeFacts } from '../api/node.ts';
+import { type Family, familyOf } from '../net/address.ts';
+
+export interface CompileOptions {
+  readonly family: Family;
+  /** Masquerade everything that goes to a cluster IP. */
+  readonly masqueradeAll: boolean;
+  /** Which bit of the packet mark stands for "masquerade this", 0 to 31. */
+  readonly masqueradeBit: number;
+  /** Let node ports be reached on 127.0.0.0/8 (IPv4 only). */
+  readonly localhostNodePorts: boolean;
+  /** How a packet from a pod of this node is known; undefined where it is not. */
+  readonly detectLocal: DetectLocal | undefined;
+  /** CIDR ranges of the node addresses that serve node ports, or `primary`; empty means all. */
+  readonly nodePortAddresses: readonly string[];
+  /** Print an unnamed port as `namespace/name:`, as clusters before Kubernetes 1.13 did. */
+  readonly legacyPortNames: boolean;
+}
+
+export type DetectLocal =
+  | { readonly by: 'source'; readonly range: string }
+  /** `name` ends with `+` where it is a prefix. */
+  | { readonly by: 'interface'; readonly name: string };
+
+/** The options that a kube-proxy configuration asks for on a node. */
+export function compileOptions(
+  family: Family,
+  config: KubeProxyConfiguration,
+  node: NodeFacts,
+  own: { readonly legacyPortNames?: boolean | undefined } = {},
+): CompileOptions {
+  return {
+    family,
+    masqueradeAll: config.iptables.masqueradeAll,
+    masqueradeBit: config.iptables.masqueradeBit,
+    localhostNodePorts: config.iptables.localhostNodePorts,
+    detectLocal: detectLocal(family, config, node),
+    nodePortAddresses: config.nodePortAddresses,
+    legacyPortNames: own.legacyPortNames ?? false,
+  };
+}
+
+function detectLocal(
+  family: Family,
+  config: KubeProxyConfiguration,
+  node: NodeFacts,
+): DetectLocal | undefined {
+  switch (config.detectLocalMode) {
+    case 'ClusterCIDR':
+      return bySource(family, config.clusterCIDR);
+    case 'NodeCIDR':
+      return bySource(family, node.podCIDRs);
+    case 'BridgeInterface':
+      return { by: 'interface', name: config.detectLocal?.bridgeInterface ?? '' };
+    case 'InterfaceNamePrefix':
+      return { by: 'interface', name: `${config.detectLocal?.interfaceNamePrefix ?? ''}+` };
+  }
+}
+
+function bySource(family: Family, ranges: readonly string[]): DetectLocal | undefined {
+  const range = ranges.find((range) => familyOf(range) === family);
+  return range === undefined ? undefined : { by: 'source', range };
+}
+
+/** Completes what is known of a node with what may be assumed of any. */
+export function nodeFacts(known: HostFacts): NodeFacts {
+  const ips = known.ips ?? [];
+  return {
+    name: known.name ?? '',
+    zone: known.zone || undefined,
+    region: known.region || undefined,
+    ips,
+    interfaceAddresses: known.interfaceAddresses ?? ips,
+    podCIDRs: known.podCIDRs ?? [],
+    randomFully: known.randomFully ?? true,
+    nfacct: known.nfacct ?? false,
+    conntrackTCPBeLiberal: known.conntrackTCPBeLiberal ?? false,
+  };
+}

@@ -1,0 +1,102 @@
+/** Plan: what each kind of traffic to a service port comes to on this node. There is no iptables in it. */
+import type { ServiceEntry } from '../api/cluster.ts';
+import type { NodeFacts } from '../api/node.ts';
+import { contains, familyOf } from '../net/address.ts';
+import { type Endpoint, resolveEndpoints, type UsableEndpoints, usableEndpoints } from './endpoints.ts';
+import type { CompileOptions } from './options.ts';
+import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
+
+/** What comes of traffic: it goes to a set of endpoints, is refused as nobody serves it, or is dropped. */
+export type Fate = 'cluster' | 'local' | 'reject' | 'drop';
+
+export interface ServicePortPlan {
+  readonly servicePort: ServicePort;
+  /** The endpoints that the Cluster policy may use; empty where no traffic can get to them. */
+  readonly cluster: readonly Endpoint[];
+  /** The endpoints that the Local policy may use. */
+  readonly local: readonly Endpoint[];
+  /** Traffic to the cluster IP. */
+  readonly internal: { readonly fate: Fate; readonly masquerade: 'all' | 'not-from-local-pods' | 'none' };
+  /** Traffic to external IPs, load-balancer IPs and the node port; undefined where it has none of them. */
+  readonly external: ExternalPlan | undefined;
+}
+
+export interface ExternalPlan {
+  readonly fate: Fate;
+  /**
+   * Under the Local policy, traffic that begins on this node may go to any endpoint: from pods as it is, from the
+   * node itself masqueraded. Under the Cluster policy everything may, masqueraded.
+   */
+  readonly policy: 'Cluster' | 'Local';
+  /** Who may use the load-balancer IPs; undefined for everyone. */
+  readonly firewall: Firewall | undefined;
+}
+
+export interface Firewall {
+  readonly sourceRanges: readonly string[];
+  /**
+   * The node itself is in a range: then packets that loop back with the load balancer's address as their source are
+   * let through, as for load balancers whose address is put on the node's own interface.
+   */
+  readonly admitsNode: boolean;
+}
+
+/** A Service's plans, and how many endpoints it has in all. */
+export interface PlannedService {
+  readonly entry: ServiceEntry;
+  readonly plans: readonly ServicePortPlan[];
+  readonly endpointCount: number;
+}
+
+/** Resolves the ports and endpoints of a Service and plans the traffic of each port. */
+export function planService(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedService {
+  let endpointCount = 0;
+  const servicePorts = resolveServicePorts(entry.service, options.family, options.legacyPortNames);
+  const plans = servicePorts.map((servicePort) => {
+    const endpoints = resolveEndpoints(entry, servicePort, options.family, node);
+    endpointCount += endpoints.length;
+    return planServicePort(servicePort, usableEndpoints(servicePort, endpoints, node), node, options);
+  });
+  return { entry, plans, endpointCount };
+}
+
+function planServicePort(
+  servicePort: ServicePort,
+  { cluster, local, exist }: UsableEndpoints,
+  node: NodeFacts,
+  options: CompileOptions,
+): ServicePortPlan {
+  const fate = (policy: 'Cluster' | 'Local'): Fate => {
+    if (!exist) return 'reject';
+    if (policy === 'Local') return local.length > 0 ? 'local' : 'drop';
+    return cluster.length > 0 ? 'cluster' : 'reject';
+  };
+  return {
+    servicePort,
+    cluster,
+    local,
+    internal: {
+      fate: fate(servicePort.internalPolicy),
+      masquerade: options.masqueradeAll ? 'all' : options.detectLocal ? 'not-from-local-pods' : 'none',
+    },
+    external: reachableFromOutside(servicePort)
+      ? {
+          fate: fate(servicePort.externalPolicy),
+          policy: servicePort.externalPolicy,
+          firewall: firewall(servicePort, exist, node),
+        }
+      : undefined,
+  };
+}
+
+function firewall(
+  { sourceRanges, loadBalancerIPs, clusterIP }: ServicePort,
+  exist: boolean,
+  node: NodeFacts,
+): Firewall | undefined {
+  if (!exist || sourceRanges.length === 0 || loadBalancerIPs.length === 0) return undefined;
+  const family = familyOf(clusterIP);
+  // kube-proxy takes the loopback address for the node's where it knows none of the family.
+  const nodeIP = node.ips.find((ip) => familyOf(ip) === family) ?? (family === 'ipv4' ? '127.0.0.1' : '::1');
+  return { sourceRanges, admitsNode: sourceRanges.some((range) => contains(range, nodeIP)) };
+}

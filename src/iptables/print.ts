@@ -1,0 +1,102 @@
+/** Rulesets as the text that `iptables-restore` reads. */
+import type { Chain, Match, Rule, Ruleset, Table, Target } from './types.ts';
+
+/**
+ * A ruleset as input for `iptables-restore --noflush` (or `ip6tables-restore`): each table in one transaction that
+ * creates or empties the chains it names and fills them. Ends with a newline.
+ */
+export function printRuleset(ruleset: Ruleset): string {
+  let text = '';
+  for (const table of ruleset.tables) text += printTable(table);
+  return text;
+}
+
+/** One table: `*name`, its chains, their rules, `COMMIT`. */
+export function printTable(table: Table): string {
+  let text = `*${table.name}\n`;
+  for (const chain of table.chains) text += `:${chain.name} - [0:0]\n`;
+  for (const chain of table.chains) text += printChain(chain);
+  return `${text}COMMIT\n`;
+}
+
+/** The rules of a chain, a line each. */
+export function printChain(chain: Chain): string {
+  let text = '';
+  for (const rule of chain.rules) text += `-A ${chain.name}${printRule(rule)}\n`;
+  return text;
+}
+
+/** What follows `-A CHAIN` of a rule, with a space before each word. */
+export function printRule(rule: Rule): string {
+  let text = '';
+  for (const match of rule.matches) text += printMatch(match);
+  return rule.target ? text + printTarget(rule.target) : text;
+}
+
+function printMatch(match: Match): string {
+  switch (match.match) {
+    case 'comment':
+      return ` -m comment --comment ${quote(match.comment)}`;
+    case 'protocol':
+      return ` -m ${match.protocol} -p ${match.protocol}`;
+    case 'source':
+      return `${not(match)} -s ${match.address}`;
+    case 'destination':
+      return `${not(match)} -d ${match.address}`;
+    case 'destination-port':
+      return ` --dport ${match.port}`;
+    case 'in-interface':
+      return `${not(match)} -i ${match.name}`;
+    case 'mark':
+      return ` -m mark${not(match)} --mark ${hex(match.value)}/${hex(match.mask)}`;
+    case 'conntrack':
+      return ` -m conntrack${not(match)} --ctstate ${match.states.join(',')}`;
+    case 'addrtype':
+      return ` -m addrtype --${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
+    case 'statistic':
+      return ` -m statistic --mode random --probability ${match.probability.toFixed(10)}`;
+    case 'recent':
+      return match.operation === 'set'
+        ? ` -m recent --name ${match.name} --set`
+        : ` -m recent --name ${match.name} --rcheck --seconds ${match.seconds} --reap`;
+    case 'nfacct':
+      return ` -m nfacct --nfacct-name ${match.name}`;
+  }
+}
+
+function printTarget(target: Target): string {
+  switch (target.target) {
+    case 'jump':
+      return ` -j ${target.chain}`;
+    case 'MARK':
+      return ` -j MARK ${printMark(target.value, target.mask)}`;
+    case 'MASQUERADE':
+      return target.randomFully ? ' -j MASQUERADE --random-fully' : ' -j MASQUERADE';
+    case 'DNAT':
+      return ` -j DNAT --to-destination ${target.to}`;
+    default:
+      return ` -j ${target.target}`;
+  }
+}
+
+/** Setting or flipping bits has a spelling of its own, which is the one kube-proxy uses. */
+function printMark(value: number, mask: number): string {
+  if (mask === value) return `--or-mark ${hex(value)}`;
+  if (mask === 0) return `--xor-mark ${hex(value)}`;
+  return `--set-xmark ${hex(value)}/${hex(mask)}`;
+}
+
+function not(match: { readonly negated?: true }): string {
+  return match.negated ? ' !' : '';
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}
+
+const PLAIN_WORD = /^[\w./:-]+$/;
+
+/** A word for iptables-restore, in quotes only where it needs them. */
+function quote(word: string): string {
+  return PLAIN_WORD.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
+}

@@ -1,0 +1,145 @@
+/** A cluster from manifests. */
+import { isDeepStrictEqual } from 'node:util';
+import { type ClusterState, clusterState, namespacedName } from '../api/cluster.ts';
+import type { EndpointSlice } from '../api/endpoint-slice.ts';
+import type { Node } from '../api/node.ts';
+import { type KubernetesObject, type PlacedObject, parseObjects } from '../api/objects.ts';
+import { formatProblem, InputError, type Problem } from '../api/problem.ts';
+import type { Service } from '../api/service.ts';
+import { allocate } from './control-plane/allocation.ts';
+import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
+import { slicesFromPods } from './control-plane/from-pods.ts';
+import { parseDocuments } from './documents.ts';
+import type { SourceText } from './files.ts';
+
+/** The API server's usual `--service-cluster-ip-range`. */
+export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
+
+export interface ClusterOptions {
+  /** Where cluster IPs are taken from, a range for each family, the first for Services that name no family. */
+  readonly serviceRanges: readonly string[];
+  /** A Service without a cluster IP is an error instead of getting one. */
+  readonly strict: boolean;
+}
+
+export interface LoadedCluster {
+  readonly cluster: ClusterState;
+  /** The Node objects of the input, by name. */
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** What the author should know of, though it is no error. */
+  readonly warnings: readonly string[];
+  /** How many objects of other kinds there were, by `kind.group/version`. */
+  readonly ignored: ReadonlyMap<string, number>;
+}
+
+/**
+ * Builds a cluster from the texts of manifests, in any order. What a control plane would have added to them is
+ * added: cluster IPs and node ports, and endpoints from Pods or from the older Endpoints objects.
+ * @throws InputError with every problem of the input
+ */
+export function loadCluster(
+  sources: readonly SourceText[],
+  { serviceRanges, strict }: ClusterOptions,
+): LoadedCluster {
+  const { objects, problems, ignored } = parseSources(sources);
+  const placeOf = new Map(objects.map(({ object, at }) => [objectKey(object), at]));
+  const ofKind = <K extends KubernetesObject['kind']>(kind: K) =>
+    objects.flatMap(({ object }) =>
+      object.kind === kind ? [object as Extract<KubernetesObject, { kind: K }>] : [],
+    );
+  const nodes = new Map(ofKind('Node').map((node) => [node.name, node]));
+  const endpointSlices = ofKind('EndpointSlice');
+  const warnings = endpointSlices.flatMap((slice) => warnOfPorts(slice, placeOf.get(objectKey(slice)) ?? []));
+
+  const { services, assigned, failed } = allocate(ofKind('Service'), serviceRanges);
+  for (const [service, reason] of failed) {
+    problems.push({ at: placeOf.get(objectKey(service)) ?? [], message: reason });
+  }
+  for (const [service, words] of assigned) {
+    const at = placeOf.get(objectKey(service)) ?? [];
+    if (strict)
+      problems.push({ at, message: 'has no cluster IP, as it never went through an API server (--strict)' });
+    else warnings.push(formatProblem({ at, message: `has no cluster IP; assigned ${words.join(', ')}` }));
+  }
+  if (problems.length > 0) throw new InputError(problems);
+
+  const derived = derivedSlices(
+    services,
+    endpointSlices,
+    ofKind('Endpoints').flatMap(slicesFromEndpoints),
+    (service) => slicesFromPods(service, ofKind('Pod'), nodes),
+  );
+  const slices = [...endpointSlices, ...derived].map((slice) => withRegions(slice, nodes));
+  return { cluster: clusterState(services, slices), nodes, warnings, ignored };
+}
+
+function parseSources(sources: readonly SourceText[]) {
+  const problems: Problem[] = [];
+  const ignored = new Map<string, number>();
+  const objects = new Map<string, PlacedObject>();
+  for (const source of sources) {
+    const parsed = parseDocuments(source);
+    problems.push(...parsed.problems);
+    for (const { value, at } of parsed.documents) {
+      const result = parseObjects(value, at);
+      problems.push(...result.problems);
+      for (const [kind, count] of result.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
+      for (const placed of result.objects) {
+        const key = objectKey(placed.object);
+        const first = objects.get(key);
+        if (!first) objects.set(key, placed);
+        else if (!isDeepStrictEqual(first.object, placed.object)) {
+          const message = `is there twice, and differs from ${first.at.slice(0, -1).join(', ')}`;
+          problems.push({ at: placed.at, message });
+        }
+      }
+    }
+  }
+  return { objects: [...objects.values()], problems, ignored };
+}
+
+function objectKey(object: KubernetesObject): string {
+  return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
+}
+
+/** Slices for the Services that have none: from their Endpoints, or else from the Pods that they select. */
+function derivedSlices(
+  services: readonly Service[],
+  given: readonly EndpointSlice[],
+  fromEndpoints: readonly EndpointSlice[],
+  fromPods: (service: Service) => EndpointSlice[],
+): EndpointSlice[] {
+  const serviceKey = ({ namespace, serviceName }: EndpointSlice) => `${namespace}/${serviceName}`;
+  const served = new Set(given.filter(({ serviceName }) => serviceName !== undefined).map(serviceKey));
+  const mirrored = Map.groupBy(fromEndpoints, serviceKey);
+  return services.flatMap((service) => {
+    const key = namespacedName(service);
+    if (served.has(key)) return [];
+    return mirrored.get(key) ?? (Object.keys(service.selector).length > 0 ? fromPods(service) : []);
+  });
+}
+
+/** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
+function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
+  if (nodes.size === 0) return slice;
+  const endpoints = slice.endpoints.map((endpoint) => {
+    const node = nodes.get(endpoint.nodeName ?? '');
+    return node
+      ? { ...endpoint, zone: endpoint.zone ?? node.zone, region: endpoint.region ?? node.region }
+      : endpoint;
+  });
+  return { ...slice, endpoints };
+}
+
+function warnOfPorts({ ports }: EndpointSlice, at: readonly string[]): string[] {
+  return ports.flatMap(({ name }, i) =>
+    name === undefined
+      ? [
+          formatProblem({
+            at: [...at, `ports[${i}]`],
+            message: 'has no name and is ignored; an unnamed port is name: ""',
+          }),
+        ]
+      : [],
+  );
+}
