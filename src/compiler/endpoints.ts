@@ -1,24 +1,18 @@
 /** Resolve, second half: which endpoints a service port has, and which of them this node may send traffic to. */
 import type { ServiceEntry } from '../api/cluster.ts';
+import type { SliceEndpoint } from '../api/endpoint-slice.ts';
 import { REGION_LABELS, ZONE_LABELS } from '../api/endpoint-slice.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type Family, joinPort } from '../net/address.ts';
 import { reachableFromOutside, type ServicePort } from './service-ports.ts';
 
 export interface Endpoint {
-  readonly ip: string;
   /** `ip:port`, the IPv6 address in brackets. */
   readonly text: string;
   /** On this node. */
   readonly local: boolean;
-  readonly ready: boolean;
-  readonly serving: boolean;
-  readonly terminating: boolean;
-  readonly nodeName: string | undefined;
-  readonly zone: string | undefined;
-  readonly region: string | undefined;
-  readonly forZones: readonly string[];
-  readonly forNodes: readonly string[];
+  /** What its EndpointSlice says of it. */
+  readonly object: SliceEndpoint;
 }
 
 /** Where this node may send a service port's traffic. */
@@ -33,48 +27,35 @@ export interface UsableEndpoints {
 
 /** All endpoints of a service port in one family, unique by address and port, sorted as text. */
 export function resolveEndpoints(
-  entry: ServiceEntry,
-  servicePort: ServicePort,
-  family: Family,
-  node: NodeFacts,
-): readonly Endpoint[] {
-  const found = new Map<string, Endpoint>();
-  for (const endpoint of allEndpoints(entry, servicePort, family, node)) {
-    const same = found.get(endpoint.text);
-    if (!same || (same.terminating && !endpoint.terminating)) found.set(endpoint.text, endpoint);
-  }
-  return [...found.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
-}
-
-function* allEndpoints(
   { endpointSlices }: ServiceEntry,
   { portName, protocol }: ServicePort,
   family: Family,
   node: NodeFacts,
-): Generator<Endpoint> {
+): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [];
   for (const slice of endpointSlices) {
     if (slice.family !== family) continue;
     for (const port of slice.ports) {
       if (port.name !== portName || port.port === undefined || port.protocol.toLowerCase() !== protocol)
         continue;
-      for (const endpoint of slice.endpoints) {
-        const {
-          address: ip,
-          ready,
-          serving,
-          terminating,
-          nodeName,
-          zone,
-          region,
-          forZones,
-          forNodes,
-        } = endpoint;
-        const text = joinPort(ip, port.port);
-        const local = nodeName === node.name && nodeName !== '';
-        yield { ip, text, local, ready, serving, terminating, nodeName, zone, region, forZones, forNodes };
+      for (const object of slice.endpoints) {
+        const local = object.nodeName === node.name && node.name !== '';
+        endpoints.push({ text: joinPort(object.address, port.port), local, object });
       }
     }
   }
+  return unique(endpoints.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0)));
+}
+
+/** Of neighbours with the same address and port, the first that is not terminating, or else the first. */
+function unique(sorted: readonly Endpoint[]): readonly Endpoint[] {
+  const result: Endpoint[] = [];
+  for (const endpoint of sorted) {
+    const last = result.at(-1);
+    if (last?.text !== endpoint.text) result.push(endpoint);
+    else if (last.object.terminating && !endpoint.object.terminating) result[result.length - 1] = endpoint;
+  }
+  return result;
 }
 
 /** Chooses among a service port's endpoints, as kube-proxy v1.36 does on this node. */
@@ -96,9 +77,9 @@ export function usableEndpoints(
 
 /** The ready ones; if there is none, those that still serve while they terminate (KEP-1672). */
 function readyOrServing(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const ready = endpoints.filter((endpoint) => endpoint.ready);
+  const ready = endpoints.filter(({ object }) => object.ready);
   if (ready.length > 0) return ready;
-  return endpoints.filter((endpoint) => endpoint.serving && endpoint.terminating);
+  return endpoints.filter(({ object }) => object.serving && object.terminating);
 }
 
 /** The usable endpoints of the whole cluster, narrowed to those meant for this node. */
@@ -109,18 +90,18 @@ function nearest(
 ): readonly Endpoint[] {
   const usable = readyOrServing(endpoints);
   if (topologyKeys.length > 0) return byTopologyKeys(topologyKeys, usable, node);
-  return usable[0]?.ready ? byHints(usable, node) : usable;
+  return usable[0]?.object.ready ? byHints(usable, node) : usable;
 }
 
 /** Topology hints count only if every ready endpoint has them and one is for us (KEP-2433, KEP-4444). */
 function byHints(ready: readonly Endpoint[], node: NodeFacts): readonly Endpoint[] {
-  if (ready.every(({ forNodes }) => forNodes.length > 0)) {
-    const forThisNode = ready.filter(({ forNodes }) => forNodes.includes(node.name));
+  if (ready.every(({ object }) => object.forNodes.length > 0)) {
+    const forThisNode = ready.filter(({ object }) => object.forNodes.includes(node.name));
     if (forThisNode.length > 0) return forThisNode;
   }
   const { zone } = node;
-  if (zone !== undefined && ready.every(({ forZones }) => forZones.length > 0)) {
-    const forThisZone = ready.filter(({ forZones }) => forZones.includes(zone));
+  if (zone !== undefined && ready.every(({ object }) => object.forZones.length > 0)) {
+    const forThisZone = ready.filter(({ object }) => object.forZones.includes(zone));
     if (forThisZone.length > 0) return forThisZone;
   }
   return ready;
@@ -134,8 +115,8 @@ function byTopologyKeys(
 ): readonly Endpoint[] {
   for (const key of keys) {
     if (key === '*') return usable;
-    const here = usable.filter((endpoint) => {
-      const value = topologyValue(key, { ...endpoint, name: endpoint.nodeName });
+    const here = usable.filter(({ object }) => {
+      const value = topologyValue(key, { ...object, name: object.nodeName });
       return value !== undefined && value === topologyValue(key, node);
     });
     if (here.length > 0) return here;

@@ -97,6 +97,12 @@ export class IncrementalCompiler {
     };
   }
 
+  /** Whether a Service, by `namespace/name`, has rules. */
+  has(key: string): boolean {
+    const { shared, chains } = this.#services.get(key) ?? { shared: [], chains: [] };
+    return shared.length > 0 || chains.length > 0;
+  }
+
   get #largeCluster(): boolean {
     return this.#endpointCount > LARGE_CLUSTER_ENDPOINTS;
   }

@@ -24,6 +24,8 @@ import { countedLocalhostNodePorts, nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
 
+const MARK_FOR_MASQUERADE = jump('KUBE-MARK-MASQ');
+
 export const kubeProxyLayout: Layout = {
   lowerServicePort(plan, context) {
     const names = chainNames(plan.servicePort);
@@ -160,7 +162,7 @@ function externalChain(plan: ServicePortPlan, names: ChainNames, { options }: Lo
   if (external.policy === 'Cluster') {
     rules.push({
       matches: [comment(`masquerade traffic for ${destinations}`)],
-      target: jump('KUBE-MARK-MASQ'),
+      target: MARK_FOR_MASQUERADE,
     });
   } else {
     if (options.detectLocal && cluster.length > 0) {
@@ -171,7 +173,7 @@ function externalChain(plan: ServicePortPlan, names: ChainNames, { options }: Lo
     }
     rules.push({
       matches: [comment(`masquerade LOCAL traffic for ${destinations}`), FROM_THIS_NODE],
-      target: jump('KUBE-MARK-MASQ'),
+      target: MARK_FOR_MASQUERADE,
     });
     if (cluster.length > 0) {
       rules.push({
@@ -200,21 +202,21 @@ function firewallChain({ servicePort, external }: ServicePortPlan, names: ChainN
 
 /** KUBE-SVC, KUBE-SVL and the KUBE-SEP chains that they choose from. */
 function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: LoweringContext): Chain[] {
-  const { servicePort, cluster, local } = plan;
-  const chains: Chain[] = [];
-  const destinations = new Map<Endpoint, string>();
-  for (const endpoint of [...cluster, ...local]) {
-    if (!destinations.has(endpoint)) destinations.set(endpoint, endpointChain(servicePort, endpoint));
+  const { servicePort } = plan;
+  const chainOf = new Map<Endpoint, string>();
+  for (const endpoint of [...plan.cluster, ...plan.local]) {
+    if (!chainOf.has(endpoint)) chainOf.set(endpoint, endpointChain(servicePort, endpoint));
   }
+  const chains: Chain[] = [];
   for (const set of ['cluster', 'local'] as const) {
     if (plan[set].length === 0) continue;
-    const rules: Rule[] = [];
-    if (plan.internal.fate === set) rules.push(...internalMasquerade(plan, context));
-    rules.push(...choice(servicePort, plan[set], destinations, context));
+    const rules = choice(servicePort, plan[set], chainOf, context);
+    if (plan.internal.fate === set) rules.unshift(...internalMasquerade(plan, context));
     chains.push({ name: names[set], rules });
   }
-  for (const [endpoint, name] of destinations) {
-    chains.push({ name, rules: endpointRules(servicePort, endpoint, name, context) });
+  const about = context.largeCluster ? [] : [comment(servicePort.name)];
+  for (const [endpoint, name] of chainOf) {
+    chains.push({ name, rules: endpointRules(servicePort, endpoint, name, about) });
   }
   return chains;
 }
@@ -230,51 +232,55 @@ function internalMasquerade(
   if (internal.masquerade === 'not-from-local-pods' && options.detectLocal) {
     matches.push(notFromLocalPod(options.detectLocal));
   }
-  return [{ matches, target: jump('KUBE-MARK-MASQ') }];
+  return [{ matches, target: MARK_FOR_MASQUERADE }];
 }
 
 /** One rule per endpoint, each taken with the same probability; before them, the endpoint that a client had before. */
 function choice(
-  servicePort: ServicePort,
+  { name, affinitySeconds }: ServicePort,
   endpoints: readonly Endpoint[],
-  destinations: ReadonlyMap<Endpoint, string>,
+  chainOf: ReadonlyMap<Endpoint, string>,
   { largeCluster }: LoweringContext,
 ): Rule[] {
-  const { name, affinitySeconds } = servicePort;
   const rules: Rule[] = [];
-  const add = (endpoint: Endpoint, chain: string, how: readonly Match[]) => {
-    const about = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
-    rules.push({ matches: [...about, ...how], target: jump(chain) });
+  const add = (endpoint: Endpoint, match: (chain: string) => Match | undefined) => {
+    const chain = chainOf.get(endpoint) ?? '';
+    const matches = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
+    const how = match(chain);
+    if (how) matches.push(how);
+    rules.push({ matches, target: jump(chain) });
   };
-  const chosen = endpoints.map((endpoint) => ({ endpoint, chain: destinations.get(endpoint) ?? '' }));
   if (affinitySeconds !== undefined) {
-    for (const { endpoint, chain } of chosen) {
-      add(endpoint, chain, [{ match: 'recent', operation: 'rcheck', name: chain, seconds: affinitySeconds }]);
+    for (const endpoint of endpoints) {
+      add(endpoint, (chain) => ({
+        match: 'recent',
+        operation: 'rcheck',
+        name: chain,
+        seconds: affinitySeconds,
+      }));
     }
   }
-  for (const [i, { endpoint, chain }] of chosen.entries()) {
-    const left = chosen.length - i;
-    add(endpoint, chain, left > 1 ? [{ match: 'statistic', probability: 1 / left }] : []);
+  for (const [i, endpoint] of endpoints.entries()) {
+    const left = endpoints.length - i;
+    add(endpoint, () => (left > 1 ? { match: 'statistic', probability: 1 / left } : undefined));
   }
   return rules;
 }
 
 /** KUBE-SEP: a pod that reaches itself is masqueraded, or it would answer itself directly; then the DNAT. */
 function endpointRules(
-  { name, protocol, affinitySeconds }: ServicePort,
-  endpoint: Endpoint,
+  { protocol, affinitySeconds }: ServicePort,
+  { object, text }: Endpoint,
   chain: string,
-  { largeCluster }: LoweringContext,
+  about: readonly Match[],
 ): Rule[] {
-  const about = largeCluster ? [] : [comment(name)];
-  const remember: Match[] =
-    affinitySeconds === undefined ? [] : [{ match: 'recent', operation: 'set', name: chain }];
+  const matches = [...about, PROTOCOLS[protocol]];
+  if (affinitySeconds !== undefined) {
+    matches.splice(about.length, 0, { match: 'recent', operation: 'set', name: chain });
+  }
   return [
-    { matches: [...about, source(endpoint.ip)], target: jump('KUBE-MARK-MASQ') },
-    {
-      matches: [...about, ...remember, PROTOCOLS[protocol]],
-      target: { target: 'DNAT', to: endpoint.text },
-    },
+    { matches: [...about, source(object.address)], target: MARK_FOR_MASQUERADE },
+    { matches, target: { target: 'DNAT', to: text } },
   ];
 }
 

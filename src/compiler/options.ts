@@ -1,7 +1,7 @@
 /** What the compiler must be told beside the cluster and the node. */
 
 import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
-import type { HostFacts, NodeFacts } from '../api/node.ts';
+import type { NodeFacts } from '../api/node.ts';
 import { type Family, familyOf } from '../net/address.ts';
 
 export interface CompileOptions {
@@ -63,20 +63,4 @@ function detectLocal(
 function bySource(family: Family, ranges: readonly string[]): DetectLocal | undefined {
   const range = ranges.find((range) => familyOf(range) === family);
   return range === undefined ? undefined : { by: 'source', range };
-}
-
-/** Completes what is known of a node with what may be assumed of any. */
-export function nodeFacts(known: HostFacts): NodeFacts {
-  const ips = known.ips ?? [];
-  return {
-    name: known.name ?? '',
-    zone: known.zone || undefined,
-    region: known.region || undefined,
-    ips,
-    interfaceAddresses: known.interfaceAddresses ?? ips,
-    podCIDRs: known.podCIDRs ?? [],
-    randomFully: known.randomFully ?? true,
-    nfacct: known.nfacct ?? false,
-    conntrackTCPBeLiberal: known.conntrackTCPBeLiberal ?? false,
-  };
 }

@@ -12,6 +12,7 @@ export interface ChainChanges {
 
 /** What leads from one set of chains to another. A chain that is the same object in both costs one comparison. */
 export function compareChains(before: readonly Chain[], after: readonly Chain[]): ChainChanges {
+  if (before.length === 0) return { changed: after, removed: [] };
   const old = new Map(before.map((chain) => [chain.name, chain]));
   const changed: Chain[] = [];
   for (const chain of after) {

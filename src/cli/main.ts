@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/** The command line: its commands and options. What a command does is loaded when it runs. */
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { runAction } from './run.ts';
+
+const REQUIRED_NODE = 24;
+
+function program(): Command {
+  const program = new Command('svc2ipt')
+    .description('A compiler from Kubernetes Services and endpoints to iptables rules.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .showHelpAfterError('(--help tells more)');
+
+  const render = program
+    .command('render')
+    .description(
+      "print the rules that a cluster's Services come to on a node, as kube-proxy would write them",
+    )
+    .addOption(new Option('--family <family>', 'the IP family').choices(['ipv4', 'ipv6']).default('ipv4'))
+    .addOption(new Option('--table <table>', 'only this table').choices(['nat', 'filter']))
+    .option('--service <namespace/name>', "only the chains that this Service's traffic can walk")
+    .addOption(
+      new Option('-o, --output <format>', 'restore text, or the ruleset as data')
+        .choices(['restore', 'json', 'yaml'])
+        .default('restore'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  svc2ipt render -f manifests/                         every manifest in a folder
+  kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt render -f - --node-name node1
+  svc2ipt render -f web.yaml --service default/web     one Service
+  svc2ipt render -f web.yaml | iptables-restore --noflush --test`,
+    )
+    .action((options) => runAction(async () => (await import('./render.ts')).render(options)));
+  addClusterOptions(render);
+
+  const golden = program
+    .command('golden')
+    .description(
+      'compare the rules of clusters with golden files, so that a change in rules is seen before it ships',
+    )
+    .helpCommand(false);
+  const about = {
+    fixtures:
+      'a folder of clusters: each folder in it with manifests, and config.yaml and host.yaml beside them',
+    golden: 'a folder of golden files: CLUSTER/ipv4.rules and CLUSTER/ipv6.rules',
+  };
+  golden
+    .command('check')
+    .description('print how the rules differ from the golden files; exit with 1 when any does')
+    .argument('<fixtures>', about.fixtures)
+    .argument('<golden>', about.golden)
+    .action((fixtures, folder) =>
+      runAction(async () => (await import('./golden.ts')).check(fixtures, folder)),
+    );
+  golden
+    .command('update')
+    .description('write the golden files anew')
+    .argument('<fixtures>', about.fixtures)
+    .argument('<golden>', about.golden)
+    .action((fixtures, folder) =>
+      runAction(async () => (await import('./golden.ts')).update(fixtures, folder)),
+    );
+  return program;
+}
+
+/** What every command that compiles a cluster takes. */
+function addClusterOptions(command: Command): void {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  command
+    .option('-f, --filename <path>', 'a file, a folder or - for standard input; may be repeated', collect)
+    .option('--config <file>', 'a KubeProxyConfiguration, as kube-proxy takes it')
+    .option('--service-cluster-ip-range <ranges>', 'where cluster IPs come from that manifests leave out')
+    .option('--strict', 'a Service without a cluster IP is an error')
+    .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
+    .option('--verbose', 'count the objects of other kinds on standard error')
+    .optionsGroup('The node:')
+    .option('--host <file>', 'facts about the node, in the form of a host.yaml; the flags below count more')
+    .option('--node-name <name>', 'the name of the node; its Node object gives the rest if the input has it')
+    .option('--node-ip <ips>', "the node's IPs, one of each family, the primary one first")
+    .option('--zone <zone>', "the node's topology.kubernetes.io/zone")
+    .option('--region <region>', "the node's topology.kubernetes.io/region")
+    .option('--pod-cidr <ranges>', "the ranges of the node's pods, one of each family")
+    .option(
+      '--interface-address <addresses>',
+      "the addresses on the node's interfaces, such as 192.168.0.2/24",
+    )
+    .option('--random-fully', 'its iptables has MASQUERADE --random-fully (default)')
+    .option('--no-random-fully', 'its iptables is older than 1.6.2')
+    .option('--nfacct', "kube-proxy's nfacct counters exist on it")
+    .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
+}
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
+
+if (Number(process.versions.node.split('.')[0]) < REQUIRED_NODE) {
+  process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
+  process.exitCode = 1;
+} else {
+  await program().parseAsync();
+}

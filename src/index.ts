@@ -1,0 +1,22 @@
+/** The library: the pure parts of svc2ipt. Reading, compiling and printing; nothing here touches a node. */
+export { type ClusterState, clusterState, type ServiceEntry } from './api/cluster.ts';
+export type { EndpointSlice } from './api/endpoint-slice.ts';
+export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './api/kube-proxy-configuration.ts';
+export type { HostFacts, Node, NodeFacts } from './api/node.ts';
+export { InputError, type Problem } from './api/problem.ts';
+export type { Service } from './api/service.ts';
+export { compile } from './compiler/compile.ts';
+export { IncrementalCompiler, type RulesetChanges } from './compiler/incremental.ts';
+export { type CompileOptions, compileOptions, type DetectLocal } from './compiler/options.ts';
+export { type ChainChanges, compareChains } from './iptables/compare.ts';
+export { printRule, printRuleset, printTable } from './iptables/print.ts';
+export type * from './iptables/types.ts';
+export {
+  type ClusterOptions,
+  DEFAULT_SERVICE_RANGES,
+  type LoadedCluster,
+  loadCluster,
+} from './sources/cluster.ts';
+export { type Configuration, parseConfiguration, parseHost } from './sources/configuration.ts';
+export type { SourceText } from './sources/files.ts';
+export { completeFacts, type NodeSources, resolveNode } from './sources/node.ts';

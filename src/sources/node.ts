@@ -1,0 +1,43 @@
+/** Facts about the node, from everywhere they may be given. */
+import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
+
+/** Where facts may be given, what counts most first. */
+export interface NodeSources {
+  readonly flags: HostFacts;
+  readonly host: HostFacts;
+  /** `hostnameOverride` of the configuration. */
+  readonly hostnameOverride: string | undefined;
+  /** The Node objects of the cluster, by name. */
+  readonly nodes: ReadonlyMap<string, Node>;
+}
+
+/**
+ * Puts together what is known of the node. Its name decides which Node object gives the rest; without a name, the
+ * only Node of the cluster is taken. What nothing tells is assumed as {@link completeFacts} says.
+ */
+export function resolveNode({ flags, host, hostnameOverride, nodes }: NodeSources): NodeFacts {
+  const only = nodes.size === 1 ? [...nodes.keys()][0] : undefined;
+  const name = flags.name || host.name || hostnameOverride || only || '';
+  return completeFacts([flags, host, { ...nodes.get(name), name }]);
+}
+
+/**
+ * Facts about a node, each from the first source that has it. Assumed where none has: a recent iptables with
+ * `--random-fully`, no nfacct counters, the kernel's strict TCP tracking, no addresses beside the node's IPs.
+ */
+export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
+  const first = <Fact extends keyof NodeFacts>(fact: Fact): HostFacts[Fact] =>
+    sources.map((source) => source[fact]).find((value) => value !== undefined && value !== '');
+  const ips = first('ips') ?? [];
+  return {
+    name: first('name') ?? '',
+    zone: first('zone'),
+    region: first('region'),
+    ips,
+    interfaceAddresses: first('interfaceAddresses') ?? ips,
+    podCIDRs: first('podCIDRs') ?? [],
+    randomFully: first('randomFully') ?? true,
+    nfacct: first('nfacct') ?? false,
+    conntrackTCPBeLiberal: first('conntrackTCPBeLiberal') ?? false,
+  };
+}
