@@ -112,7 +112,11 @@ export class IncrementalCompiler {
   }
 
   #goneFrom(cluster: ClusterState): string[] {
-    return [...this.#services.keys()].filter((key) => !cluster.services.has(key));
+    const gone: string[] = [];
+    for (const key of this.#services.keys()) {
+      if (!cluster.services.has(key)) gone.push(key);
+    }
+    return gone;
   }
 
   #planChanged(cluster: ClusterState): Map<string, PlannedService> {

@@ -6,28 +6,36 @@ import type { Chain, Match, Rule, Ruleset, Table, Target } from './types.ts';
  * creates or empties the chains it names and fills them. Ends with a newline.
  */
 export function printRuleset(ruleset: Ruleset): string {
-  return ruleset.tables.map(printTable).join('');
+  return joinLines(ruleset.tables.values().flatMap(tableLines));
+}
+
+/** One table: `*name`, its chains, their rules, `COMMIT`. */
+export function printTable(table: Table): string {
+  return joinLines(tableLines(table));
+}
+
+function* tableLines(table: Table): Generator<string> {
+  yield `*${table.name}`;
+  for (const chain of table.chains) yield `:${chain.name} - [0:0]`;
+  for (const chain of table.chains) {
+    for (const rule of chain.rules) yield printAppend(chain, rule);
+  }
+  yield 'COMMIT';
 }
 
 /** Lines are joined so many at a time: that is twice as fast as joining all at once, or as adding to one text. */
 const LINES_AT_ONCE = 256;
 
-/** One table: `*name`, its chains, their rules, `COMMIT`. */
-export function printTable(table: Table): string {
+function joinLines(lines: Iterable<string>): string {
   const pieces: string[] = [];
-  let lines: string[] = [];
-  const add = (line: string) => {
-    lines.push(line);
-    if (lines.length < LINES_AT_ONCE) return;
-    pieces.push(lines.join('\n'));
-    lines = [];
-  };
-  add(`*${table.name}`);
-  for (const chain of table.chains) add(`:${chain.name} - [0:0]`);
-  for (const chain of table.chains) {
-    for (const rule of chain.rules) add(printAppend(chain, rule));
+  let piece: string[] = [];
+  for (const line of lines) {
+    piece.push(line);
+    if (piece.length < LINES_AT_ONCE) continue;
+    pieces.push(piece.join('\n'));
+    piece = [];
   }
-  pieces.push([...lines, 'COMMIT', ''].join('\n'));
+  pieces.push(...piece, '');
   return pieces.join('\n');
 }
 
