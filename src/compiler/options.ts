@@ -56,8 +56,16 @@ function detectLocal(
     case 'BridgeInterface':
       return { by: 'interface', name: config.detectLocal?.bridgeInterface ?? '' };
     case 'InterfaceNamePrefix':
-      return { by: 'interface', name: `${config.detectLocal?.interfaceNamePrefix ?? ''}+` };
+      return { by: 'interface', name: startingWith(config.detectLocal?.interfaceNamePrefix ?? '') };
   }
+}
+
+/** The longest name that an interface can have (IFNAMSIZ - 1 in the kernel's if.h). */
+const INTERFACE_NAME_LENGTH = 15;
+
+/** Names with a prefix. What is as long as a name can be is the name itself; iptables refuses a `+` behind it. */
+function startingWith(prefix: string): string {
+  return prefix.length < INTERFACE_NAME_LENGTH ? `${prefix}+` : prefix;
 }
 
 function bySource(family: Family, ranges: readonly string[]): DetectLocal | undefined {
