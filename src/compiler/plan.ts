@@ -80,21 +80,26 @@ function planServicePort(
       masquerade: options.masqueradeAll ? 'all' : options.detectLocal ? 'not-from-local-pods' : 'none',
     },
     external: reachableFromOutside(servicePort)
-      ? {
-          fate: fate(servicePort.externalPolicy),
-          policy: servicePort.externalPolicy,
-          firewall: firewall(servicePort, exist, node),
-        }
+      ? planExternal(servicePort, fate(servicePort.externalPolicy), node)
       : undefined,
+  };
+}
+
+function planExternal(servicePort: ServicePort, fate: Fate, node: NodeFacts): ExternalPlan {
+  // What is refused altogether has no chain that a source range could lead to.
+  const guarded = fate !== 'reject';
+  return {
+    fate,
+    policy: servicePort.externalPolicy,
+    firewall: guarded ? firewall(servicePort, node) : undefined,
   };
 }
 
 function firewall(
   { sourceRanges, loadBalancerIPs, clusterIP }: ServicePort,
-  exist: boolean,
   node: NodeFacts,
 ): Firewall | undefined {
-  if (!exist || sourceRanges.length === 0 || loadBalancerIPs.length === 0) return undefined;
+  if (sourceRanges.length === 0 || loadBalancerIPs.length === 0) return undefined;
   const family = familyOf(clusterIP);
   // kube-proxy takes the loopback address for the node's where it knows none of the family.
   const nodeIP = node.ips.find((ip) => familyOf(ip) === family) ?? (family === 'ipv4' ? '127.0.0.1' : '::1');
