@@ -2,9 +2,9 @@
 import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
-import type { Chain, Ruleset, TableName } from '../iptables/types.ts';
+import type { Chain, Ruleset } from '../iptables/types.ts';
 import { kubeProxyLayout } from './kube-proxy-layout.ts';
-import type { LoweringContext, ServicePortRules, SharedRule } from './layout.ts';
+import type { LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
 import type { CompileOptions } from './options.ts';
 import { type PlannedService, planService } from './plan.ts';
 
@@ -12,7 +12,7 @@ import { type PlannedService, planService } from './plan.ts';
 const LARGE_CLUSTER_ENDPOINTS = 1000;
 
 /** How a ruleset changed, by table. */
-export type RulesetChanges = Readonly<Record<TableName, ChainChanges>>;
+export type RulesetChanges = Readonly<Record<ServiceTable, ChainChanges>>;
 
 /** What a Service compiled to. */
 interface CompiledService {
@@ -23,7 +23,7 @@ interface CompiledService {
   readonly chains: readonly Chain[];
 }
 
-type NodeChains = Readonly<Record<TableName, readonly Chain[]>>;
+type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
 
 /**
  * Keeps a ruleset equal to a changing cluster. What a service port compiles to depends on nothing but its Service,

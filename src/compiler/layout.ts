@@ -1,9 +1,12 @@
 /** Lower: from plans to chains and rules. How is the layout's business; this is what every layout gives. */
 
 import type { NodeFacts } from '../api/node.ts';
-import type { Chain, Rule, TableName } from '../iptables/types.ts';
+import type { Chain, Rule } from '../iptables/types.ts';
 import type { CompileOptions } from './options.ts';
 import type { ServicePortPlan } from './plan.ts';
+
+/** The tables that Services have rules in. */
+export type ServiceTable = 'filter' | 'nat';
 
 /** What lowering may depend on beside the plan. */
 export interface LoweringContext {
@@ -22,7 +25,7 @@ export interface ServicePortRules {
 }
 
 export interface SharedRule {
-  readonly table: TableName;
+  readonly table: ServiceTable;
   readonly chain: SharedChain;
   readonly rule: Rule;
 }
@@ -41,5 +44,8 @@ export interface Layout {
    * The chains that do not belong to one service port, for each table, from what all service ports add to them.
    * @param shared in the order of the service ports' names
    */
-  lowerShared(shared: Iterable<readonly SharedRule[]>, context: LoweringContext): Record<TableName, Chain[]>;
+  lowerShared(
+    shared: Iterable<readonly SharedRule[]>,
+    context: LoweringContext,
+  ): Record<ServiceTable, Chain[]>;
 }

@@ -1,15 +1,15 @@
 /** The chains that belong to the node, not to one service port: entry points, forwarding, masquerading. */
 import type { NodeFacts } from '../api/node.ts';
-import type { Chain, Match, Rule, TableName } from '../iptables/types.ts';
+import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { compareAddresses, contains, familyOf, prefixLength } from '../net/address.ts';
-import type { LoweringContext, SharedChain, SharedRule } from './layout.ts';
+import type { LoweringContext, ServiceTable, SharedChain, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
 import type { CompileOptions } from './options.ts';
 
 const SHARED_CHAINS = {
   filter: ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL'],
   nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS'],
-} as const satisfies Record<TableName, readonly SharedChain[]>;
+} as const satisfies Record<ServiceTable, readonly SharedChain[]>;
 
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
@@ -19,7 +19,7 @@ const JUMP_TO_NODE_PORTS = comment(
 export function nodeChains(
   shared: Iterable<readonly SharedRule[]>,
   context: LoweringContext,
-): Record<TableName, Chain[]> {
+): Record<ServiceTable, Chain[]> {
   const rules = {
     filter: new Map<SharedChain, Rule[]>(SHARED_CHAINS.filter.map((name) => [name, []])),
     nat: new Map<SharedChain, Rule[]>(SHARED_CHAINS.nat.map((name) => [name, []])),
@@ -29,7 +29,7 @@ export function nodeChains(
   }
   rules.nat.get('KUBE-SERVICES')?.push(...nodePortJumps(context));
 
-  const chains = (table: TableName) => [...rules[table]].map(([name, rules]): Chain => ({ name, rules }));
+  const chains = (table: ServiceTable) => [...rules[table]].map(([name, rules]): Chain => ({ name, rules }));
   return {
     filter: [...chains('filter'), forwardChain(context), ...localnetChain(context)],
     nat: [...chains('nat'), postroutingChain(context), markChain(context)],

@@ -1,5 +1,6 @@
 /** Rulesets as the text that `iptables-restore` reads. */
 import type { Chain, Match, Rule, Ruleset, Table, Target } from './types.ts';
+import { quote } from './words.ts';
 
 /**
  * A ruleset as input for `iptables-restore --noflush` (or `ip6tables-restore`): each table in one transaction that
@@ -79,6 +80,8 @@ function printMatch(match: Match): string {
         : ` -m recent --name ${match.name} --rcheck --seconds ${match.seconds} --reap`;
     case 'nfacct':
       return ` -m nfacct --nfacct-name ${match.name}`;
+    case 'unknown':
+      return printWords(match.words);
   }
 }
 
@@ -92,6 +95,8 @@ function printTarget(target: Target): string {
       return target.randomFully ? ' -j MASQUERADE --random-fully' : ' -j MASQUERADE';
     case 'DNAT':
       return ` -j DNAT --to-destination ${target.to}`;
+    case 'unknown':
+      return printWords(target.words);
     default:
       return ` -j ${target.target}`;
   }
@@ -104,17 +109,14 @@ function printMark(value: number, mask: number): string {
   return `--set-xmark ${hex(value)}/${hex(mask)}`;
 }
 
+function printWords(words: readonly string[]): string {
+  return words.map((word) => ` ${quote(word)}`).join('');
+}
+
 function not(match: { readonly negated?: true }): string {
   return match.negated ? ' !' : '';
 }
 
 function hex(value: number): string {
   return `0x${value.toString(16).padStart(8, '0')}`;
-}
-
-const PLAIN_WORD = /^[\w./:-]+$/;
-
-/** A word for iptables-restore, in quotes only where it needs them. */
-function quote(word: string): string {
-  return PLAIN_WORD.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&')}"`;
 }

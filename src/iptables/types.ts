@@ -6,7 +6,7 @@ import type { Family } from '../net/address.ts';
 
 export type { Family } from '../net/address.ts';
 
-export type TableName = 'filter' | 'nat';
+export type TableName = 'filter' | 'nat' | 'mangle' | 'raw' | 'security';
 
 /** The rules of one family. Tables and chains print in the order they have here. */
 export interface Ruleset {
@@ -19,9 +19,11 @@ export interface Table {
   readonly chains: readonly Chain[];
 }
 
-/** A user-defined chain. Its name has at most 28 characters (XT_EXTENSION_MAXNAMELEN - 1 in the kernel's x_tables.h). */
+/** A chain. Its name has at most 28 characters (XT_EXTENSION_MAXNAMELEN - 1 in the kernel's x_tables.h). */
 export interface Chain {
   readonly name: string;
+  /** What becomes of a packet at the end of a built-in chain; user-defined chains have none. */
+  readonly policy?: 'ACCEPT' | 'DROP';
   readonly rules: readonly Rule[];
 }
 
@@ -53,7 +55,9 @@ export type Match =
     }
   /** xt_recent, adding the source address to a list. */
   | { readonly match: 'recent'; readonly operation: 'set'; readonly name: string }
-  | { readonly match: 'nfacct'; readonly name: string };
+  | { readonly match: 'nfacct'; readonly name: string }
+  /** Another program's match, as the words that it is spelled with. */
+  | { readonly match: 'unknown'; readonly words: readonly string[] };
 
 export type Target =
   | { readonly target: 'jump'; readonly chain: string }
@@ -62,8 +66,22 @@ export type Target =
   | { readonly target: 'MARK'; readonly value: number; readonly mask: number }
   | { readonly target: 'MASQUERADE'; readonly randomFully: boolean }
   /** `to` is `address:port`, an IPv6 address in brackets. */
-  | { readonly target: 'DNAT'; readonly to: string };
+  | { readonly target: 'DNAT'; readonly to: string }
+  /** Another program's target, as the words that it is spelled with. */
+  | { readonly target: 'unknown'; readonly words: readonly string[] };
 
-export type Protocol = 'tcp' | 'udp' | 'sctp';
+export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 
-export type ConntrackState = 'INVALID' | 'NEW' | 'ESTABLISHED' | 'RELATED' | 'DNAT' | 'SNAT';
+export type Protocol = (typeof PROTOCOLS)[number];
+
+export const CONNTRACK_STATES = [
+  'INVALID',
+  'NEW',
+  'ESTABLISHED',
+  'RELATED',
+  'UNTRACKED',
+  'DNAT',
+  'SNAT',
+] as const;
+
+export type ConntrackState = (typeof CONNTRACK_STATES)[number];

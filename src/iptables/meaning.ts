@@ -1,0 +1,58 @@
+/** What rules mean, however they are spelled. */
+import { keptProbability } from './saved.ts';
+import type { Match, Rule } from './types.ts';
+
+/**
+ * A text that two rules share if and only if they mean the same. Differences that do not count: `/32` and `/128`,
+ * the order of matches that only look, a probability's digits beyond what the kernel keeps, the order of states.
+ * A match that also does something (statistic, recent, nfacct) keeps its place among the others, since those behind
+ * it decide only after it has acted. Comments count: they are what people find rules by.
+ */
+export function ruleMeaning(rule: Rule): string {
+  const base: string[] = [];
+  const runs: string[][] = [[]];
+  for (const match of rule.matches.map(normalize)) {
+    const text = JSON.stringify(match);
+    if (BASE.has(match.match)) base.push(text);
+    else if (ACTING.has(match.match)) runs.push([text], []);
+    else runs.at(-1)?.push(text);
+  }
+  return JSON.stringify([
+    base.sort(),
+    runs.map((run) => run.sort()).filter((run) => run.length > 0),
+    rule.target,
+  ]);
+}
+
+/** Whether two rules mean the same. */
+export function sameMeaning(a: Rule, b: Rule): boolean {
+  return a === b || ruleMeaning(a) === ruleMeaning(b);
+}
+
+/** What the kernel looks at before any extension, wherever it is written; a comment may stand anywhere, too. */
+const BASE: ReadonlySet<Match['match']> = new Set([
+  'comment',
+  'source',
+  'destination',
+  'in-interface',
+  'protocol',
+]);
+
+const ACTING: ReadonlySet<Match['match']> = new Set(['statistic', 'recent', 'nfacct', 'unknown']);
+
+function normalize(match: Match): Match {
+  switch (match.match) {
+    case 'source':
+    case 'destination':
+      return {
+        ...match,
+        address: match.address.replace(match.address.includes(':') ? /\/128$/ : /\/32$/, ''),
+      };
+    case 'conntrack':
+      return { ...match, states: [...match.states].sort() };
+    case 'statistic':
+      return { ...match, probability: keptProbability(match.probability) };
+    default:
+      return match;
+  }
+}
