@@ -133,7 +133,11 @@ function crowd(id: ServiceId, endpoints: number): RawService {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name },
-      spec: { clusterIPs: [`10.111.0.${id % 256}`, `fd00:10:96::ffff:${id}`], ports: [{ port: 80 }] },
+      spec: {
+        clusterIPs: [`10.111.0.${id % 256}`, `fd00:10:96::ffff:${id}`],
+        ipFamilyPolicy: 'RequireDualStack',
+        ports: [{ port: 80 }],
+      },
     },
     endpoints: [
       slice('IPv4', (i) => `10.128.${i >> 8}.${i & 255}`),

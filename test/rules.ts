@@ -27,6 +27,13 @@ const HOST: Manifest = {
   podCIDRs: ['10.244.1.0/24', 'fd00:10:244:1::/64'],
 };
 
+/** Cluster IPs of both families. */
+export const DUAL_STACK: Manifest = {
+  clusterIP: undefined,
+  clusterIPs: ['10.96.0.10', 'fd00:10:96::a'],
+  ipFamilyPolicy: 'RequireDualStack',
+};
+
 export function service(spec: Manifest = {}, rest: Manifest = {}): Manifest {
   const { metadata, ...others } = rest;
   return {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { inputOf, loadBalancer, service } from '../../test/rules.ts';
+import { DUAL_STACK, inputOf, loadBalancer, service } from '../../test/rules.ts';
 import type { Family } from '../net/address.ts';
 import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
 
@@ -39,13 +39,12 @@ describe('which Services have service ports', () => {
 });
 
 describe('the cluster IP of a family', () => {
-  const dual = { clusterIPs: ['10.96.0.10', 'fd00:10:96::a'] };
   test.each<[string, Manifest, Family, string[]]>([
     ['single stack', { clusterIP: '10.96.0.10' }, 'ipv4', ['10.96.0.10']],
     ['single stack, the other family', { clusterIP: '10.96.0.10' }, 'ipv6', []],
-    ['dual stack', dual, 'ipv4', ['10.96.0.10']],
-    ['dual stack', dual, 'ipv6', ['fd00:10:96::a']],
-    ['IPv6 first', { clusterIP: undefined, clusterIPs: ['fd00::a', '10.96.0.10'] }, 'ipv4', ['10.96.0.10']],
+    ['dual stack', DUAL_STACK, 'ipv4', ['10.96.0.10']],
+    ['dual stack', DUAL_STACK, 'ipv6', ['fd00:10:96::a']],
+    ['IPv6 first', { ...DUAL_STACK, clusterIPs: ['fd00::a', '10.96.0.10'] }, 'ipv4', ['10.96.0.10']],
     ['leading zeros are decimal', { clusterIP: '172.30.0.041' }, 'ipv4', ['172.30.0.41']],
     ['not in canonical form', { clusterIP: 'FD00:0:0::00A' }, 'ipv6', ['fd00::a']],
   ])('%s, %o in %s', (_, spec, family, expected) => {
@@ -70,7 +69,7 @@ test('addresses are filtered to the family', () => {
   const manifest = service(
     {
       type: 'LoadBalancer',
-      clusterIPs: ['10.96.0.10', 'fd00:10:96::a'],
+      ...DUAL_STACK,
       externalIPs: ['198.51.100.1', '2001:db8::1', '198.51.100.002'],
       loadBalancerSourceRanges: ['10.0.0.0/8', ' 2001:db8::/32', '\t192.168.9.1/16 '],
     },

@@ -145,7 +145,7 @@ function endpointManifest(family: Family, { address, ...rest }: EndpointShape): 
 
 function slicePorts(ports: readonly ServicePortShape[], slice: SliceShape): Manifest[] {
   const asInService = ports.map((_, of) => ({ of, port: 8080 + of, stray: 'none' }));
-  return (slice.ports ?? asInService).map(({ of, port, stray }) => {
+  const all = (slice.ports ?? asInService).map(({ of, port, stray }) => {
     const { name, protocol } = ports[of % ports.length] ?? { name: '', protocol: 'TCP' };
     return {
       name: stray === 'unnamed' ? undefined : stray === 'name' ? 'another' : name,
@@ -153,6 +153,8 @@ function slicePorts(ports: readonly ServicePortShape[], slice: SliceShape): Mani
       protocol: stray === 'protocol' ? (protocol === 'TCP' ? 'UDP' : 'TCP') : protocol,
     };
   });
+  // No name may be there twice, and none is as good as ''.
+  return [...new Map(all.map((port) => [port.name ?? '', port])).values()];
 }
 
 function legacyManifest(

@@ -202,7 +202,8 @@ function addresses(id: ServiceId, { kind, clusterIPIn, families }: ServiceShape)
     clusterIP: all === 'clusterIPs' || all === 'nowhere' ? undefined : clusterIPs[0],
     clusterIPs: all === 'clusterIP' || all === 'nowhere' ? undefined : clusterIPs,
     ipFamilies: all === 'nowhere' || all === 'both' ? ipFamilies : undefined,
-    ipFamilyPolicy: all === 'both' ? (clusterIPs.length > 1 ? 'PreferDualStack' : 'SingleStack') : undefined,
+    // The API server wants to be told if there are to be two.
+    ipFamilyPolicy: clusterIPs.length > 1 ? 'PreferDualStack' : all === 'both' ? 'SingleStack' : undefined,
   };
 }
 
