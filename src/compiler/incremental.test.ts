@@ -1,0 +1,253 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Manifest } from '../../test/arbitrary/raw.ts';
+import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
+import { load, rawCluster } from '../../test/clusters.arbitrary.ts';
+import { inputOf, loadBalancer, service, slice } from '../../test/rules.ts';
+import type { ChainChanges } from '../iptables/compare.ts';
+import { printAppend, printRuleset } from '../iptables/print.ts';
+import type { Chain, Ruleset, TableName } from '../iptables/types.ts';
+import { FAMILIES } from '../net/address.ts';
+import { compile } from './compile.ts';
+import { IncrementalCompiler, type RulesetChanges } from './incremental.ts';
+
+const TABLES = ['filter', 'nat'] as const satisfies readonly TableName[];
+
+type PrintedChains = ReadonlyMap<string, string>;
+
+const print = (chain: Chain) => chain.rules.map((rule) => printAppend(chain, rule)).join('\n');
+
+/** The chains of a table as text, by name. */
+function printed(ruleset: Ruleset, table: TableName): PrintedChains {
+  const { chains } = ruleset.tables.find(({ name }) => name === table) ?? { chains: [] };
+  return new Map(chains.map((chain) => [chain.name, print(chain)]));
+}
+
+const EMPTY: Ruleset = { family: 'ipv4', tables: [] };
+
+/** Applies changes to chains, and refuses those that change nothing. */
+function applied(before: PrintedChains, { changed, removed }: ChainChanges): PrintedChains {
+  const after = new Map(before);
+  for (const chain of changed) {
+    expect(before.get(chain.name), `${chain.name} is said to have changed`).not.toBe(print(chain));
+    after.set(chain.name, print(chain));
+  }
+  for (const name of removed) expect(after.delete(name), `${name} is said to be removed`).toBe(true);
+  const names = [...changed.map(({ name }) => name), ...removed];
+  expect(new Set(names).size, 'every chain is named once').toBe(names.length);
+  return after;
+}
+
+const sorted = (chains: PrintedChains) => [...chains].sort(([a], [b]) => (a < b ? -1 : 1));
+
+test('whatever happens to a cluster: the same as compiling anew, and the changes lead there', () => {
+  fc.assert(
+    fc.property(clusterHistory, fc.constantFrom(...FAMILIES), (history, family) => {
+      const states = loadHistory(history);
+      const [{ node, options } = inputOf({})] = states;
+      const compiler = new IncrementalCompiler(node, options(family));
+      let before: Ruleset = { ...EMPTY, family };
+      for (const { cluster } of states) {
+        const changes = compiler.update(cluster);
+        const after = compiler.ruleset();
+        expect(printRuleset(after)).toBe(printRuleset(compile(cluster, node, options(family))));
+        for (const table of TABLES) {
+          expect(sorted(applied(printed(before, table), changes[table]))).toEqual(
+            sorted(printed(after, table)),
+          );
+        }
+        before = after;
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('the rules of some Services are what a cluster of only these compiles to', () => {
+  const some = rawCluster.chain((raw) =>
+    fc.record({ raw: fc.constant(raw), services: fc.subarray([...raw.services]) }),
+  );
+  fc.assert(
+    fc.property(some, fc.constantFrom(...FAMILIES), ({ raw, services }, family) => {
+      const { cluster, node, options } = load(raw);
+      const keys = new Set(load({ ...raw, services }).cluster.services.keys());
+      const only = new Map([...cluster.services].filter(([key]) => keys.has(key)));
+      const compiler = new IncrementalCompiler(node, options(family));
+      compiler.update(cluster);
+      const expected = compile({ services: only }, node, options(family));
+      expect(printRuleset(compiler.ruleset(keys))).toBe(printRuleset(expected));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test.each<[string, Manifest[], boolean]>([
+  ['with endpoints', [service(), slice(['10.0.0.1'])], true],
+  ['without', [service()], true],
+  ['headless', [service({ clusterIP: 'None' }), slice(['10.0.0.1'])], false],
+  ['of the other family', [service({ clusterIP: 'fd00::1' })], false],
+  ['that is not there', [], false],
+])('whether a Service has rules: one %s', (_, objects, expected) => {
+  const { cluster, node, options } = inputOf({ objects });
+  const compiler = new IncrementalCompiler(node, options('ipv4'));
+  compiler.update(cluster);
+  expect(compiler.has('shop/web')).toBe(expected);
+});
+
+describe('what a change touches', () => {
+  const second = (spec: Manifest = {}) =>
+    service({ clusterIP: '10.96.0.11', ...spec }, { metadata: { name: 'other' } });
+  const ofSecond = (endpoints: readonly string[]) =>
+    slice(endpoints, {
+      metadata: { name: 'other-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'other' } },
+    });
+  const spread = (count: number) => Array.from({ length: count }, (_, i) => `10.100.${i >> 8}.${i & 255}`);
+  const unchanged = [second(), ofSecond(['10.244.1.9'])];
+
+  /** The names of chains without their hashes, and how many there are of each. */
+  interface Touched {
+    readonly changed: Readonly<Record<string, number>>;
+    readonly removed: Readonly<Record<string, number>>;
+  }
+  const count = (names: readonly string[]) =>
+    Object.fromEntries(
+      [...Map.groupBy(names, (name) => name.replace(/-[A-Z2-7]{16}$/, ''))].map(([name, all]) => [
+        name,
+        all.length,
+      ]),
+    );
+  const touched = ({ changed, removed }: ChainChanges): Touched => ({
+    changed: count(changed.map(({ name }) => name)),
+    removed: count(removed),
+  });
+  const NOTHING: Touched = { changed: {}, removed: {} };
+
+  test.each<[string, Manifest[], Manifest[], Touched, Touched]>([
+    ['nothing', [service(), slice(['10.0.0.1'])], [service(), slice(['10.0.0.1'])], NOTHING, NOTHING],
+    [
+      'a field that no rule depends on',
+      [service(), slice(['10.0.0.1'])],
+      [service({ selector: { app: 'web' } }), slice(['10.0.0.1'])],
+      NOTHING,
+      NOTHING,
+    ],
+    [
+      'one more endpoint',
+      [service(), slice(['10.0.0.1'])],
+      [service(), slice(['10.0.0.1', '10.0.0.2'])],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 1, 'KUBE-SEP': 1 }, removed: {} },
+    ],
+    [
+      'another endpoint',
+      [service(), slice(['10.0.0.1'])],
+      [service(), slice(['10.0.0.2'])],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 1, 'KUBE-SEP': 1 }, removed: { 'KUBE-SEP': 1 } },
+    ],
+    [
+      'one less endpoint',
+      [service(), slice(['10.0.0.1', '10.0.0.2'])],
+      [service(), slice(['10.0.0.1'])],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 1 }, removed: { 'KUBE-SEP': 1 } },
+    ],
+    [
+      'the first endpoint',
+      [service()],
+      [service(), slice(['10.0.0.1'])],
+      { changed: { 'KUBE-SERVICES': 1 }, removed: {} },
+      { changed: { 'KUBE-SERVICES': 1, 'KUBE-SVC': 1, 'KUBE-SEP': 1 }, removed: {} },
+    ],
+    [
+      'the last endpoint',
+      [service(), slice(['10.0.0.1'])],
+      [service()],
+      { changed: { 'KUBE-SERVICES': 1 }, removed: {} },
+      { changed: { 'KUBE-SERVICES': 1 }, removed: { 'KUBE-SVC': 1, 'KUBE-SEP': 1 } },
+    ],
+    [
+      'a new Service',
+      [],
+      [loadBalancer(), slice(['10.0.0.1'])],
+      NOTHING,
+      { changed: { 'KUBE-SERVICES': 1, 'KUBE-EXT': 1, 'KUBE-SVC': 1, 'KUBE-SEP': 1 }, removed: {} },
+    ],
+    [
+      'a Service that goes',
+      [loadBalancer(), slice(['10.0.0.1'])],
+      [],
+      NOTHING,
+      { changed: { 'KUBE-SERVICES': 1 }, removed: { 'KUBE-EXT': 1, 'KUBE-SVC': 1, 'KUBE-SEP': 1 } },
+    ],
+    [
+      'a Service that has no rules',
+      [],
+      [service({ clusterIP: 'None' }), slice(['10.0.0.1'])],
+      NOTHING,
+      NOTHING,
+    ],
+    [
+      'a large cluster: all that loses its comments',
+      [service(), slice(spread(999))],
+      [service(), slice(spread(1000))],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 2, 'KUBE-SEP': 1001 }, removed: {} },
+    ],
+    [
+      'and back',
+      [service(), slice(spread(1000))],
+      [service(), slice(spread(999))],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 2, 'KUBE-SEP': 1000 }, removed: { 'KUBE-SEP': 1 } },
+    ],
+    [
+      'a large cluster: an endpoint of its own comments only',
+      [service(), slice(spread(1500))],
+      [service(), slice(spread(1501))],
+      NOTHING,
+      { changed: { 'KUBE-SVC': 1, 'KUBE-SEP': 1 }, removed: {} },
+    ],
+  ])('%s', (_, before, after, filter, nat) => {
+    const first = inputOf({ objects: [...before, ...unchanged] });
+    const compiler = new IncrementalCompiler(first.node, first.options('ipv4'));
+    compiler.update(first.cluster);
+    const changes: RulesetChanges = compiler.update(inputOf({ objects: [...after, ...unchanged] }).cluster);
+    expect(touched(changes.filter)).toEqual(filter);
+    expect(touched(changes.nat)).toEqual(nat);
+  });
+
+  test('at first, everything', () => {
+    const { cluster, node, options } = inputOf({ objects: unchanged });
+    const compiler = new IncrementalCompiler(node, options('ipv4'));
+    const changes = compiler.update(cluster);
+    for (const { name, chains } of compiler.ruleset().tables) {
+      expect(changes[name === 'filter' ? 'filter' : 'nat']).toEqual({ changed: chains, removed: [] });
+    }
+  });
+
+  test('the same cluster again: nothing, and the same objects', () => {
+    const { cluster, node, options } = inputOf({ objects: unchanged });
+    const compiler = new IncrementalCompiler(node, options('ipv4'));
+    compiler.update(cluster);
+    const chains = () => compiler.ruleset().tables.flatMap(({ chains }) => chains);
+    const before = chains();
+    const none: ChainChanges = { changed: [], removed: [] };
+    expect(compiler.update(cluster)).toEqual({ filter: none, nat: none });
+    expect(chains().every((chain, i) => chain === before[i])).toBe(true);
+  });
+
+  test('a Service that changes leaves the chains of the others as the same objects', () => {
+    const first = inputOf({ objects: [service(), slice(['10.0.0.1']), ...unchanged] });
+    const compiler = new IncrementalCompiler(first.node, first.options('ipv4'));
+    compiler.update(first.cluster);
+    const chainsOfOther = () =>
+      compiler
+        .ruleset(new Set(['shop/other']))
+        .tables.flatMap(({ chains }) => chains.filter(({ name }) => /-S(VC|EP)-/.test(name)));
+    const before = chainsOfOther();
+    compiler.update(inputOf({ objects: [service(), slice(['10.0.0.2']), ...unchanged] }).cluster);
+    expect(before).toHaveLength(2);
+    expect(chainsOfOther().every((chain, i) => chain === before[i])).toBe(true);
+  });
+});
