@@ -3,10 +3,11 @@ import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
+import type { UdpDestination } from '../net/flows.ts';
 import { kubeProxyLayout } from './kube-proxy-layout.ts';
 import type { LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
 import type { CompileOptions } from './options.ts';
-import { type PlannedService, planService } from './plan.ts';
+import { type PlannedService, planService, udpDestinationsOf } from './plan.ts';
 
 /** kube-proxy's threshold for its large-cluster mode (v1.36). */
 const LARGE_CLUSTER_ENDPOINTS = 1000;
@@ -21,6 +22,7 @@ interface CompiledService {
   /** Its parts of the shared chains, and its own chains: of all its ports, in the order of their names. */
   readonly shared: readonly SharedRule[];
   readonly chains: readonly Chain[];
+  readonly udpDestinations: readonly UdpDestination[];
 }
 
 type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
@@ -97,6 +99,11 @@ export class IncrementalCompiler {
     };
   }
 
+  /** Where the rules send UDP, for each address that they redirect or refuse. */
+  udpDestinations(): UdpDestination[] {
+    return this.#keys().flatMap((key) => this.#services.get(key)?.udpDestinations ?? []);
+  }
+
   /** Whether a Service, by `namespace/name`, has rules. */
   has(key: string): boolean {
     const { shared, chains } = this.#services.get(key) ?? { shared: [], chains: [] };
@@ -151,10 +158,12 @@ export class IncrementalCompiler {
       .map((plan): ServicePortRules => this.#layout.lowerServicePort(plan, context));
     const shared = servicePorts.flatMap((rules) => rules.shared);
     const chains = servicePorts.flatMap((rules) => rules.chains);
-    if (!former) return { entry, endpointCount, shared, chains };
+    const udpDestinations = plans.flatMap(udpDestinationsOf);
+    if (!former) return { entry, endpointCount, shared, chains, udpDestinations };
     return {
       entry,
       endpointCount,
+      udpDestinations,
       shared: sameList(former.shared, shared, sameSharedRule) ? former.shared : shared,
       chains: keepSame(former.chains, chains),
     };

@@ -2,6 +2,7 @@
 import type { ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { contains, familyOf } from '../net/address.ts';
+import type { UdpDestination } from '../net/flows.ts';
 import { type Endpoint, resolveEndpoints, type UsableEndpoints, usableEndpoints } from './endpoints.ts';
 import type { CompileOptions } from './options.ts';
 import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
@@ -93,6 +94,19 @@ function planExternal(servicePort: ServicePort, fate: Fate, node: NodeFacts): Ex
     policy: servicePort.externalPolicy,
     firewall: guarded ? firewall(servicePort, node) : undefined,
   };
+}
+
+/** Where packets to a UDP service port may be sent on from this node; nothing for other protocols. */
+export function udpDestinationsOf({ servicePort, cluster, local }: ServicePortPlan): UdpDestination[] {
+  const { protocol, clusterIP, externalIPs, loadBalancerIPs, port, nodePort } = servicePort;
+  if (protocol !== 'udp') return [];
+  const endpoints = new Set([...cluster, ...local].map(({ text }) => text));
+  const atAddresses = [clusterIP, ...externalIPs, ...loadBalancerIPs].map((address) => ({
+    address,
+    port,
+    endpoints,
+  }));
+  return nodePort === 0 ? atAddresses : [...atAddresses, { address: undefined, port: nodePort, endpoints }];
 }
 
 function firewall(

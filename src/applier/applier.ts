@@ -1,0 +1,225 @@
+/** Keeping a node's kernel equal to a ruleset. */
+import { writeFile } from 'node:fs/promises';
+import type { ChainChanges } from '../iptables/compare.ts';
+import type { Ruleset, TableName } from '../iptables/types.ts';
+import { run } from './command.ts';
+import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
+import { explain, type IptablesPrograms } from './host.ts';
+import { parseSaved } from './kernel.ts';
+import { JUMPS } from './own.ts';
+import {
+  CHAINS_AT_ONCE,
+  isUnchanged,
+  planChanges,
+  planTransactions,
+  restoreInput,
+  type TableChanges,
+} from './plan.ts';
+import { RestoreError, restore } from './restore.ts';
+
+/** What an apply did, or would do. */
+export interface ApplyResult {
+  readonly family: IptablesPrograms['family'];
+  readonly tables: readonly TableResult[];
+  /** What was given to iptables-restore; empty where nothing was to be done. */
+  readonly input: string;
+  /** Milliseconds spent reading the kernel, working out the difference, and writing it. */
+  readonly milliseconds: { readonly read: number; readonly plan: number; readonly write: number };
+}
+
+export interface TableResult {
+  readonly table: TableName;
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  readonly jumpsAdded: number;
+  readonly jumpsRemoved: number;
+}
+
+/**
+ * Applies rulesets of one family, one after the other. It reads the kernel once; from then on it knows what is there,
+ * because it wrote it, and a change costs what it touches. {@link forget} makes it look again.
+ */
+export class Applier {
+  readonly #host: IptablesPrograms;
+  #current: CurrentTables | undefined;
+
+  constructor(host: IptablesPrograms) {
+    this.#host = host;
+  }
+
+  /** Reads the kernel anew before the next apply. */
+  forget(): void {
+    this.#current = undefined;
+  }
+
+  /**
+   * Makes the kernel hold a ruleset, its jumps and our canaries. Writes the difference, in transactions that keep
+   * traffic flowing; nothing where there is none. What fails is tried again on a fresh reading, then as a rewrite of
+   * everything.
+   * @throws RestoreError where that fails, too; HostError where the kernel may not be read
+   */
+  async apply(wanted: Ruleset): Promise<ApplyResult> {
+    // The second time on a fresh reading: what we knew may be wrong, if somebody else changed our chains.
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      try {
+        return await this.#try(wanted, false);
+      } catch (error) {
+        this.forget();
+        if (!(error instanceof RestoreError)) throw error;
+      }
+    }
+    return await this.#try(wanted, true);
+  }
+
+  /**
+   * Makes the kernel hold a ruleset of which only some chains have changed since the last apply: without looking at
+   * all the others.
+   * @param changes what has changed since the ruleset that was applied last, by table
+   * @param wanted the whole ruleset, for when the kernel must be read after all
+   */
+  async applyChanges(
+    changes: Partial<Record<TableName, ChainChanges>>,
+    wanted: () => Ruleset,
+  ): Promise<ApplyResult> {
+    const current = this.#current;
+    if (!current || changesJumps(changes)) return await this.apply(wanted());
+    const start = performance.now();
+    const tables = [...current.tables].map(([table, chains]) =>
+      changesOfTable(table, chains, changes[table]),
+    );
+    const input = this.#input(tables, current, false);
+    const planned = performance.now();
+    try {
+      await this.#write(input, undefined);
+    } catch (error) {
+      this.forget();
+      if (!(error instanceof RestoreError)) throw error;
+      return await this.apply(wanted());
+    }
+    for (const [table, { chains }] of current.tables) {
+      for (const chain of changes[table]?.changed ?? []) chains.set(chain.name, chain);
+      for (const name of changes[table]?.removed ?? []) chains.delete(name);
+    }
+    return {
+      family: this.#host.family,
+      tables: tables.map(summarize),
+      input,
+      milliseconds: { read: 0, plan: planned - start, write: performance.now() - planned },
+    };
+  }
+
+  /** What {@link apply} would do. Nothing is written. */
+  async plan(wanted: Ruleset): Promise<ApplyResult> {
+    const { result } = await this.#plan(wanted, false);
+    return result;
+  }
+
+  /** Takes out every jump, chain and canary of ours. Chains that rules of others lead into stay, empty. */
+  async cleanup(): Promise<ApplyResult> {
+    this.forget();
+    const { result } = await this.#plan(undefined, false);
+    return {
+      ...result,
+      milliseconds: { ...result.milliseconds, write: await this.#write(result.input, undefined) },
+    };
+  }
+
+  async #try(wanted: Ruleset, rewrite: boolean): Promise<ApplyResult> {
+    const { current, result } = await this.#plan(wanted, rewrite);
+    const write = await this.#write(result.input, wanted);
+    this.#current = afterApply(current, wanted);
+    return { ...result, milliseconds: { ...result.milliseconds, write } };
+  }
+
+  async #plan(
+    wanted: Ruleset | undefined,
+    rewrite: boolean,
+  ): Promise<{ current: CurrentTables; result: ApplyResult }> {
+    const start = performance.now();
+    const current = this.#current ?? (await readTables(this.#host));
+    const read = performance.now();
+    const changes = planChanges(current, wanted, rewrite);
+    const input = this.#input(changes, current, rewrite);
+    const result = {
+      family: this.#host.family,
+      tables: changes.map(summarize),
+      rules: (wanted?.tables ?? []).reduce(
+        (sum, { chains }) => sum + chains.reduce((n, c) => n + c.rules.length, 0),
+        0,
+      ),
+      input,
+      milliseconds: { read: read - start, plan: performance.now() - read, write: 0 },
+    };
+    return { current, result };
+  }
+
+  #input(changes: readonly TableChanges[], current: CurrentTables, rewrite: boolean): string {
+    if (changes.every(isUnchanged)) return '';
+    return restoreInput(planTransactions(changes, current, CHAINS_AT_ONCE[this.#host.backend], rewrite));
+  }
+
+  async #write(input: string, wanted: Ruleset | undefined): Promise<number> {
+    const start = performance.now();
+    if (input !== '') await restore(this.#host, input, wanted);
+    return input === '' ? 0 : performance.now() - start;
+  }
+}
+
+/** Reads one family's tables. Throws a HostError where that is not possible. */
+export async function readTables(host: IptablesPrograms): Promise<CurrentTables> {
+  const { stdout } = await run([host.save, '--counters']).catch((error: unknown) => {
+    throw explain(error, host.save, host.family);
+  });
+  return currentTables(parseSaved(stdout), host.family);
+}
+
+/** Whether a chain comes or goes that jumps from built-in chains lead to. */
+function changesJumps(changes: Partial<Record<TableName, ChainChanges>>): boolean {
+  const gone = new Set(Object.values(changes).flatMap(({ removed }) => removed));
+  return JUMPS.some(({ to }) => gone.has(to));
+}
+
+function changesOfTable(
+  table: TableName,
+  { chains }: CurrentTable,
+  { changed, removed }: ChainChanges = { changed: [], removed: [] },
+): TableChanges {
+  return {
+    table,
+    added: changed.filter(({ name }) => !chains.has(name)),
+    changed: changed.flatMap((wanted) => {
+      const current = chains.get(wanted.name);
+      return current ? [{ current, wanted }] : [];
+    }),
+    removed: removed.flatMap((name) => chains.get(name) ?? []),
+    emptied: [],
+    jumpsAdded: [],
+    jumpsRemoved: [],
+  };
+}
+
+function summarize({
+  table,
+  added,
+  changed,
+  removed,
+  emptied,
+  jumpsAdded,
+  jumpsRemoved,
+}: TableChanges): TableResult {
+  const names = (chains: readonly { readonly name: string }[]) => chains.map(({ name }) => name);
+  return {
+    table,
+    added: names(added),
+    changed: [...changed.map(({ wanted }) => wanted.name), ...names(emptied)],
+    removed: names(removed),
+    jumpsAdded: jumpsAdded.length,
+    jumpsRemoved: jumpsRemoved.length,
+  };
+}
+
+/** Lets packets to 127.0.0.0/8 be sent on, which node ports on localhost need (IPv4 only, this namespace only). */
+export async function allowLocalnetRouting(): Promise<void> {
+  await writeFile('/proc/sys/net/ipv4/conf/all/route_localnet', '1');
+}

@@ -1,0 +1,54 @@
+/** How the kernel differs from what is wanted, chain by chain, for people to read. */
+import { ruleMeaning } from '../iptables/meaning.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { printRule } from '../iptables/print.ts';
+import type { Chain, Family, TableName } from '../iptables/types.ts';
+import { type CurrentChain, linesOf } from './kernel.ts';
+import type { TableChanges } from './plan.ts';
+
+/** One chain's lines, in the kernel and as they are wanted. Rules that mean the same are spelled the same in both. */
+export interface ChainDifference {
+  readonly table: TableName;
+  readonly chain: string;
+  readonly current: readonly string[];
+  readonly wanted: readonly string[];
+}
+
+/** The chains that differ, and the jumps that are missing or too many. */
+export function chainDifferences(changes: readonly TableChanges[], family: Family): ChainDifference[] {
+  return changes.flatMap(({ table, added, changed, removed, emptied, jumpsAdded, jumpsRemoved }) => {
+    const difference = (current: CurrentChain | undefined, wanted: Chain | undefined): ChainDifference => ({
+      table,
+      chain: current?.name ?? wanted?.name ?? '',
+      current: current ? currentLines(current, wanted, family) : [],
+      wanted: wanted ? wantedLines(wanted) : [],
+    });
+    const jumps = [...new Set([...jumpsAdded, ...jumpsRemoved].map(({ from }) => from))].map((from) => {
+      const linesFrom = (list: typeof jumpsAdded) =>
+        list.filter((jump) => jump.from === from).map(({ rule }) => `-A ${from}${printRule(rule)}`);
+      return { table, chain: from, current: linesFrom(jumpsRemoved), wanted: linesFrom(jumpsAdded) };
+    });
+    return [
+      ...jumps,
+      ...added.map((chain) => difference(undefined, chain)),
+      ...changed.map(({ current, wanted }) => difference(current, wanted)),
+      ...emptied.map((chain) => difference(chain, { name: chain.name, rules: [] })),
+      ...removed.map((chain) => difference(chain, undefined)),
+    ];
+  });
+}
+
+function wantedLines({ name, rules }: Chain): string[] {
+  return [`:${name}`, ...rules.map((rule) => `-A ${name}${printRule(rule)}`)];
+}
+
+function currentLines(chain: CurrentChain, wanted: Chain | undefined, family: Family): string[] {
+  const spelling = new Map((wanted?.rules ?? []).map((rule) => [ruleMeaning(rule), printRule(rule)]));
+  return [
+    `:${chain.name}`,
+    ...linesOf(chain).map((line) => {
+      const rule = parseRule(line, family);
+      return `-A ${chain.name}${spelling.get(ruleMeaning(rule)) ?? printRule(rule)}`;
+    }),
+  ];
+}

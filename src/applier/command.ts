@@ -1,0 +1,54 @@
+/** Running other programs: never through a shell, never without an end. */
+import { ExecaError, execa } from 'execa';
+
+/** A program that could not be run, or that failed; everything that is known of it. */
+export class CommandError extends Error {
+  readonly command: readonly string[];
+  /** Undefined where it did not run, or was ended by a signal. */
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+  /** `ENOENT` where there is no such program. */
+  readonly code: string | undefined;
+
+  constructor(command: readonly string[], failure: ExecaError) {
+    const stderr = typeof failure.stderr === 'string' ? failure.stderr.trim() : '';
+    super(`${command.join(' ')}: ${stderr || failure.shortMessage}`);
+    this.name = 'CommandError';
+    this.command = command;
+    this.exitCode = failure.exitCode;
+    this.stderr = stderr;
+    this.code = failure.code;
+  }
+}
+
+export interface CommandOutput {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Ten minutes: longer than anything takes that will still come to an end. */
+const TIMEOUT_MS = 600_000;
+
+/**
+ * Runs a program and gives what it printed.
+ * @param command the program and its arguments
+ * @param input what goes to its standard input
+ * @throws CommandError where it cannot be run or does not exit with 0
+ */
+export async function run(command: readonly string[], input = ''): Promise<CommandOutput> {
+  const [program = '', ...args] = command;
+  try {
+    const { stdout, stderr } = await execa(program, args, {
+      input,
+      // Messages are read by programs here, so they must not be translated.
+      env: { LC_ALL: 'C' },
+      maxBuffer: Number.POSITIVE_INFINITY,
+      stripFinalNewline: false,
+      timeout: TIMEOUT_MS,
+    });
+    return { stdout, stderr };
+  } catch (error) {
+    if (error instanceof ExecaError) throw new CommandError(command, error);
+    throw error;
+  }
+}

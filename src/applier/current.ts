@@ -1,0 +1,84 @@
+/** What of ours is in a node's tables. */
+import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
+import { type CurrentChain, isCurrentRule, type SavedChain, type SavedTables, targetsOf } from './kernel.ts';
+import { CANARY, CANARY_TABLES, isOwnChain, JUMPS, type Jump, KUBELET_SIGNS } from './own.ts';
+
+/** One family's tables, as far as they are ours. */
+export interface CurrentTables {
+  readonly family: Family;
+  readonly tables: ReadonlyMap<TableName, CurrentTable>;
+  /** A kubelet keeps rules on this node, too. */
+  readonly kubelet: boolean;
+}
+
+export interface CurrentTable {
+  /** Our chains, by name. */
+  readonly chains: Map<string, CurrentChain>;
+  /** Those of our jumps that are there. */
+  readonly jumps: ReadonlySet<Jump>;
+  /** Our chains that rules of others lead into. */
+  readonly usedByOthers: ReadonlySet<string>;
+}
+
+/** Sorts out what was read from the kernel. */
+export function currentTables(saved: SavedTables, family: Family): CurrentTables {
+  const mangle = saved.get('mangle');
+  return {
+    family,
+    tables: new Map(CANARY_TABLES.map((table) => [table, currentTable(table, saved.get(table), family)])),
+    kubelet: KUBELET_SIGNS.some((chain) => mangle?.has(chain)),
+  };
+}
+
+function currentTable(
+  table: TableName,
+  saved: ReadonlyMap<string, SavedChain> | undefined,
+  family: Family,
+): CurrentTable {
+  const chains = new Map<string, CurrentChain>();
+  const jumps = new Set<Jump>();
+  const usedByOthers = new Set<string>();
+  for (const chain of saved?.values() ?? []) {
+    if (isOwnChain(table, chain.name)) {
+      chains.set(chain.name, chain);
+      continue;
+    }
+    const possible = JUMPS.filter((jump) => jump.table === table && jump.from === chain.name);
+    for (const line of chain.lines) {
+      const [target] = targetsOf({ ...chain, lines: [line] });
+      if (target === undefined || !isOwnChain(table, target)) continue;
+      const jump = possible.find(({ to, rule }) => to === target && isCurrentRule(line, rule, family));
+      if (jump) jumps.add(jump);
+      else usedByOthers.add(target);
+    }
+  }
+  return { chains, jumps, usedByOthers };
+}
+
+/** What is there after a ruleset has been written. Chains that others use stay, without rules. */
+export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTables {
+  const tables = CANARY_TABLES.map((name): [TableName, CurrentTable] => {
+    const { usedByOthers } = before.tables.get(name) ?? EMPTY_TABLE;
+    const chains = wantedChains(wanted, name);
+    const names = new Set(chains.map((chain) => chain.name));
+    const left = [...usedByOthers].filter((chain) => !names.has(chain)).map((name) => ({ name, rules: [] }));
+    const jumps = JUMPS.filter(({ table, to }) => table === name && names.has(to));
+    return [
+      name,
+      {
+        chains: new Map<string, CurrentChain>([...chains, ...left].map((chain) => [chain.name, chain])),
+        jumps: new Set(jumps),
+        usedByOthers,
+      },
+    ];
+  });
+  return { ...before, tables: new Map(tables) };
+}
+
+export const EMPTY_TABLE: CurrentTable = { chains: new Map(), jumps: new Set(), usedByOthers: new Set() };
+
+/** The chains that a table shall have: those of the ruleset, and the canary. */
+export function wantedChains(wanted: Ruleset, table: TableName): Chain[] {
+  const chains = wanted.tables.find(({ name }) => name === table)?.chains ?? [];
+  return [...chains, { name: CANARY, rules: [] }];
+}

@@ -1,0 +1,121 @@
+/** From the rules that a chain has to those that it shall have, touching as few as possible. */
+import { sameRule } from '../iptables/compare.ts';
+import { ruleMeaning } from '../iptables/meaning.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { printRule } from '../iptables/print.ts';
+import { printSavedRule } from '../iptables/saved.ts';
+import type { Chain, Family, Rule } from '../iptables/types.ts';
+import { type CurrentChain, linesOf } from './kernel.ts';
+
+/** Lines for iptables-restore that change one chain; those of one edit belong into one transaction. */
+export interface ChainEdit {
+  /** `:CHAIN - [0:0]`, where the chain is made or emptied first. */
+  readonly header: string | undefined;
+  readonly lines: readonly string[];
+}
+
+/** A chain with more changes than this is written as a whole: that costs iptables less than so many searches. */
+const MOST_EDITS = 64;
+
+/** Makes a new chain. */
+export function createChain(wanted: Chain): ChainEdit {
+  const lines = wanted.rules.map((rule) => `-A ${wanted.name}${printRule(rule)}`);
+  return { header: `:${wanted.name} - [0:0]`, lines };
+}
+
+/** Replaces all rules of a chain. Rules that it had keep their counters, as far as these are known. */
+export function rewriteChain(current: CurrentChain, wanted: Chain, family: Family): ChainEdit {
+  const created = createChain(wanted);
+  if ('rules' in current || current.counters.every((counter) => counter === '[0:0]')) return created;
+  const counters = new Map(current.lines.map((line, i) => [lineMeaning(line, family), current.counters[i]]));
+  const lines = created.lines.map((line, i) => {
+    const rule = wanted.rules[i];
+    const counter = rule && counters.get(ruleMeaning(rule));
+    return counter === undefined ? line : `${counter} ${line}`;
+  });
+  return { ...created, lines };
+}
+
+/**
+ * Deletes and inserts the rules that differ, so that all others keep their counters; writes the chain as a whole
+ * where that is too much, or where a rule is there twice and one could be taken for the other.
+ */
+export function editChain(current: CurrentChain, wanted: Chain, family: Family): ChainEdit {
+  const { name } = wanted;
+  const had = linesOf(current);
+  const { start, end } = differing(current, had.length, wanted, family);
+  const changed = {
+    had: had.slice(start, had.length - end).map((text) => ({ text, meaning: lineMeaning(text, family) })),
+    wanted: wanted.rules
+      .slice(start, wanted.rules.length - end)
+      .map((rule) => ({ rule, meaning: ruleMeaning(rule) })),
+  };
+  const kept = longestCommon(
+    changed.had.map(({ meaning }) => meaning),
+    changed.wanted.map(({ meaning }) => meaning),
+  );
+  const deleted = changed.had.filter(({ meaning }) => !kept?.has(meaning));
+  const inserted = changed.wanted.flatMap(({ rule, meaning }, i) =>
+    kept?.has(meaning) ? [] : [`-I ${name} ${start + i + 1}${printRule(rule)}`],
+  );
+  const ambiguous = !kept || deleted.some(({ text }) => had.indexOf(text) !== had.lastIndexOf(text));
+  if (ambiguous || deleted.length + inserted.length > MOST_EDITS)
+    return rewriteChain(current, wanted, family);
+  return { header: undefined, lines: [...deleted.map(({ text }) => `-D ${name}${text}`), ...inserted] };
+}
+
+/** How many rules are the same at the start of a chain, and at its end. */
+function differing(
+  current: CurrentChain,
+  length: number,
+  wanted: Chain,
+  family: Family,
+): { start: number; end: number } {
+  const same = (i: number, rule: Rule | undefined) => {
+    if (!rule) return false;
+    if ('lines' in current) return current.lines[i] === printSavedRule(rule, family);
+    const former = current.rules[i];
+    return former !== undefined && sameRule(former, rule);
+  };
+  const most = Math.min(length, wanted.rules.length);
+  let start = 0;
+  while (start < most && same(start, wanted.rules[start])) start++;
+  let end = 0;
+  while (end < most - start && same(length - 1 - end, wanted.rules[wanted.rules.length - 1 - end])) end++;
+  return { start, end };
+}
+
+function lineMeaning(line: string, family: Family): string {
+  return ruleMeaning(parseRule(line, family));
+}
+
+/** The most rules that can stay in the order that they have; undefined where a rule is there twice. */
+function longestCommon(had: readonly string[], wanted: readonly string[]): ReadonlySet<string> | undefined {
+  const positions = new Map(wanted.map((meaning, i) => [meaning, i]));
+  if (positions.size < wanted.length || new Set(had).size < had.length) return undefined;
+  const common = had.filter((meaning) => positions.has(meaning));
+  return new Set(longestIncreasing(common, (meaning) => positions.get(meaning) ?? 0));
+}
+
+/** The longest subsequence whose values rise (patience sorting). */
+function longestIncreasing<T>(items: readonly T[], rank: (item: T) => number): T[] {
+  interface Pile {
+    readonly item: T;
+    readonly value: number;
+    readonly before: Pile | undefined;
+  }
+  const piles: Pile[] = [];
+  for (const item of items) {
+    const value = rank(item);
+    let [low, high] = [0, piles.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((piles[middle]?.value ?? 0) < value) low = middle + 1;
+      else high = middle;
+    }
+    piles[low] = { item, value, before: piles[low - 1] };
+  }
+  const result: T[] = [];
+  for (let pile = piles.at(-1); pile; pile = pile.before) result.push(pile.item);
+  return result.reverse();
+}

@@ -1,0 +1,208 @@
+/** What a node can do, found once, as data. */
+import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { FAMILIES, type Family } from '../net/address.ts';
+import { CommandError, run } from './command.ts';
+import { parseSaved } from './kernel.ts';
+import { isOwnChain } from './own.ts';
+
+/** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
+export class HostError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'HostError';
+  }
+}
+
+export type Backend = 'nft' | 'legacy';
+
+/** The programs of one backend and family. */
+export interface IptablesPrograms {
+  readonly family: Family;
+  readonly backend: Backend;
+  readonly save: string;
+  readonly restore: string;
+}
+
+/** iptables for one family, and what it can do. */
+export interface IptablesHost extends IptablesPrograms {
+  /** `1.8.9` */
+  readonly version: string;
+  /** MASQUERADE takes `--random-fully`. */
+  readonly randomFully: boolean;
+  /** xt_recent: session affinity works. */
+  readonly recent: boolean;
+  /** xt_bpf: a packet whose source is its destination can be told in one rule. */
+  readonly bpf: boolean;
+  /** How many chains of ours the other backend holds: rules in both fight. */
+  readonly chainsInOtherBackend: number;
+}
+
+export interface Host {
+  /** Undefined where the kernel or the machine has no iptables for the family. */
+  readonly iptables: Readonly<Record<Family, IptablesHost | undefined>>;
+  /** What is missing, and what to do about it, for people. */
+  readonly warnings: readonly string[];
+  /** The nfacct objects that kube-proxy counts with exist. */
+  readonly nfacct: boolean;
+  readonly conntrackTCPBeLiberal: boolean;
+  /** The addresses on its interfaces, such as `192.168.0.2/24`. */
+  readonly interfaceAddresses: readonly string[];
+}
+
+const PROGRAMS = { ipv4: 'iptables', ipv6: 'ip6tables' } as const;
+
+/** The programs of a backend, whether they are there or not. */
+export function iptablesPrograms(family: Family, backend: Backend): IptablesPrograms {
+  const program = `${PROGRAMS[family]}-${backend}`;
+  return { family, backend, save: `${program}-save`, restore: `${program}-restore` };
+}
+
+/**
+ * Finds out what this machine, in this network namespace, can do. Nothing is changed.
+ * @param backend which iptables to use; the machine's own choice unless given
+ * @throws HostError where iptables is missing, or may not be used
+ */
+export async function detectHost(backend?: Backend): Promise<Host> {
+  const [ipv4, ipv6, nfacct, liberal] = await Promise.all([
+    detectIptables('ipv4', backend),
+    detectIptables('ipv6', backend).catch((error: unknown) => {
+      if (error instanceof HostError) return error;
+      throw error;
+    }),
+    hasNfacct(),
+    readFile('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').catch(() => '0'),
+  ]);
+  const iptables = { ipv4, ipv6: ipv6 instanceof HostError ? undefined : ipv6 };
+  return {
+    iptables,
+    warnings: [
+      ...(ipv6 instanceof HostError ? [`no rules for IPv6: ${ipv6.message}`] : []),
+      ...FAMILIES.flatMap((family) => leftoverWarning(iptables[family])),
+    ],
+    nfacct,
+    conntrackTCPBeLiberal: liberal.trim() === '1',
+    interfaceAddresses: interfaceAddresses(),
+  };
+}
+
+async function detectIptables(family: Family, wanted: Backend | undefined): Promise<IptablesHost> {
+  const program = wanted ? `${PROGRAMS[family]}-${wanted}` : PROGRAMS[family];
+  const { version, backend } = await detectVersion(program);
+  const restore = `${program}-restore`;
+  const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
+  const [randomFully, recent, bpf, chainsInOtherBackend] = await Promise.all([
+    takes(restore, '-j MASQUERADE --random-fully'),
+    takes(restore, '-m recent --name KUBE-PROXY-PROBE --rcheck --seconds 1 --reap'),
+    takes(restore, '-m bpf --bytecode "1,6 0 0 65535"'),
+    ownChains(other),
+    readable(`${program}-save`, family),
+  ]);
+  return {
+    family,
+    backend,
+    version,
+    save: `${program}-save`,
+    restore,
+    randomFully,
+    recent,
+    bpf,
+    chainsInOtherBackend,
+  };
+}
+
+async function detectVersion(program: string): Promise<{ version: string; backend: Backend }> {
+  const { stdout } = await run([program, '--version']).catch((error: unknown) => {
+    throw explain(error, program);
+  });
+  // `iptables v1.8.9 (nf_tables)`; before 1.8 there was one backend, and no word of it.
+  const [, version, name] = /v(\d+(?:\.\d+)+)(?: \((\w+)\))?/.exec(stdout) ?? [];
+  if (version === undefined) {
+    throw new HostError(`${program} --version: expected a version, got ${JSON.stringify(stdout.trim())}`);
+  }
+  return { version, backend: name === 'nf_tables' ? 'nft' : 'legacy' };
+}
+
+/** Whether iptables and the kernel take a rule. It is only tested, nothing is written. */
+async function takes(restore: string, rule: string): Promise<boolean> {
+  const input = `*nat\n:KUBE-PROXY-PROBE - [0:0]\n-A KUBE-PROXY-PROBE ${rule}\nCOMMIT\n`;
+  try {
+    const { stderr } = await run([restore, '--noflush', '--test'], input);
+    return !/missing kernel module/.test(stderr);
+  } catch (error) {
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
+}
+
+/** Reads the nat table once, so that what is missing is told before anything is done. */
+async function readable(save: string, family: Family): Promise<void> {
+  await run([save, '-t', 'nat']).catch((error: unknown) => {
+    throw explain(error, save, family);
+  });
+}
+
+async function ownChains(save: string): Promise<number> {
+  try {
+    const { stdout } = await run([save, '--counters']);
+    return [...parseSaved(stdout)].reduce(
+      (sum, [table, chains]) => sum + [...chains.keys()].filter((chain) => isOwnChain(table, chain)).length,
+      0,
+    );
+  } catch (error) {
+    // The other backend is not installed, or not in the kernel: then it holds nothing.
+    if (error instanceof CommandError) return 0;
+    throw error;
+  }
+}
+
+function leftoverWarning(host: IptablesHost | undefined): string[] {
+  if (!host || host.chainsInOtherBackend === 0) return [];
+  const other = host.backend === 'nft' ? 'legacy' : 'nft';
+  return [
+    `${PROGRAMS[host.family]}-${other} holds ${host.chainsInOtherBackend} chains of kube-proxy's as well, and packets ` +
+      'meet both: svc2ipt cleanup takes them out of either',
+  ];
+}
+
+/** What a failed program means, in words that help. */
+export function explain(error: unknown, program: string, family?: Family): unknown {
+  if (!(error instanceof CommandError)) return error;
+  if (error.code === 'ENOENT') {
+    return new HostError(
+      `${program} is not installed: install iptables (Debian and Ubuntu: apt install iptables)`,
+    );
+  }
+  if (/permission denied|must be root|operation not permitted/i.test(error.stderr)) {
+    return new HostError(`${program} may not look at the node's rules: run as root, or with CAP_NET_ADMIN`);
+  }
+  if (/table does not exist|insmod|missing kernel module|protocol not supported/i.test(error.stderr)) {
+    const module = family === 'ipv6' ? 'ip6table_nat' : 'iptable_nat';
+    return new HostError(
+      `the kernel has no nat table for ${program}: modprobe ${module} (${firstLine(error.stderr)})`,
+    );
+  }
+  return error;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}
+
+async function hasNfacct(): Promise<boolean> {
+  try {
+    const { stdout } = await run(['nfacct', 'list']);
+    return ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted_pkts'].every((name) =>
+      stdout.includes(name),
+    );
+  } catch (error) {
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
+}
+
+function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).flatMap(({ cidr, scopeid }) => (cidr && !scopeid ? [cidr] : [])),
+  );
+}

@@ -1,0 +1,111 @@
+/** What is in a node's tables, as iptables-save prints it. */
+import { sameRule } from '../iptables/compare.ts';
+import { ruleMeaning } from '../iptables/meaning.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { printRule } from '../iptables/print.ts';
+import { printSavedRule } from '../iptables/saved.ts';
+import type { Chain, Family, Rule, TableName } from '../iptables/types.ts';
+
+/** A chain as it was read. Its rules stay text until somebody must know what they mean. */
+export interface SavedChain {
+  readonly name: string;
+  /** Made by the kernel, not by a program; it has a policy. */
+  readonly builtIn: boolean;
+  /** What follows `-A CHAIN` of each rule, with the space before it. */
+  readonly lines: readonly string[];
+  /** `[packets:bytes]` of each rule. */
+  readonly counters: readonly string[];
+}
+
+/** The tables of one family. A table that nobody has used yet is not there. */
+export type SavedTables = ReadonlyMap<TableName, ReadonlyMap<string, SavedChain>>;
+
+/**
+ * Splits the output of `iptables-save --counters` into chains. Meant to be fast: a node with 5,000 Services has
+ * 160,000 lines of it.
+ */
+export function parseSaved(text: string): SavedTables {
+  const tables = new Map<TableName, Map<string, MutableChain>>();
+  let chains = new Map<string, MutableChain>();
+  let chain: MutableChain | undefined;
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    switch (text[start]) {
+      case '*':
+        chains = new Map();
+        // Whatever its name: a table that we do not know is never asked for.
+        tables.set(text.slice(start + 1, end) as TableName, chains);
+        break;
+      case ':': {
+        const [name = '', policy] = text.slice(start + 1, end).split(' ');
+        chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
+        break;
+      }
+      case '[': {
+        const afterCounters = text.indexOf(' ', start);
+        const nameStart = afterCounters + 4;
+        let nameEnd = text.indexOf(' ', nameStart);
+        if (nameEnd === -1 || nameEnd > end) nameEnd = end;
+        // Rules of a chain stand together, so the last one's chain is most likely this one's.
+        if (!chain || chain.name.length !== nameEnd - nameStart || !text.startsWith(chain.name, nameStart)) {
+          chain = chains.get(text.slice(nameStart, nameEnd));
+        } else if (chains.get(chain.name) !== chain) {
+          chain = chains.get(chain.name);
+        }
+        chain?.lines.push(text.slice(nameEnd, end));
+        chain?.counters.push(text.slice(start, afterCounters));
+        break;
+      }
+    }
+    start = end + 1;
+  }
+  return tables;
+}
+
+interface MutableChain extends SavedChain {
+  readonly lines: string[];
+  readonly counters: string[];
+}
+
+/** A chain in the kernel: read from it, or known because we wrote it. */
+export type CurrentChain = SavedChain | Chain;
+
+/** Each rule's text behind `-A CHAIN`, as iptables-restore takes it to find or add the rule. */
+export function linesOf(chain: CurrentChain): readonly string[] {
+  return 'lines' in chain ? chain.lines : chain.rules.map(printRule);
+}
+
+/** The chains that a chain's rules lead to. */
+export function targetsOf(chain: CurrentChain): string[] {
+  if ('rules' in chain) {
+    return chain.rules.flatMap(({ target }) => (target?.target === 'jump' ? [target.chain] : []));
+  }
+  return chain.lines.flatMap((line) => /(?:^| )-[jg] (\S+)/.exec(line)?.[1] ?? []);
+}
+
+/** Whether a chain in the kernel has the rules that are wanted, however they are spelled. */
+export function isCurrent(current: CurrentChain, wanted: Chain, family: Family): boolean {
+  if (current === wanted) return true;
+  if ('rules' in current) {
+    return (
+      current.rules.length === wanted.rules.length &&
+      current.rules.every((rule, i) => sameRule(rule, wanted.rules[i] ?? EMPTY))
+    );
+  }
+  if (current.lines.length !== wanted.rules.length) return false;
+  return wanted.rules.every((rule, i) => isCurrentRule(current.lines[i] ?? '', rule, family));
+}
+
+const EMPTY: Rule = { matches: [] };
+
+/** Whether a saved line is a rule. */
+export function isCurrentRule(line: string, rule: Rule, family: Family): boolean {
+  return line === printSavedRule(rule, family) || ruleMeaning(parseRule(line, family)) === ruleMeaning(rule);
+}
+
+/** What each rule of a chain means, to compare chains rule by rule. */
+export function meaningsOf(chain: CurrentChain, family: Family): string[] {
+  const rules = 'rules' in chain ? chain.rules : chain.lines.map((line) => parseRule(line, family));
+  return rules.map(ruleMeaning);
+}

@@ -1,0 +1,251 @@
+/**
+ * From what a node's tables hold to what they shall hold: the transactions that lead there, in an order in which
+ * every state in between treats a packet as the old or the new rules do.
+ */
+import { ruleMeaning } from '../iptables/meaning.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { printRule } from '../iptables/print.ts';
+import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.ts';
+import { type CurrentTables, EMPTY_TABLE, wantedChains } from './current.ts';
+import { type ChainEdit, createChain, editChain, rewriteChain } from './edits.ts';
+import { type CurrentChain, isCurrent, linesOf, targetsOf } from './kernel.ts';
+import { CANARY_TABLES, JUMPS, type Jump, KUBELET_CHAIN } from './own.ts';
+
+/** What will be done to one table. */
+export interface TableChanges {
+  readonly table: TableName;
+  readonly added: readonly Chain[];
+  readonly changed: readonly ChangedChain[];
+  /** Nothing leads to them once the rest is done. */
+  readonly removed: readonly CurrentChain[];
+  /** Those that others still use: they are emptied, not removed. */
+  readonly emptied: readonly CurrentChain[];
+  /** In the order in which they are put in front. */
+  readonly jumpsAdded: readonly Jump[];
+  readonly jumpsRemoved: readonly Jump[];
+}
+
+export interface ChangedChain {
+  readonly current: CurrentChain;
+  readonly wanted: Chain;
+}
+
+/**
+ * What must change for the tables to hold a ruleset, its jumps and our canaries, and nothing else of ours.
+ * @param wanted nothing at all where it is undefined
+ * @param rewrite count every chain as changed, whatever it has
+ */
+export function planChanges(
+  current: CurrentTables,
+  wanted: Ruleset | undefined,
+  rewrite = false,
+): TableChanges[] {
+  return CANARY_TABLES.map((table) => {
+    const { chains, jumps, usedByOthers } = current.tables.get(table) ?? EMPTY_TABLE;
+    const wantedHere = wanted ? wantedChains(wanted, table) : [];
+    const names = new Set(wantedHere.map(({ name }) => name));
+    const stays = (name: string) => names.has(name) || (name === KUBELET_CHAIN && current.kubelet);
+    const stale = [...chains.values()].filter(({ name }) => !stays(name));
+    return {
+      table,
+      added: wantedHere.filter(({ name }) => !chains.has(name)),
+      changed: wantedHere.flatMap((wanted) => {
+        const chain = chains.get(wanted.name);
+        return chain && (rewrite || !isCurrent(chain, wanted, current.family))
+          ? [{ current: chain, wanted }]
+          : [];
+      }),
+      removed: stale.filter(({ name }) => !usedByOthers.has(name)),
+      emptied: stale.filter((chain) => usedByOthers.has(chain.name) && linesOf(chain).length > 0),
+      jumpsAdded: JUMPS.filter((jump) => jump.table === table && names.has(jump.to) && !jumps.has(jump)),
+      jumpsRemoved: JUMPS.filter((jump) => jumps.has(jump) && !stays(jump.to)),
+    };
+  });
+}
+
+/** Whether there is nothing to do. */
+export function isUnchanged(changes: TableChanges): boolean {
+  const { table: _, ...lists } = changes;
+  return Object.values(lists).every((list) => list.length === 0);
+}
+
+/** One transaction: the lines between `*TABLE` and `COMMIT`. */
+export interface Transaction {
+  readonly table: TableName;
+  readonly lines: readonly string[];
+}
+
+/**
+ * How many chains a transaction may have. iptables-nft searches lists by name, so that its time grows with the square
+ * of this; iptables-legacy writes the whole table each time, so it gets everything at once. Measured with 55,000
+ * chains and iptables 1.8.9; see BENCHMARKS.md.
+ */
+export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as const;
+
+/**
+ * The transactions of a change, in order:
+ * 1. filter: what refuses packets is added. It never meets those that the nat table redirects.
+ * 2. nat: new chains, leaves first; nothing leads to them yet.
+ * 3. nat: the switch. Chains that are there already, and the jumps, change at once, unless there are very many.
+ * 4. nat: stale chains, those that lead to others first; nothing leads to them any more.
+ * 5. filter: what refused packets, and shall no longer do so, is taken out; stale chains.
+ * A service that gets its first endpoint is redirected before it stops being refused, and one that loses its last is
+ * refused before it stops being redirected, so that no packet for it slips through to the network behind.
+ * @param rewrite write every chain as a whole, whatever it has
+ */
+export function planTransactions(
+  changes: readonly TableChanges[],
+  { family }: CurrentTables,
+  chainsAtOnce: number,
+  rewrite = false,
+): Transaction[] {
+  const edit = ({ current, wanted }: ChangedChain) =>
+    rewrite ? rewriteChain(current, wanted, family) : editChain(current, wanted, family);
+  const transactions: Transaction[] = [];
+  const change = (table: TableChanges) => transactions.push(...changeTransactions(table, edit, chainsAtOnce));
+  const remove = (table: TableChanges) => transactions.push(...removeTransactions(table, chainsAtOnce));
+
+  const [filter, nat] = [changesOf('filter', changes), changesOf('nat', changes)];
+  const rest = changes.filter((table) => table !== filter && table !== nat);
+  const { first, second } = isUnchanged(nat)
+    ? { first: filter, second: NO_CHANGES }
+    : inTwoSteps(filter, family);
+  for (const table of rest) change(table);
+  change(first);
+  change(nat);
+  remove(nat);
+  change(second);
+  remove(filter);
+  for (const table of rest) remove(table);
+  return joinNeighbours(transactions, chainsAtOnce);
+}
+
+const NO_CHANGES: TableChanges = {
+  table: 'filter',
+  added: [],
+  changed: [],
+  removed: [],
+  emptied: [],
+  jumpsAdded: [],
+  jumpsRemoved: [],
+};
+
+function changesOf(table: TableName, changes: readonly TableChanges[]): TableChanges {
+  return changes.find((change) => change.table === table) ?? { ...NO_CHANGES, table };
+}
+
+/**
+ * A change of the filter table in two steps: the rules of before and after together, then those of after alone.
+ * Rules of different services never meet the same packet, so their order does not matter.
+ */
+function inTwoSteps(filter: TableChanges, family: Family): { first: TableChanges; second: TableChanges } {
+  const widened = filter.changed.map(({ current, wanted }) => {
+    const after = new Set(wanted.rules.map(ruleMeaning));
+    const before = rulesOf(current, family).filter((rule) => !after.has(ruleMeaning(rule)));
+    return { current, wanted, both: { name: wanted.name, rules: [...wanted.rules, ...before] } };
+  });
+  return {
+    first: {
+      ...filter,
+      changed: widened.map(({ current, both }) => ({ current, wanted: both })),
+      jumpsRemoved: [],
+    },
+    second: {
+      ...NO_CHANGES,
+      changed: widened.flatMap(({ both, wanted }) =>
+        both.rules.length > wanted.rules.length ? [{ current: both, wanted }] : [],
+      ),
+      jumpsRemoved: filter.jumpsRemoved,
+    },
+  };
+}
+
+function rulesOf(chain: CurrentChain, family: Family): readonly Rule[] {
+  return 'rules' in chain ? chain.rules : chain.lines.map((line) => parseRule(line, family));
+}
+
+function changeTransactions(
+  { table, added, changed, jumpsAdded, jumpsRemoved }: TableChanges,
+  edit: (chain: ChangedChain) => ChainEdit,
+  chainsAtOnce: number,
+): Transaction[] {
+  const edited = new Map(changed.map((chain) => [chain.wanted.name, edit(chain)]));
+  const jumps = [
+    ...jumpsAdded.map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
+    ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
+  ];
+  const created = chunks(leavesFirst(added), chainsAtOnce).map((chains) => chains.map(createChain));
+  const switched = chunks(leavesFirst(changed.map(({ wanted }) => wanted)), 2 * chainsAtOnce).map((chains) =>
+    chains.map(({ name }) => edited.get(name) ?? { header: undefined, lines: [] }),
+  );
+  const steps = [...created, ...switched].map((edits) => [
+    ...edits.flatMap(({ header }) => (header === undefined ? [] : [header])),
+    ...edits.flatMap(({ lines }) => lines),
+  ]);
+  if (jumps.length > 0) {
+    // The switch is one with the jumps where there is one, so that nothing leads into half of it.
+    const last = switched.length > 0 ? steps.pop() : undefined;
+    steps.push([...(last ?? []), ...jumps]);
+  }
+  return steps.map((lines) => ({ table, lines }));
+}
+
+function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtOnce: number): Transaction[] {
+  const gone = chunks(leavesFirst(removed).reverse(), chainsAtOnce);
+  const steps = [...(emptied.length > 0 ? [emptied] : []), ...gone];
+  return steps.map((chains) => ({
+    table,
+    lines: [
+      ...chains.map(({ name }) => `:${name} - [0:0]`),
+      ...(chains === emptied ? [] : chains.map(({ name }) => `-X ${name}`)),
+    ],
+  }));
+}
+
+/** Chains in an order in which each comes after all those that it leads to. Else they keep their order. */
+function leavesFirst<C extends CurrentChain>(chains: readonly C[]): C[] {
+  const waiting = new Map(chains.map((chain) => [chain.name, chain]));
+  const result: C[] = [];
+  const visit = (chain: C) => {
+    waiting.delete(chain.name);
+    for (const target of targetsOf(chain)) {
+      const next = waiting.get(target);
+      if (next) visit(next);
+    }
+    result.push(chain);
+  };
+  for (const chain of chains) if (waiting.has(chain.name)) visit(chain);
+  return result;
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  if (items.length === 0) return [];
+  const result: T[][] = [];
+  for (let start = 0; start < items.length; start += Math.min(size, items.length)) {
+    result.push(items.slice(start, start + Math.min(size, items.length)));
+  }
+  return result;
+}
+
+/**
+ * Makes one transaction of neighbours in the same table where both are small: a change of a few chains happens at
+ * once then, and costs one commit.
+ */
+function joinNeighbours(transactions: readonly Transaction[], chainsAtOnce: number): Transaction[] {
+  const chainsOf = ({ lines }: Transaction) => lines.filter((line) => line.startsWith(':')).length;
+  const result: Transaction[] = [];
+  for (const transaction of transactions) {
+    const last = result.at(-1);
+    if (last?.table === transaction.table && chainsOf(last) + chainsOf(transaction) <= chainsAtOnce) {
+      result[result.length - 1] = { table: last.table, lines: [...last.lines, ...transaction.lines] };
+    } else {
+      result.push(transaction);
+    }
+  }
+  return result;
+}
+
+/** The input for iptables-restore. */
+export function restoreInput(transactions: readonly Transaction[]): string {
+  return transactions.map(({ table, lines }) => `*${table}\n${lines.join('\n')}\nCOMMIT\n`).join('');
+}

@@ -1,0 +1,96 @@
+/** Running iptables-restore, and telling what it did not like. */
+import { ruleMeaning } from '../iptables/meaning.ts';
+import type { Ruleset } from '../iptables/types.ts';
+import { CommandError, run } from './command.ts';
+import type { IptablesPrograms } from './host.ts';
+
+/** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
+export const LOCK_WAIT_SECONDS = 5;
+
+/** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
+export class RestoreError extends Error {
+  /** The input's line that was refused, counted from 1, where iptables tells. */
+  readonly line: number | undefined;
+  /** What was given to iptables-restore. */
+  readonly input: string;
+
+  constructor(message: string, line: number | undefined, input: string) {
+    super(message);
+    this.name = 'RestoreError';
+    this.line = line;
+    this.input = input;
+  }
+}
+
+/**
+ * Gives a text to iptables-restore. Counters in it are taken, and those of chains that it does not name survive.
+ * @param wanted whose chains the text writes, to tell which service port a refused line is for
+ * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port
+ */
+export async function restore(
+  host: IptablesPrograms,
+  input: string,
+  wanted: Ruleset | undefined,
+): Promise<void> {
+  const command = [host.restore, '--noflush', '--counters', '--wait', String(LOCK_WAIT_SECONDS)];
+  try {
+    await run(command, input);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new RestoreError(describe(error, input, wanted), failedLine(error.stderr), input);
+  }
+}
+
+function describe(error: CommandError, input: string, wanted: Ruleset | undefined): string {
+  const [program = ''] = error.command;
+  if (/xtables lock/i.test(error.stderr)) {
+    return (
+      `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
+      'find it with fuser /run/xtables.lock, and try again'
+    );
+  }
+  const line = failedLine(error.stderr);
+  const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
+  if (line === undefined) return `${program}: ${words}`;
+  const lines = input.split('\n');
+  const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
+  const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
+  return [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
+}
+
+/** `line 7: CHAIN_USER_ADD failed`, `Error occurred at line: 7`, `line 7 failed` */
+function failedLine(stderr: string): number | undefined {
+  const number = /\bline:? (\d+)/.exec(stderr)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** The line with two before and two after it, an arrow at it. */
+function excerpt(lines: readonly string[], failed: number): string[] {
+  const first = Math.max(1, failed - 2);
+  return lines.slice(first - 1, failed + 2).map((line, i) => {
+    const number = first + i;
+    return `  ${number === failed ? '>' : ' '} ${number} | ${line}`;
+  });
+}
+
+/** Of a line of input: its comment names the service port, or else the comment of a rule that leads to its chain. */
+function servicePortOf(line: string, wanted: Ruleset | undefined): string | undefined {
+  const named = NAMED.exec(line)?.[1];
+  if (named !== undefined) return named;
+  let chain = /^(?:\[\S+\] )?(?::|-[ADIX] )(\S+)/.exec(line)?.[1];
+  const rules = (wanted?.tables ?? []).flatMap(({ chains }) =>
+    chains.flatMap(({ name, rules }) => rules.map((rule) => ({ name, rule }))),
+  );
+  // From an endpoint's chain to its service's, and from there to the entry.
+  for (let step = 0; step < 4 && chain !== undefined; step++) {
+    const target = chain;
+    const caller = rules.find(({ rule }) => rule.target?.target === 'jump' && rule.target.chain === target);
+    const name = caller && /"comment":"(?:[^"]* )?([\w.-]+\/[\w.:-]+)/.exec(ruleMeaning(caller.rule))?.[1];
+    if (name !== undefined) return name;
+    chain = caller?.name;
+  }
+  return undefined;
+}
+
+/** A service port in a comment: `namespace/name:port`. */
+const NAMED = /--comment "?(?:[^"]* )?([a-z0-9][\w.-]*\/[\w.-]+(?::[\w-]*)?)/;

@@ -1,0 +1,113 @@
+/** `svc2ipt apply`: makes this node's kernel hold the rules of a cluster given as files. */
+import { Applier, type ApplyResult, allowLocalnetRouting, type TableResult } from '../applier/applier.ts';
+import { deleteStaleFlows } from '../applier/conntrack.ts';
+import { HostError, type IptablesHost } from '../applier/host.ts';
+import { IncrementalCompiler } from '../compiler/incremental.ts';
+import type { Ruleset } from '../iptables/types.ts';
+import { type ClusterOptions, type CompilerInput, readInput } from './inputs.ts';
+import { type NodeOptions, thisNode } from './node.ts';
+import { type Outcome, warn } from './run.ts';
+
+export interface ApplyOptions extends ClusterOptions, NodeOptions {
+  readonly dryRun?: boolean;
+  readonly output: 'text' | 'json';
+}
+
+interface FamilyOutcome extends ApplyResult {
+  /** Rules of ours in the kernel, afterwards. */
+  readonly rules: number;
+  /** Kinds of UDP flow that were deleted, since they went where no rule sends them any more. */
+  readonly flowsDeleted: number;
+}
+
+export async function apply(options: ApplyOptions): Promise<Outcome> {
+  const { iptables, facts } = await thisNode(options);
+  const input = await readInput(options, facts);
+  const dryRun = options.dryRun ?? false;
+  // Each family has its own tables: they are written side by side.
+  const outcomes = await Promise.all(iptables.map((host) => applyFamily(host, input, dryRun)));
+  return { output: options.output === 'json' ? asJSON(outcomes, dryRun) : asText(outcomes, dryRun) };
+}
+
+async function applyFamily(
+  host: IptablesHost,
+  input: CompilerInput,
+  dryRun: boolean,
+): Promise<FamilyOutcome> {
+  const compiler = new IncrementalCompiler(input.node, input.options(host.family));
+  compiler.update(input.cluster);
+  const ruleset = compiler.ruleset();
+  const applier = new Applier(host);
+  const rules = countRules(ruleset);
+  if (dryRun) return { ...(await applier.plan(ruleset)), rules, flowsDeleted: 0 };
+
+  const opensLocalnet = ruleset.tables.some(({ chains }) =>
+    chains.some(({ name }) => name === 'KUBE-FIREWALL'),
+  );
+  const result = await applier.apply(ruleset);
+  // Only now: the rule that closes 127.0.0.0/8 to the network must be there first.
+  if (opensLocalnet) await allowLocalnetRouting();
+  const flowsDeleted = await deleteStaleFlows(host.family, compiler.udpDestinations()).catch(
+    (error: unknown) => {
+      if (!(error instanceof HostError)) throw error;
+      warn(error.message);
+      return 0;
+    },
+  );
+  return { ...result, rules, flowsDeleted };
+}
+
+function countRules({ tables }: Ruleset): number {
+  return tables.reduce(
+    (sum, { chains }) => sum + chains.reduce((count, { rules }) => count + rules.length, 0),
+    0,
+  );
+}
+
+function asJSON(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {
+  const families = outcomes.map(({ input, ...outcome }) => ({ ...outcome, restoreLines: lineCount(input) }));
+  return `${JSON.stringify({ dryRun, families }, undefined, 2)}\n`;
+}
+
+function lineCount(input: string): number {
+  return input === '' ? 0 : input.split('\n').length - 1;
+}
+
+function asText(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {
+  return outcomes.map((outcome) => `${describe(outcome, dryRun).join('\n')}\n`).join('');
+}
+
+/** So many chains are named, of each kind. */
+const NAMED = 10;
+
+export function describe(outcome: FamilyOutcome, dryRun: boolean): string[] {
+  const { family, tables, rules, flowsDeleted, milliseconds, input } = outcome;
+  if (input === '') return [`${family}: unchanged, ${rules} rules; nothing was written`];
+  const sum = (count: (table: TableResult) => number) =>
+    tables.reduce((total, table) => total + count(table), 0);
+  const parts = [
+    `${sum(({ added }) => added.length)} chains added`,
+    `${sum(({ changed }) => changed.length)} changed`,
+    `${sum(({ removed }) => removed.length)} removed`,
+    `${sum(({ jumpsAdded }) => jumpsAdded)} jumps added`,
+    `${sum(({ jumpsRemoved }) => jumpsRemoved)} removed`,
+  ];
+  const { read, plan, write } = milliseconds;
+  const time = `read ${read.toFixed(0)} ms, planned ${plan.toFixed(0)} ms, written ${write.toFixed(0)} ms`;
+  const flows = flowsDeleted > 0 ? `; ${flowsDeleted} stale UDP flows deleted` : '';
+  const tense = dryRun ? 'would change: ' : '';
+  return [
+    `${family}: ${tense}${parts.join(', ')}; ${rules} rules${flows} (${dryRun ? `read ${read.toFixed(0)} ms` : time})`,
+    ...tables.flatMap(({ table, added, changed, removed }) => [
+      ...listed(`  ${table} +`, added),
+      ...listed(`  ${table} ~`, changed),
+      ...listed(`  ${table} -`, removed),
+    ]),
+  ];
+}
+
+function listed(label: string, chains: readonly string[]): string[] {
+  if (chains.length === 0) return [];
+  const more = chains.length > NAMED ? ` and ${chains.length - NAMED} more` : '';
+  return [`${label} ${chains.slice(0, NAMED).join(' ')}${more}`];
+}

@@ -1,0 +1,38 @@
+/** This machine as the node of a command. */
+import { hostname } from 'node:os';
+import type { HostFacts } from '../api/node.ts';
+import { type Backend, detectHost, type Host, type IptablesHost } from '../applier/host.ts';
+import { FAMILIES } from '../net/address.ts';
+import { warn } from './run.ts';
+
+/** The options of every command that looks at this machine. */
+export interface NodeOptions {
+  readonly backend?: Backend;
+}
+
+export interface ThisNode {
+  readonly host: Host;
+  /** What counts where no option, file or Node object says otherwise. */
+  readonly facts: HostFacts;
+  /** iptables for each family that there is. */
+  readonly iptables: readonly IptablesHost[];
+}
+
+/** Finds out what this machine can do; tells of what is missing on standard error. Throws a HostError. */
+export async function thisNode({ backend }: NodeOptions): Promise<ThisNode> {
+  const host = await detectHost(backend);
+  for (const warning of host.warnings) warn(warning);
+  const { nfacct, conntrackTCPBeLiberal, interfaceAddresses } = host;
+  return {
+    host,
+    iptables: FAMILIES.flatMap((family) => host.iptables[family] ?? []),
+    facts: {
+      // As kube-proxy v1.36 makes a node's name of the machine's.
+      name: hostname().trim().toLowerCase(),
+      interfaceAddresses,
+      randomFully: host.iptables.ipv4?.randomFully,
+      nfacct,
+      conntrackTCPBeLiberal,
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/** Differences on a terminal. */
+import { styleText } from 'node:util';
+import type { DiffLine } from '../golden/diff.ts';
+
+const STYLES = { header: 'bold', place: 'cyan', removed: 'red', added: 'green', same: undefined } as const;
+
+/** A line of a difference, in colour where standard output is a terminal that shows it and NO_COLOR is not set. */
+export function paintDiff({ kind, text }: DiffLine): string {
+  const style = STYLES[kind];
+  return style ? styleText(style, text, { stream: process.stdout }) : text;
+}

@@ -1,0 +1,8 @@
+/** Where UDP packets to a service's address may be sent on: what connection tracking is checked against. */
+export interface UdpDestination {
+  /** Undefined for any address of the node: a node port. */
+  readonly address: string | undefined;
+  readonly port: number;
+  /** `ip:port` of each endpoint that packets may go to. */
+  readonly endpoints: ReadonlySet<string>;
+}
