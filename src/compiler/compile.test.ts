@@ -602,7 +602,7 @@ describe('the order of the input does not matter', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 60_000);
 
   // Of two pods on a node's network that use the same port, one may be ready and the other not.
   test('to pods that share an address', () => {
@@ -652,4 +652,4 @@ test('whatever the cluster, the ruleset is one that iptables can take', () => {
     }),
     { numRuns: 200 },
   );
-});
+}, 60_000);

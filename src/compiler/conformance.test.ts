@@ -82,4 +82,4 @@ test('every fixture has a golden file for each family that says what it compiles
   const { clusters, results } = await runGolden(FIXTURES, join(PROJECT, 'golden'));
   expect(results.filter(({ expected, actual }) => expected !== actual).map(({ file }) => file)).toEqual([]);
   expect(results).toHaveLength(2 * clusters);
-});
+}, 60_000);

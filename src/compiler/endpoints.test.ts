@@ -393,6 +393,7 @@ describe('topologyKeys, seen from node-a in zone-1 of region-1', () => {
     ['a node of unknown zone matches no zone', [ZONE], all, [], { zone: '' }],
     ['a node of unknown region matches no region', [REGION], all, [], { region: '' }],
     ['a node of unknown name matches no name', [HOSTNAME], all, [], { name: '' }],
+    ['nor an endpoint of none', [HOSTNAME], [endpoint('10.0.0.5', { nodeName: '' })], [], { name: '' }],
     [
       'hints are ignored',
       [REGION],

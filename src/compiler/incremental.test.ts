@@ -61,7 +61,7 @@ test('whatever happens to a cluster: the same as compiling anew, and the changes
     }),
     { numRuns: 150 },
   );
-});
+}, 60_000);
 
 test('the rules of some Services are what a cluster of only these compiles to', () => {
   const some = rawCluster.chain((raw) =>
@@ -79,7 +79,7 @@ test('the rules of some Services are what a cluster of only these compiles to', 
     }),
     { numRuns: 100 },
   );
-});
+}, 60_000);
 
 test.each<[string, Manifest[], boolean]>([
   ['with endpoints', [service(), slice(['10.0.0.1'])], true],
