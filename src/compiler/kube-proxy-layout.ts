@@ -214,7 +214,7 @@ function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: Lo
     if (plan.internal.fate === set) rules.unshift(...internalMasquerade(plan, context));
     chains.push({ name: names[set], rules });
   }
-  const about = context.largeCluster ? [] : [comment(servicePort.name)];
+  const about = context.largeCluster ? undefined : comment(servicePort.name);
   for (const [endpoint, name] of chainOf) {
     chains.push({ name, rules: endpointRules(servicePort, endpoint, name, about) });
   }
@@ -245,10 +245,8 @@ function choice(
   const rules: Rule[] = [];
   const add = (endpoint: Endpoint, match: (chain: string) => Match | undefined) => {
     const chain = chainOf.get(endpoint) ?? '';
-    const matches = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
-    const how = match(chain);
-    if (how) matches.push(how);
-    rules.push({ matches, target: jump(chain) });
+    const about = largeCluster ? undefined : comment(`${name} -> ${endpoint.text}`);
+    rules.push({ matches: listOf(about, match(chain)), target: jump(chain) });
   };
   if (affinitySeconds !== undefined) {
     for (const endpoint of endpoints) {
@@ -272,16 +270,25 @@ function endpointRules(
   { protocol, affinitySeconds }: ServicePort,
   { object, text }: Endpoint,
   chain: string,
-  about: readonly Match[],
+  about: Match | undefined,
 ): Rule[] {
-  const matches = [...about, PROTOCOLS[protocol]];
+  const dnat = listOf(about, PROTOCOLS[protocol]);
   if (affinitySeconds !== undefined) {
-    matches.splice(about.length, 0, { match: 'recent', operation: 'set', name: chain });
+    dnat.splice(about ? 1 : 0, 0, { match: 'recent', operation: 'set', name: chain });
   }
   return [
-    { matches: [...about, source(object.address)], target: MARK_FOR_MASQUERADE },
-    { matches, target: { target: 'DNAT', to: text } },
+    { matches: listOf(about, source(object.address)), target: MARK_FOR_MASQUERADE },
+    { matches: dnat, target: { target: 'DNAT', to: text } },
   ];
+}
+
+/**
+ * The matches that there are. Most of a ruleset's memory is lists of matches, and one that is spread or pushed
+ * together keeps room for 16 more.
+ */
+function listOf(a: Match | undefined, b: Match | undefined): Match[] {
+  if (a) return b ? [a, b] : [a];
+  return b ? [b] : [];
 }
 
 function shared(table: 'filter' | 'nat', chain: SharedChain, rule: Rule): SharedRule {
