@@ -2,15 +2,18 @@
 import { z } from 'zod';
 import { familyOf } from '../net/address.ts';
 import {
+  addSentence,
   dnsLabel,
-  ipAddress,
+  labels,
   list,
   namespacedMetadata,
   optional,
+  ownName,
+  parseUnicast,
   portName,
   portNumber,
   protocol,
-  stringMap,
+  unicastAddress,
 } from './fields.ts';
 import { SERVICE_PROXY_NAME_LABEL } from './service.ts';
 
@@ -47,30 +50,29 @@ const endpoint = z
     ),
     nodeName: optional(z.string()),
     zone: optional(z.string()),
-    deprecatedTopology: optional(stringMap),
+    deprecatedTopology: labels,
     hints: optional(z.object({ forZones: list(named), forNodes: list(named) })),
   })
   .transform((endpoint) => ({
-    /** Only the first address of an endpoint is ever used. */
-    address: endpoint.addresses[0] ?? '',
+    addresses: endpoint.addresses,
     ready: endpoint.conditions?.ready ?? true,
     serving: endpoint.conditions?.serving ?? true,
     terminating: endpoint.conditions?.terminating ?? false,
     nodeName: endpoint.nodeName,
-    zone: endpoint.zone ?? firstLabel(endpoint.deprecatedTopology ?? {}, ZONE_LABELS),
-    region: firstLabel(endpoint.deprecatedTopology ?? {}, REGION_LABELS),
+    zone: endpoint.zone ?? firstLabel(endpoint.deprecatedTopology, ZONE_LABELS),
+    region: firstLabel(endpoint.deprecatedTopology, REGION_LABELS),
     forZones: (endpoint.hints?.forZones ?? []).map(({ name }) => name),
     forNodes: (endpoint.hints?.forNodes ?? []).map(({ name }) => name),
   }));
 
 const slicePort = z
-  .object({ name: optional(portName), port: optional(portNumber), protocol: optional(protocol) })
+  .object({ name: optional(portName), port: optional(portNumber), protocol })
   .transform((port) => ({
     /** Undefined where the slice gives none: such a port is ignored, as kube-proxy does. */
     name: port.name,
     /** Undefined stands for "all ports", which no rule can be made for. */
     port: port.port,
-    protocol: port.protocol ?? ('TCP' as const),
+    protocol: port.protocol,
   }));
 
 export const endpointSliceSchema = z
@@ -79,6 +81,14 @@ export const endpointSliceSchema = z
     addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
     endpoints: list(endpoint),
     ports: list(slicePort),
+  })
+  .superRefine(({ ports }, context) => {
+    const names = new Set<string>();
+    for (const [i, { name }] of ports.entries()) {
+      if (name === undefined) continue;
+      if (names.has(name)) addSentence(context, ['ports', i, 'name'], ownName(name));
+      names.add(name);
+    }
   })
   .transform(({ metadata, addressType, endpoints, ports }, context) => ({
     kind: 'EndpointSlice' as const,
@@ -92,34 +102,34 @@ export const endpointSliceSchema = z
         ? undefined
         : metadata.labels[SERVICE_NAME_LABEL],
     family: addressType === 'IPv6' ? ('ipv6' as const) : ('ipv4' as const),
-    endpoints: addressType === 'FQDN' ? [] : canonicalAddresses(endpoints, addressType, context),
+    endpoints: addressType === 'FQDN' ? [] : firstAddresses(endpoints, addressType, context),
     ports,
   }));
 
-function canonicalAddresses<E extends { address: string }>(
+/** Checks every address, as the API server does; the first of each endpoint is what is kept of them. */
+function firstAddresses<E extends { readonly addresses: readonly string[] }>(
   endpoints: readonly E[],
   addressType: 'IPv4' | 'IPv6',
   context: z.core.$RefinementCtx,
-): E[] {
-  return endpoints.map((endpoint, i) => {
-    const parsed = ipAddress.safeParse(endpoint.address);
-    if (parsed.success && familyOf(parsed.data) === addressType.toLowerCase()) {
-      return { ...endpoint, address: parsed.data };
-    }
-    context.addIssue({
-      code: 'custom',
-      path: ['endpoints', i, 'addresses', 0],
-      message: `an ${addressType} address`,
-      input: endpoint.address,
+): (Omit<E, 'addresses'> & { address: string })[] {
+  return endpoints.map(({ addresses, ...endpoint }, i) => {
+    const canonical = addresses.map((text, j) => {
+      const { address, expected } = parseUnicast(text);
+      const ofType = address !== '' && familyOf(address) === addressType.toLowerCase();
+      const message = ofType ? expected : `an ${addressType} address`;
+      if (message !== undefined) {
+        context.addIssue({ code: 'custom', path: ['endpoints', i, 'addresses', j], message, input: text });
+      }
+      return address;
     });
-    return endpoint;
+    return { ...endpoint, address: canonical[0] ?? '' };
   });
 }
 
 export type Endpoints = Readonly<z.output<typeof endpointsSchema>>;
 
 const endpointsAddress = z
-  .object({ ip: ipAddress, nodeName: optional(z.string()) })
+  .object({ ip: unicastAddress, nodeName: optional(z.string()) })
   .transform(({ ip, nodeName }) => ({ address: ip, nodeName }));
 
 export const endpointsSchema = z
@@ -130,13 +140,11 @@ export const endpointsSchema = z
         addresses: list(endpointsAddress),
         notReadyAddresses: list(endpointsAddress),
         ports: list(
-          z
-            .object({ name: optional(portName), port: portNumber, protocol: optional(protocol) })
-            .transform((port) => ({
-              name: port.name ?? '',
-              port: port.port,
-              protocol: port.protocol ?? ('TCP' as const),
-            })),
+          z.object({ name: optional(portName), port: portNumber, protocol }).transform((port) => ({
+            name: port.name ?? '',
+            port: port.port,
+            protocol: port.protocol,
+          })),
         ),
       }),
     ),

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { familyOf, parseAddress, parseCIDR } from '../net/address.ts';
+import { show } from './problem.ts';
 
 /** Kubernetes writes an absent field as null at times; both mean the same. */
 export function optional<Schema extends z.ZodType>(schema: Schema) {
@@ -21,7 +22,9 @@ export function list<Schema extends z.ZodType>(schema: Schema) {
 /** A whole number from `min` to `max`, both included. */
 export function integer(min: number, max: number) {
   const error = `${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
+  return z
+    .number({ error })
+    .refine((number) => Number.isInteger(number) && number >= min && number <= max, { error });
 }
 
 /** The number of a port that exists. */
@@ -45,20 +48,52 @@ export const portName = z
 const DNS_SUBDOMAIN =
   'a DNS subdomain (1 to 253 of a-z, 0-9, "-" and ".", with a letter or digit at both ends)';
 
-/** RFC 1123 subdomain: the names of EndpointSlices, Pods and Nodes. */
-export const dnsSubdomain = z
-  .string({ error: DNS_SUBDOMAIN })
-  .max(253, { error: DNS_SUBDOMAIN })
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, { error: DNS_SUBDOMAIN });
+function isSubdomain(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
+}
 
-export const protocol = z.enum(['TCP', 'UDP', 'SCTP']);
+/** RFC 1123 subdomain: the names of EndpointSlices, Pods and Nodes. */
+export const dnsSubdomain = z.string({ error: DNS_SUBDOMAIN }).refine(isSubdomain, { error: DNS_SUBDOMAIN });
+
+/** The protocol of a port, by default TCP. */
+export const protocol = optional(z.enum(['TCP', 'UDP', 'SCTP', ''])).transform(
+  (protocol) => protocol || ('TCP' as const),
+);
+
+const anyAddress = z.string({ error: 'an IP address' });
 
 /** An IP address of either family, made canonical. */
-export const ipAddress = z.string({ error: 'an IP address' }).transform((text, context) => {
+export const ipAddress = anyAddress.transform((text, context) => {
   const address = parseAddress(text);
   if (address === undefined) context.addIssue({ code: 'custom', message: 'an IP address', input: text });
   return address ?? '';
 });
+
+/** An IP address, or '' for none. */
+export const ipAddressOrNone = z.union([z.literal(''), ipAddress], { error: 'an IP address' });
+
+/** The IP address of a machine, a pod or a Service: none that means something else on every machine. */
+export const unicastAddress = anyAddress.transform((text, context) => {
+  const { address, expected } = parseUnicast(text);
+  if (expected !== undefined) context.addIssue({ code: 'custom', message: expected, input: text });
+  return address;
+});
+
+/** The canonical form of a machine's address, and what else was expected where the text is none. */
+export function parseUnicast(text: string): { readonly address: string; readonly expected?: string } {
+  const address = parseAddress(text);
+  if (address === undefined) return { address: '', expected: 'an IP address' };
+  const [kind] = SPECIAL_ADDRESSES.find(([, pattern]) => pattern.test(address)) ?? [];
+  return kind === undefined ? { address } : { address, expected: `an IP address that is not ${kind}` };
+}
+
+/** What the API server's `ValidateNonSpecialIP` refuses, told by the canonical form. */
+const SPECIAL_ADDRESSES = [
+  ['unspecified', /^(0\.0\.0\.0|::)$/],
+  ['loopback', /^(127\.|::1$)/],
+  ['link-local', /^(169\.254\.|fe[89ab].:)/],
+  ['link-local multicast', /^(224\.0\.0\.|ff.2:)/],
+] as const;
 
 /** A CIDR range of either family, made canonical; white space around it is let go, as kube-proxy does. */
 export const cidr = z.string({ error: 'a CIDR range' }).transform((text, context) => {
@@ -71,15 +106,55 @@ export const cidr = z.string({ error: 'a CIDR range' }).transform((text, context
 
 const INTERFACE_NAME = 'the name of a network interface (1 to 15 of letters, digits, ".", "_" and "-")';
 
-/** The name of a network interface, as the kernel takes it (IFNAMSIZ) and iptables needs no quotes for. */
+/**
+ * The name of a network interface, or what it begins with; '' for none. As the kernel takes it (IFNAMSIZ), and without
+ * what iptables needs quotes for or takes for an option.
+ */
 export const interfaceName = z
   .string({ error: INTERFACE_NAME })
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/, { error: INTERFACE_NAME });
+  .refine((name) => name === '' || /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(name), {
+    error: INTERFACE_NAME,
+  });
 
-/** A mapping of strings, such as labels or a selector. */
-export const stringMap = z.record(z.string(), z.string());
+const LABEL_NAME = /^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)$/;
 
-const labels = optional(stringMap).transform((labels) => labels ?? {});
+/** A name, with a DNS subdomain and a slash before it or not. */
+function isLabelKey(key: string): boolean {
+  const slash = key.indexOf('/');
+  return LABEL_NAME.test(key.slice(slash + 1)) && (slash < 0 || isSubdomain(key.slice(0, slash)));
+}
+
+/**
+ * Labels or a selector, empty where absent. Not a `z.record`, which passes over `__proto__` in silence: a selector
+ * must not lose a key.
+ */
+export const labels = z
+  .custom<Record<string, unknown>>((value) => isMapping(value), { error: 'a mapping' })
+  .nullish()
+  .transform((labels, context): Record<string, string> => {
+    const entries = Object.entries(labels ?? {}).map(([key, value]): [string, string] => {
+      const text = value ?? '';
+      if (!isLabelKey(key)) {
+        addSentence(
+          context,
+          [key],
+          'expected a label (1 to 63 of A-Z, a-z, 0-9, "-", "_" and ".", or DNS subdomain/name)',
+        );
+      } else if (typeof text !== 'string') {
+        context.addIssue({ code: 'custom', path: [key], message: 'a string', input: value });
+      } else if (text !== '' && !LABEL_NAME.test(text)) {
+        const message =
+          'the value of a label (up to 63 of A-Z, a-z, 0-9, "-", "_" and ".", with a letter or digit at both ends)';
+        context.addIssue({ code: 'custom', path: [key], message, input: value });
+      }
+      return [key, String(text)];
+    });
+    return Object.fromEntries(entries);
+  });
+
+function isMapping(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** What is used of the metadata of an object without a namespace. */
 export const clusterMetadata = z.object({ name: dnsSubdomain, labels });
@@ -100,6 +175,11 @@ export function addSentence(
   message: string,
 ): void {
   context.addIssue({ code: 'custom', path, message, params: { sentence: true } });
+}
+
+/** What is wrong with a name in a list that is there before. */
+export function ownName(name: string): string {
+  return `expected a name of its own, got ${show(name)} again`;
 }
 
 /** Whether a list of one or two addresses has at most one of each family. */

@@ -3,25 +3,44 @@
  * kube-proxy is about unknown fields, with its defaults filled in.
  */
 import { z } from 'zod';
-import { familyOf } from '../net/address.ts';
-import { addSentence, cidr, integer, interfaceName, optional } from './fields.ts';
+import { familyOf, parseAddress } from '../net/address.ts';
+import {
+  addSentence,
+  cidr,
+  integer,
+  interfaceName,
+  ipAddressOrNone,
+  optional,
+  portNumber,
+} from './fields.ts';
 
 export type KubeProxyConfiguration = Readonly<z.output<typeof kubeProxyConfigurationSchema>>;
 
 const DURATION = 'a duration such as 30s, 1m or 2h22m';
 
-/** A Go duration, kept as it is written. */
+/** A Go duration, kept as it is written. kube-proxy refuses negative ones wherever it uses them. */
 const duration = z
   .string({ error: DURATION })
-  .regex(/^[+-]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/, { error: DURATION });
+  .regex(/^\+?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/, { error: DURATION });
 
 const INT32 = 2 ** 31 - 1;
 const text = optional(z.string());
 const flag = optional(z.boolean());
 const int32 = optional(integer(-INT32 - 1, INT32));
 
-/** Of an address and port; kube-proxy checks it when it starts to listen, and so does the agent. */
-const ipPort = text;
+const count = optional(integer(0, INT32));
+
+const IP_PORT = 'an IP address and a port such as 0.0.0.0:10256 or [::]:10256';
+
+/** Where to listen; '' stands for the default. */
+const ipPort = optional(
+  z.string({ error: IP_PORT }).refine((text) => text === '' || isIPPort(text), { error: IP_PORT }),
+);
+
+function isIPPort(text: string): boolean {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  return parseAddress(bracketed ?? plain ?? '') !== undefined && portNumber.safeParse(Number(port)).success;
+}
 
 const syncPeriods = { syncPeriod: optional(duration), minSyncPeriod: optional(duration) };
 
@@ -57,8 +76,8 @@ const winkernel = z.strictObject({
 });
 
 const conntrack = z.strictObject({
-  maxPerCore: int32,
-  min: int32,
+  maxPerCore: count,
+  min: count,
   tcpEstablishedTimeout: optional(duration),
   tcpCloseWaitTimeout: optional(duration),
   tcpBeLiberal: flag,
@@ -120,8 +139,9 @@ export const kubeProxyConfigurationSchema = z
     featureGates: optional(z.record(z.string(), z.boolean())),
     clientConnection: optional(clientConnection),
     logging: optional(logging),
-    hostnameOverride: text,
-    bindAddress: text,
+    // As kube-proxy takes it: nodes' names are in lower case.
+    hostnameOverride: text.transform((name) => name?.trim().toLowerCase()),
+    bindAddress: optional(ipAddressOrNone),
     healthzBindAddress: ipPort,
     metricsBindAddress: ipPort,
     bindAddressHardFail: flag,
@@ -139,10 +159,8 @@ export const kubeProxyConfigurationSchema = z
     ),
     detectLocal: optional(
       z.strictObject({
-        bridgeInterface: optional(z.union([z.literal(''), interfaceName], { error: 'a bridge interface' })),
-        interfaceNamePrefix: optional(
-          z.union([z.literal(''), interfaceName], { error: 'an interface prefix' }),
-        ),
+        bridgeInterface: optional(interfaceName),
+        interfaceNamePrefix: optional(interfaceName),
       }),
     ),
     clusterCIDR: optional(clusterCIDR),

@@ -15,10 +15,13 @@ import {
 
 export type Node = Readonly<z.output<typeof nodeSchema>>;
 
+/** Empty while no range is assigned to the node. */
+const cidrOrNone = z.union([z.literal(''), cidr], { error: 'a CIDR range' });
+
 export const nodeSchema = z
   .object({
     metadata: clusterMetadata,
-    spec: optional(z.object({ podCIDR: optional(cidr), podCIDRs: list(cidr) })),
+    spec: optional(z.object({ podCIDR: optional(cidrOrNone), podCIDRs: list(cidr) })),
     status: optional(z.object({ addresses: list(z.object({ type: z.string(), address: z.string() })) })),
   })
   .transform(({ metadata, spec, status }) => ({
@@ -70,9 +73,9 @@ export interface NodeFacts {
 
 /** An address with the prefix length of its network: the host bits stay. */
 const interfaceAddress = z.string().transform((text, context) => {
-  const [address = '', prefix] = text.split('/');
+  const [address = '', prefix, ...more] = text.split('/');
   const parsed = ipAddress.safeParse(address);
-  if (!parsed.success || !cidr.safeParse(`${address}/${prefix ?? '0'}`).success) {
+  if (!parsed.success || more.length > 0 || !cidr.safeParse(`${address}/${prefix ?? '0'}`).success) {
     context.addIssue({ code: 'custom', message: 'an address such as 192.168.0.2/24', input: text });
     return '';
   }

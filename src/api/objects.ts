@@ -49,15 +49,18 @@ export function parseObjects(document: unknown, at: readonly string[]): ParsedOb
   const visit = (value: unknown, at: readonly string[], inherited: TypeMeta, depth: number): void => {
     const head = check(headSchema, value, at);
     if (!head.ok) {
-      problems.push(...head.problems);
+      for (const problem of head.problems) problems.push(problem);
       return;
     }
-    const { items } = head.value;
     const kind = head.value.kind || inherited.kind;
     const apiVersion = head.value.apiVersion || inherited.apiVersion;
+    // The API server prints an empty list as null at times.
+    const items: unknown = head.value.items === null ? [] : head.value.items;
     if (kind === '') {
       problems.push({ at, message: 'expected a Kubernetes object, got a mapping without kind' });
-    } else if (kind.endsWith('List') && items !== undefined) {
+    } else if (kind === 'List' && items !== undefined && !Array.isArray(items)) {
+      problems.push({ at: [...at, 'items'], message: `expected a list, got ${show(items)}` });
+    } else if (kind.endsWith('List') && Array.isArray(items)) {
       if (depth === LIST_DEPTH) {
         problems.push({ at, message: `expected lists at most ${LIST_DEPTH} deep` });
         return;
@@ -66,7 +69,7 @@ export function parseObjects(document: unknown, at: readonly string[]): ParsedOb
         kind === 'List' ? { kind: '', apiVersion: '' } : { kind: kind.slice(0, -4), apiVersion };
       for (const [i, item] of items.entries()) visit(item, [...at, `items[${i}]`], ofItems, depth + 1);
     } else if (!isKnown(kind) || !sameGroup(apiVersion, SCHEMAS[kind].apiVersion)) {
-      const name = show(`${kind}.${apiVersion}`).slice(1, -1);
+      const name = `${kind}.${apiVersion}`;
       ignored.set(name, (ignored.get(name) ?? 0) + 1);
     } else {
       const place = [...at, objectName(kind, head.value.metadata)];
@@ -80,7 +83,7 @@ export function parseObjects(document: unknown, at: readonly string[]): ParsedOb
       }
       const result = check(SCHEMAS[kind].schema, value, place);
       if (result.ok) objects.push({ object: result.value, at: place });
-      else problems.push(...result.problems);
+      else for (const problem of result.problems) problems.push(problem);
     }
   };
   visit(document, at, { kind: '', apiVersion: '' }, 0);
@@ -92,15 +95,15 @@ interface TypeMeta {
   readonly apiVersion: string;
 }
 
-const headSchema = z.object({
-  kind: z.string().nullish(),
-  apiVersion: z.string().nullish(),
-  items: z
-    .array(z.unknown())
-    .nullish()
-    .transform((items) => items ?? undefined),
-  metadata: z.unknown(),
-});
+const headSchema = z.object(
+  {
+    kind: z.string().nullish(),
+    apiVersion: z.string().nullish(),
+    items: z.unknown().optional(),
+    metadata: z.unknown().optional(),
+  },
+  { error: 'a Kubernetes object' },
+);
 
 function isKnown(kind: string): kind is keyof typeof SCHEMAS {
   return Object.hasOwn(SCHEMAS, kind);
@@ -112,10 +115,11 @@ function sameGroup(a: string, b: string): boolean {
   return group(a) === group(b);
 }
 
+const nameSchema = z.object({ name: z.string(), namespace: z.string().nullish() });
+
 /** `Service default/web`, `Node node1`, as far as the metadata tells. */
 function objectName(kind: keyof typeof SCHEMAS, metadata: unknown): string {
-  const { name, namespace } =
-    z.object({ name: z.string(), namespace: z.string().nullish() }).safeParse(metadata).data ?? {};
+  const { name, namespace } = nameSchema.safeParse(metadata).data ?? {};
   if (name === undefined) return `${kind} without a name`;
   const full = kind === 'Node' ? name : `${namespace || 'default'}/${name}`;
   return /^[\w./-]{1,317}$/.test(full) ? `${kind} ${full}` : `${kind} ${show(full)}`;

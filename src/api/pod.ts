@@ -1,18 +1,24 @@
 /** `v1` Pod, reduced to what an endpoint needs of it. */
 import { z } from 'zod';
-import { ipAddress, list, namespacedMetadata, optional, portNumber, protocol } from './fields.ts';
+import {
+  ipAddress,
+  ipAddressOrNone,
+  list,
+  namespacedMetadata,
+  optional,
+  portNumber,
+  protocol,
+} from './fields.ts';
 
 export type Pod = Readonly<z.output<typeof podSchema>>;
 
 const container = z.object({
   ports: list(
-    z
-      .object({ name: optional(z.string()), containerPort: portNumber, protocol: optional(protocol) })
-      .transform((port) => ({
-        name: port.name,
-        port: port.containerPort,
-        protocol: port.protocol ?? ('TCP' as const),
-      })),
+    z.object({ name: optional(z.string()), containerPort: portNumber, protocol }).transform((port) => ({
+      name: port.name,
+      port: port.containerPort,
+      protocol: port.protocol,
+    })),
   ),
   restartPolicy: optional(z.string()),
 });
@@ -28,7 +34,7 @@ export const podSchema = z
     status: optional(
       z.object({
         phase: optional(z.string()),
-        podIP: optional(z.union([z.literal(''), ipAddress], { error: 'an IP address' })),
+        podIP: optional(ipAddressOrNone),
         podIPs: list(z.object({ ip: ipAddress })),
         conditions: list(z.object({ type: z.string(), status: z.string() })),
       }),

@@ -20,9 +20,40 @@ export class InputError extends Error {
   }
 }
 
+/**
+ * Waits for several things, and throws one InputError with the problems of all those that fail, so that the user
+ * hears of everything at once.
+ */
+export async function allOf<T extends readonly unknown[] | []>(
+  things: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const settled = await Promise.allSettled(things);
+  // One thing may have waited for another, and failed with the same error.
+  const failures = new Set(
+    settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
+  );
+  const problems = [...failures].flatMap((failure) => {
+    if (failure instanceof InputError) return failure.problems;
+    throw failure;
+  });
+  if (problems.length > 0) throw new InputError(problems);
+  return Promise.all(things);
+}
+
 /** `services.yaml, document 3, Service default/web, spec.ports[0].port: expected 1 to 65535, got 70000` */
-export function formatProblem(problem: Problem): string {
-  return problem.at.length > 0 ? `${problem.at.join(', ')}: ${problem.message}` : problem.message;
+export function formatProblem({ at, message }: Problem): string {
+  return printable(at.length > 0 ? `${at.join(', ')}: ${message}` : message);
+}
+
+/**
+ * A text as it may be printed on a terminal: on one line, and without characters that move the cursor, change colours
+ * or the direction of writing.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
+    const hex = (char.codePointAt(0) ?? 0).toString(16);
+    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
+  });
 }
 
 /**
@@ -78,7 +109,7 @@ function defaultExpectation(issue: z.core.$ZodRawIssue): string {
     case 'invalid_type':
       return TYPE_NAMES[issue.expected as string] ?? `${issue.expected}`;
     case 'invalid_value':
-      return (issue.values as readonly unknown[]).map(String).join(' or ');
+      return alternatives((issue.values as readonly unknown[]).map(String));
     case 'too_big':
       return `at most ${issue.maximum}`;
     case 'too_small':
@@ -86,6 +117,12 @@ function defaultExpectation(issue: z.core.$ZodRawIssue): string {
     default:
       return 'another value';
   }
+}
+
+/** `Cluster or Local`, `TCP, UDP or SCTP`. The empty word stands for an absent one and is not told. */
+function alternatives(words: readonly string[]): string {
+  const told = words.filter((word) => word !== '');
+  return [told.slice(0, -1).join(', '), ...told.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** `spec.ports[0].port`, `metadata.labels["a/b"]` */
@@ -106,10 +143,8 @@ export function show(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping';
-  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_LENGTH + 1)) : String(value);
-  const safe = text.replace(
-    /[^\P{C}]|[\u2028\u2029]/gu,
-    (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  const text = printable(
+    typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_LENGTH + 1)) : String(value),
   );
-  return safe.length > SHOWN_LENGTH ? `${safe.slice(0, SHOWN_LENGTH)}...` : safe;
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
 }

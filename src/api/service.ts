@@ -5,17 +5,21 @@ import {
   cidr,
   dnsLabel,
   integer,
-  ipAddress,
+  ipAddressOrNone,
+  labels,
   list,
   namespacedMetadata,
   oneOfEachFamily,
   optional,
+  ownName,
+  parseUnicast,
   portName,
   portNumber,
   portNumberOrZero,
   protocol,
-  stringMap,
+  unicastAddress,
 } from './fields.ts';
+import { show } from './problem.ts';
 
 export type Service = Readonly<z.output<typeof serviceSchema>>;
 export type ServicePortSpec = Service['ports'][number];
@@ -27,44 +31,56 @@ export const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-nam
 /** The API server's default for `sessionAffinityConfig.clientIP.timeoutSeconds`, in seconds: three hours. */
 const DEFAULT_AFFINITY_TIMEOUT = 10800;
 
-const trafficPolicy = z.enum(['Cluster', 'Local']);
+/** A number, or a name as IANA has them; 0 and '' stand for "as the port". */
+const targetPort = z.custom<number | string>(
+  (value) =>
+    typeof value === 'number'
+      ? portNumberOrZero.safeParse(value).success
+      : typeof value === 'string' && (value === '' || isPortName(value)),
+  { error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", one letter at least)' },
+);
+
+function isPortName(name: string): boolean {
+  return /^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) && /[a-z]/.test(name) && !name.includes('--');
+}
 
 const servicePort = z
   .object({
     name: optional(portName),
-    protocol: optional(protocol),
+    protocol,
     port: portNumber,
-    targetPort: optional(
-      z.union([portNumberOrZero, z.string().regex(/^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/)], {
-        error: '1 to 65535 or the name of a container port',
-      }),
-    ),
+    targetPort: optional(targetPort),
     nodePort: optional(portNumberOrZero),
   })
   .transform((port) => ({
     name: port.name ?? '',
-    protocol: port.protocol ?? ('TCP' as const),
+    protocol: port.protocol,
     port: port.port,
     targetPort: port.targetPort || port.port,
     nodePort: port.nodePort ?? 0,
   }));
 
 /** '' stands for "not assigned" in the API; 'None' for headless. */
-const clusterIP = z.union([z.literal(['', 'None']), ipAddress], { error: 'an IP address or None' });
+const clusterIP = z.string({ error: 'an IP address or None' }).transform((text, context) => {
+  if (text === '' || text === 'None') return text;
+  const { address, expected } = parseUnicast(text);
+  if (expected) context.addIssue({ code: 'custom', message: `${expected}, or None`, input: text });
+  return address;
+});
 
 const specSchema = z.object({
-  type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'])),
+  type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName', ''])),
   clusterIP: optional(clusterIP),
   clusterIPs: list(clusterIP),
   ipFamilies: list(z.enum(['IPv4', 'IPv6'])),
   ipFamilyPolicy: optional(z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack'])),
   ports: list(servicePort),
-  selector: optional(stringMap),
-  externalIPs: list(ipAddress),
+  selector: labels,
+  externalIPs: list(unicastAddress),
   loadBalancerSourceRanges: list(cidr),
-  externalTrafficPolicy: optional(z.union([trafficPolicy, z.literal('')], { error: 'Cluster or Local' })),
-  internalTrafficPolicy: optional(trafficPolicy),
-  trafficDistribution: optional(z.string()),
+  externalTrafficPolicy: optional(z.enum(['Cluster', 'Local', ''])),
+  internalTrafficPolicy: optional(z.enum(['Cluster', 'Local'])),
+  trafficDistribution: optional(z.enum(['PreferSameZone', 'PreferSameNode', 'PreferClose'])),
   healthCheckNodePort: optional(portNumberOrZero),
   allocateLoadBalancerNodePorts: optional(z.boolean()),
   publishNotReadyAddresses: optional(z.boolean()),
@@ -76,7 +92,7 @@ const specSchema = z.object({
 });
 
 const ingress = z.object({
-  ip: optional(z.union([z.literal(''), ipAddress], { error: 'an IP address' })),
+  ip: optional(ipAddressOrNone),
   ipMode: optional(z.enum(['VIP', 'Proxy'])),
 });
 
@@ -88,7 +104,7 @@ export const serviceSchema = z
   })
   .superRefine(checkSpec)
   .transform(({ metadata, spec, status }) => {
-    const type = spec.type ?? 'ClusterIP';
+    const type = spec.type || 'ClusterIP';
     return {
       kind: 'Service' as const,
       namespace: metadata.namespace,
@@ -103,7 +119,7 @@ export const serviceSchema = z
       ipFamilies: spec.ipFamilies,
       ipFamilyPolicy: spec.ipFamilyPolicy,
       ports: spec.ports,
-      selector: spec.selector ?? {},
+      selector: spec.selector,
       externalIPs: spec.externalIPs,
       /** The addresses of load balancers that deliver packets with their own address as destination. */
       loadBalancerIPs: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
@@ -126,38 +142,80 @@ export const serviceSchema = z
     };
   });
 
+/** Whether kube-proxy has anything to do for it: it is not headless, not an alias, and not another proxy's. */
+export function hasClusterIP({ type, clusterIPs, otherProxy }: Service): boolean {
+  return type !== 'ExternalName' && !otherProxy && clusterIPs.length > 0 && clusterIPs[0] !== 'None';
+}
+
+type Spec = z.output<typeof specSchema>;
+
+type Complain = (path: readonly (string | number)[], message: string) => void;
+
 /** The rules between fields that the API server holds a Service to, as far as rules depend on them. */
-function checkSpec({ spec }: { spec: z.output<typeof specSchema> }, context: z.core.$RefinementCtx): void {
-  const { ports, clusterIPs } = spec;
-  const complain = (path: (string | number)[], message: string) =>
-    addSentence(context, ['spec', ...path], message);
-  const headless = (clusterIPs[0] ?? spec.clusterIP) === 'None';
-  if (ports.length === 0 && spec.type !== 'ExternalName' && !headless) {
-    complain(['ports'], 'expected at least one port, got none');
-  }
-  if (spec.clusterIP !== undefined && clusterIPs.length > 0 && clusterIPs[0] !== spec.clusterIP) {
-    complain(['clusterIPs'], `expected to begin with spec.clusterIP ${spec.clusterIP}, got ${clusterIPs[0]}`);
-  }
-  if (clusterIPs.length > 2 || !oneOfEachFamily(clusterIPs)) {
-    complain(['clusterIPs'], 'expected at most one address of each family');
-  }
-  if (new Set(spec.ipFamilies).size !== spec.ipFamilies.length) {
-    complain(['ipFamilies'], 'expected each family at most once');
-  }
-  const names = new Set<string>();
-  const numbers = new Set<string>();
-  for (const [i, port] of ports.entries()) {
-    if (ports.length > 1 && port.name === '') {
-      complain(['ports', i, 'name'], 'expected a name, as the Service has several ports, got nothing');
-    } else if (names.has(port.name)) {
-      complain(['ports', i, 'name'], `expected a name of its own, got "${port.name}" again`);
-    }
-    const number = `${port.port}/${port.protocol}`;
-    if (numbers.has(number)) complain(['ports', i], `expected a port of its own, got ${number} again`);
-    names.add(port.name);
-    numbers.add(number);
-  }
+function checkSpec({ spec }: { spec: Spec }, context: z.core.$RefinementCtx): void {
+  const complain: Complain = (path, message) => addSentence(context, ['spec', ...path], message);
+  checkClusterIPs(spec, complain);
+  checkPorts(spec, complain);
   if (spec.topologyKeys.length > 0 && spec.externalTrafficPolicy === 'Local') {
     complain(['topologyKeys'], 'may not be set together with externalTrafficPolicy Local');
   }
+}
+
+function checkClusterIPs(spec: Spec, complain: Complain): void {
+  const { type, clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy } = spec;
+  if (clusterIP !== undefined && clusterIPs.length > 0 && clusterIPs[0] !== clusterIP) {
+    complain(
+      ['clusterIPs'],
+      `expected to begin with spec.clusterIP ${show(clusterIP)}, got ${show(clusterIPs[0])}`,
+    );
+  }
+  if (clusterIPs.length > 1 && clusterIPs.some((ip) => ip === '' || ip === 'None')) {
+    complain(['clusterIPs'], 'expected IP addresses only, or None alone');
+  } else if (!oneOfEachFamily(clusterIPs)) {
+    complain(['clusterIPs'], 'expected at most one address of each family');
+  }
+  if (isHeadless(spec) && (type === 'NodePort' || type === 'LoadBalancer')) {
+    complain(['clusterIP'], `expected an IP address or nothing, as type is ${type}, got "None"`);
+  }
+  if (new Set(ipFamilies).size !== ipFamilies.length) {
+    complain(['ipFamilies'], 'expected each family at most once');
+  }
+  // Without a policy, a Service that comes from an API server is taken as it is; one still to be completed is not.
+  const policy = ipFamilyPolicy ?? (clusterIP || clusterIPs.length > 0 ? undefined : 'SingleStack');
+  if (policy === 'SingleStack' && (ipFamilies.length > 1 || clusterIPs.length > 1)) {
+    const got = show(ipFamilyPolicy);
+    complain(
+      ['ipFamilyPolicy'],
+      `expected PreferDualStack or RequireDualStack, as there are two families, got ${got}`,
+    );
+  }
+}
+
+function checkPorts(spec: Spec, complain: Complain): void {
+  const { ports, type } = spec;
+  if (ports.length === 0 && type !== 'ExternalName' && !isHeadless(spec)) {
+    complain(['ports'], 'expected at least one port, got none');
+  }
+  const names = new Set<string>();
+  const numbers = new Set<string>();
+  const nodePorts = new Set<string>();
+  for (const [i, { name, port, protocol, nodePort }] of ports.entries()) {
+    if (ports.length > 1 && name === '') {
+      complain(['ports', i, 'name'], 'expected a name, as the Service has several ports, got nothing');
+    } else if (names.has(name)) {
+      complain(['ports', i, 'name'], ownName(name));
+    }
+    const own = (numbers: Set<string>, number: string, path: readonly string[]) => {
+      if (numbers.has(number))
+        complain(['ports', i, ...path], `expected a port of its own, got ${number} again`);
+      numbers.add(number);
+    };
+    own(numbers, `${port}/${protocol}`, []);
+    if (nodePort !== 0) own(nodePorts, `${nodePort}/${protocol}`, ['nodePort']);
+    names.add(name);
+  }
+}
+
+function isHeadless({ clusterIP, clusterIPs }: Spec): boolean {
+  return (clusterIPs[0] ?? clusterIP) === 'None';
 }
