@@ -1,7 +1,8 @@
-/** The documents of a text: YAML (several, with `---` between them) or JSON. */
-import { LineCounter, parseAllDocuments } from 'yaml';
+/** The documents of a text: YAML (several, with `---` between them) or JSON (several, each on lines of its own). */
+import { type Document, LineCounter, parseAllDocuments } from 'yaml';
 import type { Problem } from '../api/problem.ts';
 import type { SourceText } from './files.ts';
+import { documentValue, type Mistake } from './yaml-value.ts';
 
 export interface SourceDocument {
   readonly value: unknown;
@@ -25,46 +26,107 @@ function parseJSON({ name, text }: SourceText): ParsedDocuments | undefined {
   try {
     return { documents: [{ value: JSON.parse(text), at: [name, 'document 1'] }], problems: [] };
   } catch {
+    return parseJSONLines({ name, text });
+  }
+}
+
+/**
+ * What `kubectl get -o json` prints when it runs twice. Inside of one JSON document, a brace that closes and one that
+ * opens never have but white space between them.
+ */
+function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined {
+  const pieces = text.split(/(?<=\})\s*\n\s*(?=\{)/);
+  if (pieces.length === 1) return undefined;
+  try {
+    const documents = pieces.map((piece, i) => ({
+      value: JSON.parse(piece),
+      at: [name, `document ${i + 1}`],
+    }));
+    return { documents, problems: [] };
+  } catch {
     return undefined;
   }
 }
+
+/** Files joined into one may bring theirs with them, in front of each document. */
+const BYTE_ORDER_MARKS = /^\uFEFF/gm;
 
 function parseYAML({ name, text }: SourceText): ParsedDocuments {
   const documents: SourceDocument[] = [];
   const problems: Problem[] = [];
   const lines = new LineCounter();
   const parsed = attempt(() =>
-    // Merge keys (`<<`) are YAML 1.1, but kubectl knows them.
-    parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'silent' }),
+    parseAllDocuments(text.replace(BYTE_ORDER_MARKS, ''), {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: 'silent',
+      // Both are the business of documentValue.
+      uniqueKeys: false,
+      merge: false,
+      // Whatever a %YAML directive says: a manifest has no dates and no sets.
+      schema: 'core',
+      resolveKnownTags: false,
+    }),
   );
   if (!parsed.ok) return { documents, problems: [{ at: [name], message: parsed.message }] };
-  if (!Array.isArray(parsed.value)) return { documents, problems };
 
   for (const [i, document] of parsed.value.entries()) {
     const at = [name, `document ${i + 1}`];
-    for (const error of document.errors) {
-      const { line, col } = lines.linePos(error.pos[0]);
-      problems.push({ at: [...at, `line ${line}, column ${col}`], message: firstLine(error.message) });
+    const { value, mistakes } = readDocument(document);
+    for (const { offset, message } of mistakes) {
+      const { line, col } = lines.linePos(offset);
+      problems.push({ at: [...at, `line ${line}, column ${col}`], message: message + hint(text, offset) });
     }
-    if (document.errors.length > 0) continue;
-    const value = attempt(() => document.toJS() as unknown);
-    if (!value.ok) problems.push({ at, message: value.message });
-    else if (value.value !== null && value.value !== undefined) documents.push({ value: value.value, at });
+    if (mistakes.length === 0 && value !== null && value !== undefined) documents.push({ value, at });
   }
   return { documents, problems };
 }
 
-/** The parser and its aliases recurse: a text that nests too deeply, or aliases without end, is a bad text. */
+/** The value of a document, or what is wrong with it. */
+function readDocument(document: Document.Parsed): { value: unknown; mistakes: readonly Mistake[] } {
+  // After the first error of syntax, the parser is guessing: what it says from there on helps nobody.
+  const [error] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
+  if (error) {
+    return { value: undefined, mistakes: [{ offset: error.pos[0], message: plainWords(error.message) }] };
+  }
+  const result = attempt(() => documentValue(document));
+  if (result.ok) return result.value;
+  return { value: undefined, mistakes: [{ offset: document.range[0], message: result.message }] };
+}
+
+/** The parser recurses: a text that nests too deeply is a bad text, not a failure of ours. */
 function attempt<T>(parse: () => T): { ok: true; value: T } | { ok: false; message: string } {
   try {
     return { ok: true, value: parse() };
   } catch (error) {
-    if (error instanceof RangeError) return { ok: false, message: 'is nested too deeply' };
-    if (error instanceof Error) return { ok: false, message: firstLine(error.message) };
+    if (error instanceof RangeError) return { ok: false, message: plainWords(error.message) };
     throw error;
   }
 }
 
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').replace(/[\p{C}]/gu, '?');
+/** What the parser says, where that is for those who know the grammar. */
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  'Maximum call stack size exceeded': 'is nested too deeply',
+  'Implicit keys need to be on a single line': 'expected a key and its value, as in "key: value"',
+  'Implicit map keys need to be followed by map values': 'expected a key and its value, as in "key: value"',
+  'Nested mappings are not allowed in compact mappings':
+    'a mapping cannot begin here; a text with ": " in it needs quotes',
+  'Block collections are not allowed within flow collections': 'expected a comma, or the bracket that closes',
+  'Flow sequence in block collection must be sufficiently indented and end with a ]':
+    'the list before it is not closed by "]"',
+  'Flow map in block collection must be sufficiently indented and end with a }':
+    'the mapping before it is not closed by "}"',
+};
+
+function plainWords(message: string): string {
+  return PLAIN_WORDS[message] ?? `${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+}
+
+/** How far around a mistake a template's braces are looked for, in characters. */
+const NEAR = 200;
+
+/** A chart's templates are the most frequent files that end in .yaml and are none. */
+function hint(text: string, offset: number): string {
+  const around = text.slice(Math.max(0, offset - NEAR), offset + NEAR);
+  return around.includes('{{') ? ' (a Helm template? helm template prints what it makes)' : '';
 }
