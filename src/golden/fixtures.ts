@@ -7,7 +7,7 @@ import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../sources/configuration.ts';
-import { readSource, readSources } from '../sources/files.ts';
+import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
 
 /** A folder that holds manifests: one cluster, with `config.yaml` and `host.yaml` beside its objects. */
@@ -21,15 +21,13 @@ export interface Fixture {
   readonly host: string | undefined;
 }
 
-const MANIFEST = /\.(ya?ml|json)$/;
-
 /** Finds the clusters under a folder, sorted by name. */
 export async function findFixtures(root: string): Promise<Fixture[]> {
   const fixtures: Fixture[] = [];
   const visit = async (folder: string): Promise<void> => {
     const entries = await readdir(folder, { withFileTypes: true });
     const files = entries
-      .filter((entry) => !entry.isDirectory() && MANIFEST.test(entry.name))
+      .filter((entry) => !entry.isDirectory() && isManifest(entry.name))
       .map(({ name }) => name);
     const path = (name: string) => (files.includes(name) ? join(folder, name) : undefined);
     const manifests = files.filter((name) => name !== 'config.yaml' && name !== 'host.yaml').sort();

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { InputError, type Problem } from '../api/problem.ts';
 import { FAMILIES } from '../net/address.ts';
+import { fileProblem } from '../sources/files.ts';
 import { compileFixture, findFixtures } from './fixtures.ts';
 
 /** One golden file against what its cluster compiles to now. */
@@ -27,7 +28,7 @@ export interface GoldenRun {
  * @throws InputError with everything that is wrong in the folders and in the clusters' files
  */
 export async function runGolden(fixtures: string, golden: string): Promise<GoldenRun> {
-  const found = await listing(fixtures, () => findFixtures(fixtures));
+  const found = await onFiles(fixtures, () => findFixtures(fixtures));
   if (found.length === 0) {
     throw new InputError([
       { at: [fixtures], message: 'no cluster in this folder (no .yaml, .yml or .json file)' },
@@ -44,44 +45,57 @@ export async function runGolden(fixtures: string, golden: string): Promise<Golde
         actual.set(join(fixture.name, `${family}.rules`), compiled.rules[family]);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
+      for (const problem of error.problems) problems.push(problem);
     }
   }
   if (problems.length > 0) throw new InputError(problems);
 
-  const expected = new Map<string, string>();
-  for (const file of await goldenFiles(golden))
-    expected.set(file, await readFile(join(golden, file), 'utf8'));
+  const expected = await readGolden(golden);
   const files = [...new Set([...actual.keys(), ...expected.keys()])].sort();
   const results = files.map((file) => ({ file, expected: expected.get(file), actual: actual.get(file) }));
   return { clusters: found.length, results, warnings };
 }
 
-/** Makes a golden file what its cluster compiles to now. */
+/**
+ * Makes a golden file what its cluster compiles to now.
+ * @throws InputError where the file cannot be written or removed
+ */
 export async function updateGolden(golden: string, { file, actual }: GoldenResult): Promise<void> {
   const path = join(golden, file);
-  if (actual === undefined) {
-    await rm(path);
-    return;
-  }
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, actual);
-}
-
-async function goldenFiles(golden: string): Promise<string[]> {
-  const entries = await readdir(golden, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw new InputError([{ at: [golden], message: error instanceof Error ? error.message : String(error) }]);
+  await onFiles(path, async () => {
+    if (actual === undefined) {
+      await rm(path);
+      return;
+    }
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, actual);
   });
-  return entries
-    .filter(({ name }) => FAMILIES.some((family) => name === `${family}.rules`))
-    .map(({ parentPath, name }) => join(relative(golden, parentPath), name));
 }
 
-async function listing<T>(folder: string, list: () => Promise<T>): Promise<T> {
+/** The golden files by their paths; none where there is no such folder yet. */
+async function readGolden(golden: string): Promise<Map<string, string>> {
+  const entries = await onFiles(golden, () =>
+    readdir(golden, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      throw error;
+    }),
+  );
+  const files = entries
+    .filter((entry) => !entry.isDirectory() && FAMILIES.some((family) => entry.name === `${family}.rules`))
+    .map(({ parentPath, name }) => join(relative(golden, parentPath), name));
+  const texts = new Map<string, string>();
+  for (const file of files) {
+    const path = join(golden, file);
+    texts.set(file, await onFiles(path, () => readFile(path, 'utf8')));
+  }
+  return texts;
+}
+
+/** Turns what the file system refuses into an InputError about a path. */
+async function onFiles<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
-    return await list();
+    return await action();
   } catch (error) {
-    throw new InputError([{ at: [folder], message: error instanceof Error ? error.message : String(error) }]);
+    throw new InputError([{ at: [path], message: fileProblem(error) }]);
   }
 }

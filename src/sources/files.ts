@@ -1,6 +1,6 @@
 /** Texts of manifests: from files, folders and standard input. */
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { InputError, type Problem } from '../api/problem.ts';
 
@@ -13,12 +13,16 @@ export interface SourceText {
 /** What `-f -` is called in messages. */
 export const STANDARD_INPUT = 'standard input';
 
-const MANIFEST = /\.(ya?ml|json)$/;
+/** Whether a file's name is one of those that `-f FOLDER` reads. */
+export function isManifest(name: string): boolean {
+  return /\.(ya?ml|json)$/.test(name) && !name.startsWith('.');
+}
 
 /**
  * Reads what `-f` names: a file, every manifest (`.yaml`, `.yml`, `.json`) in a folder and the folders below it, or
- * standard input for `-`. Names that begin with a dot are passed over in folders.
- * @throws InputError for what is missing, unreadable, empty of manifests or not UTF-8
+ * standard input for `-`. In folders, names that begin with a dot are passed over, and so is what is neither a file
+ * nor a folder (a pipe would never end). A folder that is reached twice is read once.
+ * @throws InputError for everything that is missing, unreadable, empty of manifests or not UTF-8
  */
 export async function readSources(
   paths: readonly string[],
@@ -26,26 +30,21 @@ export async function readSources(
 ): Promise<SourceText[]> {
   const problems: Problem[] = [];
   const texts: SourceText[] = [];
-  const collect = async (name: string, read: () => Promise<Uint8Array>) => {
+  const read = async (name: string, bytes: () => Promise<Uint8Array>) => {
     try {
-      texts.push({ name, text: decode(await read()) });
+      texts.push({ name, text: decode(await bytes()) });
     } catch (error) {
-      problems.push({ at: [name], message: reason(error) });
+      problems.push({ at: [name], message: fileProblem(error) });
     }
   };
   for (const path of new Set(paths)) {
     if (path === '-') {
-      await collect(STANDARD_INPUT, () => buffer(standardInput));
+      await read(STANDARD_INPUT, () => buffer(standardInput));
       continue;
     }
-    try {
-      const files = await manifestsIn(path);
-      if (files.length === 0)
-        problems.push({ at: [path], message: 'no .yaml, .yml or .json file in this folder' });
-      for (const file of files) await collect(file, () => readFile(file));
-    } catch (error) {
-      problems.push({ at: [path], message: reason(error) });
-    }
+    const found = await manifestsAt(path);
+    problems.push(...found.problems);
+    for (const file of found.files) await read(file, () => readFile(file));
   }
   if (problems.length > 0) throw new InputError(problems);
   return texts;
@@ -56,44 +55,83 @@ export async function readSource(path: string): Promise<SourceText> {
   try {
     return { name: path, text: decode(await readFile(path)) };
   } catch (error) {
-    throw new InputError([{ at: [path], message: reason(error) }]);
+    throw new InputError([{ at: [path], message: fileProblem(error) }]);
   }
 }
 
-/** The file itself, or the manifests in a folder, sorted. */
-async function manifestsIn(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
-  const files: string[] = [];
-  const visited = new Set<string>();
-  const visit = async (folder: string): Promise<void> => {
-    const real = await realpath(folder);
-    if (visited.has(real)) return;
-    visited.add(real);
-    for (const name of (await readdir(folder)).sort()) {
-      if (name.startsWith('.')) continue;
-      const entry = join(folder, name);
-      const kind = await stat(entry).catch(() => undefined);
-      if (kind?.isDirectory()) await visit(entry);
-      else if (MANIFEST.test(name)) files.push(entry);
-    }
-  };
-  await visit(path);
-  return files;
+interface Found {
+  readonly files: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
+/** The file itself, or the manifests in a folder, sorted. */
+async function manifestsAt(path: string): Promise<Found> {
+  const files: string[] = [];
+  const problems: Problem[] = [];
+  const visited = new Set<string>();
+  const visit = async (entry: string, named: boolean): Promise<void> => {
+    const kind = await stat(entry);
+    if (kind.isDirectory()) {
+      const real = await realpath(entry);
+      if (visited.has(real)) return;
+      visited.add(real);
+      for (const name of (await readdir(entry)).sort()) {
+        if (!name.startsWith('.')) await attempt(join(entry, name), false);
+      }
+    } else if (named || (kind.isFile() && isManifest(basename(entry)))) {
+      files.push(entry);
+    }
+  };
+  const attempt = (entry: string, named: boolean) =>
+    visit(entry, named).catch((error: unknown) => {
+      // A link to nowhere is only worth a word where it has the name of a manifest.
+      if (named || isManifest(basename(entry)) || !isMissing(error)) {
+        problems.push({ at: [entry], message: fileProblem(error) });
+      }
+    });
+  await attempt(path, true);
+  if (files.length === 0 && problems.length === 0) {
+    problems.push({ at: [path], message: 'no .yaml, .yml or .json file in this folder' });
+  }
+  return { files, problems };
+}
+
+const DECODER = new TextDecoder('utf-8', { fatal: true });
+
 function decode(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  try {
+    return DECODER.decode(bytes);
+  } catch (error) {
+    const mark = Buffer.from(bytes.subarray(0, 2)).toString('hex');
+    // What PowerShell's `>` writes.
+    if (mark === 'fffe' || mark === 'feff')
+      throw new Error('is UTF-16 text, expected UTF-8', { cause: error });
+    throw error;
+  }
+}
+
+/** What a failed call of the file system means, in plain words and without the path. */
+export function fileProblem(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
-  EACCES: 'no permission to read it',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
   EISDIR: 'is a folder, expected a file',
+  ENOTDIR: 'is below a file, expected a folder there',
+  ELOOP: 'is a symbolic link that leads to itself',
+  ENAMETOOLONG: 'has too long a name',
+  EROFS: 'cannot be written, as its file system is read-only',
+  ENOSPC: 'cannot be written, as no space is left',
+  ERR_FS_FILE_TOO_LARGE: 'is too large',
+  ERR_STRING_TOO_LONG: 'is too large',
+  ERR_INVALID_ARG_VALUE: 'is no name of a file',
   ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
 };
 
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : '';
-  return REASONS[code] ?? error.message;
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
