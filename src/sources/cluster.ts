@@ -7,6 +7,7 @@ import { type KubernetesObject, type PlacedObject, parseObjects } from '../api/o
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
 import { allocate } from './control-plane/allocation.ts';
+import { findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { slicesFromPods } from './control-plane/from-pods.ts';
 import { parseDocuments } from './documents.ts';
@@ -18,7 +19,7 @@ export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:
 export interface ClusterOptions {
   /** Where cluster IPs are taken from, a range for each family, the first for Services that name no family. */
   readonly serviceRanges: readonly string[];
-  /** A Service without a cluster IP is an error instead of getting one. */
+  /** What no API server holds is an error: a Service without a cluster IP, or with one that another Service has. */
   readonly strict: boolean;
 }
 
@@ -57,9 +58,13 @@ export function loadCluster(
   }
   for (const [service, words] of assigned) {
     const at = placeOf.get(objectKey(service)) ?? [];
-    if (strict)
-      problems.push({ at, message: 'has no cluster IP, as it never went through an API server (--strict)' });
-    else warnings.push(formatProblem({ at, message: `has no cluster IP; assigned ${words.join(', ')}` }));
+    if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
+    else warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
+  }
+  for (const { service, field, message } of findConflicts(services)) {
+    const problem = { at: [...(placeOf.get(objectKey(service)) ?? []), field], message };
+    if (strict) problems.push(problem);
+    else warnings.push(formatProblem(problem));
   }
   if (problems.length > 0) throw new InputError(problems);
 
@@ -79,10 +84,10 @@ function parseSources(sources: readonly SourceText[]) {
   const objects = new Map<string, PlacedObject>();
   for (const source of sources) {
     const parsed = parseDocuments(source);
-    problems.push(...parsed.problems);
+    for (const problem of parsed.problems) problems.push(problem);
     for (const { value, at } of parsed.documents) {
       const result = parseObjects(value, at);
-      problems.push(...result.problems);
+      for (const problem of result.problems) problems.push(problem);
       for (const [kind, count] of result.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
       for (const placed of result.objects) {
         const key = objectKey(placed.object);

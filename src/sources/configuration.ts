@@ -1,4 +1,5 @@
 /** The configuration file and the file of facts about the host. */
+import type { z } from 'zod';
 import {
   DEFAULT_CONFIGURATION,
   type KubeProxyConfiguration,
@@ -7,7 +8,7 @@ import {
   svc2iptSectionSchema,
 } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema } from '../api/node.ts';
-import { checkOrThrow, InputError } from '../api/problem.ts';
+import { check, checkOrThrow, InputError, type Problem } from '../api/problem.ts';
 import { parseDocuments, type SourceDocument } from './documents.ts';
 import type { SourceText } from './files.ts';
 
@@ -23,20 +24,31 @@ export interface Configuration {
  * @throws InputError for anything that kube-proxy would refuse
  */
 export function parseConfiguration(source: SourceText): Configuration {
-  let kubeProxy: KubeProxyConfiguration | undefined;
-  let own: Svc2iptSection | undefined;
-  for (const { value, at } of documentsOf(source)) {
-    if (typeof value === 'object' && value !== null && 'svc2ipt' in value && own === undefined) {
-      own = checkOrThrow(svc2iptSectionSchema, value, at);
-    } else if (kubeProxy === undefined) {
-      kubeProxy = checkOrThrow(kubeProxyConfigurationSchema, value, at);
-    } else {
-      throw new InputError([
-        { at, message: 'expected one KubeProxyConfiguration and one svc2ipt section at most' },
-      ]);
-    }
-  }
+  const documents = documentsOf(source);
+  const [ownDocuments, others] = [
+    documents.filter(isOwnSection),
+    documents.filter((one) => !isOwnSection(one)),
+  ];
+  const surplus = [...ownDocuments.slice(1), ...others.slice(1)].map(({ at }) => ({
+    at,
+    message: 'expected at most one KubeProxyConfiguration and one svc2ipt section',
+  }));
+  const problems: Problem[] = [...surplus];
+  const read = <Schema extends z.ZodType>(schema: Schema, document: SourceDocument | undefined) => {
+    if (!document) return undefined;
+    const result = check(schema, document.value, document.at);
+    if (result.ok) return result.value;
+    problems.push(...result.problems);
+    return undefined;
+  };
+  const kubeProxy = read(kubeProxyConfigurationSchema, others[0]);
+  const own = read(svc2iptSectionSchema, ownDocuments[0]);
+  if (problems.length > 0) throw new InputError(problems);
   return { kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION, own: own ?? { legacyPortNames: undefined } };
+}
+
+function isOwnSection({ value }: SourceDocument): boolean {
+  return typeof value === 'object' && value !== null && 'svc2ipt' in value;
 }
 
 /** Reads facts about the host, as in the `host.yaml` of a fixture. Throws an {@link InputError}. */

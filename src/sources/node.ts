@@ -9,16 +9,18 @@ export interface NodeSources {
   readonly hostnameOverride: string | undefined;
   /** The Node objects of the cluster, by name. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** What was found out on the machine itself, where that is the node. */
+  readonly live?: HostFacts;
 }
 
 /**
  * Puts together what is known of the node. Its name decides which Node object gives the rest; without a name, the
  * only Node of the cluster is taken. What nothing tells is assumed as {@link completeFacts} says.
  */
-export function resolveNode({ flags, host, hostnameOverride, nodes }: NodeSources): NodeFacts {
+export function resolveNode({ flags, host, hostnameOverride, nodes, live = {} }: NodeSources): NodeFacts {
   const only = nodes.size === 1 ? [...nodes.keys()][0] : undefined;
-  const name = flags.name || host.name || hostnameOverride || only || '';
-  return completeFacts([flags, host, { ...nodes.get(name), name }]);
+  const name = flags.name || host.name || hostnameOverride || live.name || only || '';
+  return completeFacts([flags, host, { ...nodes.get(name), name }, live]);
 }
 
 /**

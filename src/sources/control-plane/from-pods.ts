@@ -14,7 +14,9 @@ export function slicesFromPods(
   pods: readonly Pod[],
   nodes: ReadonlyMap<string, Node>,
 ): EndpointSlice[] {
-  const chosen = pods.filter((pod) => selects(service, pod) && !pod.finished);
+  const chosen = pods
+    .filter((pod) => selects(service, pod) && !pod.finished && pod.ips.length > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return service.clusterIPs.map(familyOf).flatMap((family) => {
     const byPorts = Map.groupBy(chosen, (pod) => JSON.stringify(portsOf(service, pod)));
     return [...byPorts].map(([ports, pods], i) => ({
