@@ -1,13 +1,14 @@
 /** From the options that commands share to what the compiler takes. */
 import { z } from 'zod';
 import type { ClusterState } from '../api/cluster.ts';
-import { cidr } from '../api/fields.ts';
+import { cidr, oneOfEachFamily } from '../api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
-import { checkOrThrow, InputError } from '../api/problem.ts';
+import { allOf, check, InputError } from '../api/problem.ts';
+import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
-import { type Family, familyOf } from '../net/address.ts';
-import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
+import type { Family } from '../net/address.ts';
+import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import { readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
@@ -39,19 +40,25 @@ export interface CompilerInput {
   options(family: Family): CompileOptions;
 }
 
-/** Reads everything that the options name. Throws an InputError; tells of warnings on standard error. */
-export async function readInput(options: ClusterOptions): Promise<CompilerInput> {
-  const configuration = await readConfiguration(options.config);
-  const host = options.host === undefined ? {} : parseHost(await readSource(options.host));
-  const flags = factsFromFlags(options);
-  const { cluster, nodes, warnings, ignored } = loadCluster(await readSources(filenames(options)), {
-    serviceRanges: serviceRanges(options.serviceClusterIpRange),
-    strict: options.strict ?? false,
-  });
-  const { kubeProxy, own } = configuration;
-  const node = resolveNode({ flags, host, hostnameOverride: kubeProxy.hostnameOverride, nodes });
+/**
+ * Reads everything that the options name. Throws an InputError; tells of warnings on standard error.
+ * @param live what was found out on this machine, where it is the node
+ */
+export async function readInput(options: ClusterOptions, live: HostFacts = {}): Promise<CompilerInput> {
+  const ranges = serviceRanges(options.serviceClusterIpRange);
+  const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
+    readConfiguration(options.config),
+    readHost(options.host),
+    factsFromFlags(options),
+    readCluster(options, ranges),
+    ranges,
+  ]);
+  const { cluster, nodes, warnings, ignored } = loaded;
+  const node = resolveNode({ flags, host, hostnameOverride: kubeProxy.hostnameOverride, nodes, live });
 
-  for (const warning of [...warnings, ...nodeWarnings(cluster, node, nodes)]) warn(warning);
+  for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
+    warn(warning);
+  }
   if (options.verbose) {
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
@@ -61,6 +68,14 @@ export async function readInput(options: ClusterOptions): Promise<CompilerInput>
     node,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames }),
   };
+}
+
+async function readCluster(
+  options: ClusterOptions,
+  ranges: Promise<readonly string[]>,
+): Promise<LoadedCluster> {
+  const sources = await readSources(filenames(options));
+  return loadCluster(sources, { serviceRanges: await ranges, strict: options.strict ?? false });
 }
 
 function filenames({ filename }: ClusterOptions): readonly string[] {
@@ -74,40 +89,75 @@ async function readConfiguration(path: string | undefined): Promise<Configuratio
   return { kubeProxy: DEFAULT_CONFIGURATION, own: { legacyPortNames: undefined } };
 }
 
-function serviceRanges(flag: string | undefined): readonly string[] {
-  if (flag === undefined) return DEFAULT_SERVICE_RANGES;
-  const ranges = checkOrThrow(z.array(cidr), flag.split(','), ['--service-cluster-ip-range']);
-  if (new Set(ranges.map(familyOf)).size < ranges.length) {
-    throw new InputError([
-      { at: ['--service-cluster-ip-range'], message: 'expected one range of each family at most' },
-    ]);
-  }
-  return ranges;
+async function readHost(path: string | undefined): Promise<HostFacts> {
+  return path === undefined ? {} : parseHost(await readSource(path));
 }
 
+const RANGE_FLAG = '--service-cluster-ip-range';
+
+async function serviceRanges(flag: string | undefined): Promise<readonly string[]> {
+  if (flag === undefined) return DEFAULT_SERVICE_RANGES;
+  const result = check(z.array(cidr), flag.split(','), []);
+  if (!result.ok) throw new InputError(result.problems.map(({ message }) => ({ at: [RANGE_FLAG], message })));
+  if (!oneOfEachFamily(result.value)) {
+    throw new InputError([{ at: [RANGE_FLAG], message: 'expected at most one range of each family' }]);
+  }
+  return result.value;
+}
+
+/** The flag of each fact that a flag can get wrong. */
+const FLAG_OF_FACT: Readonly<Record<string, string>> = {
+  name: '--node-name',
+  ips: '--node-ip',
+  podCIDRs: '--pod-cidr',
+  interfaceAddresses: '--interface-address',
+};
+
 /** The facts that have a flag each, held to the same schema as the file of facts. */
-function factsFromFlags(options: ClusterOptions): HostFacts {
-  const fields = hostSchema.shape;
+async function factsFromFlags(options: ClusterOptions): Promise<HostFacts> {
   const list = (value: string | undefined) => value?.split(',');
-  return {
-    name: checkOrThrow(fields.name, options.nodeName, ['--node-name']),
+  const facts = {
+    name: options.nodeName,
     zone: options.zone,
     region: options.region,
-    ips: checkOrThrow(fields.ips, list(options.nodeIp), ['--node-ip']),
-    podCIDRs: checkOrThrow(fields.podCIDRs, list(options.podCidr), ['--pod-cidr']),
-    interfaceAddresses: checkOrThrow(fields.interfaceAddresses, list(options.interfaceAddress), [
-      '--interface-address',
-    ]),
+    ips: list(options.nodeIp),
+    podCIDRs: list(options.podCidr),
+    interfaceAddresses: list(options.interfaceAddress),
     randomFully: options.randomFully,
     nfacct: options.nfacct,
     conntrackTCPBeLiberal: options.conntrackTcpBeLiberal,
   };
+  const result = check(hostSchema, facts, []);
+  if (result.ok) return result.value;
+  throw new InputError(
+    result.problems.map(({ at: [path = ''], message }) => {
+      const fact = path.replace(/\[\d+\]$/, '');
+      return { at: [FLAG_OF_FACT[fact] ?? fact], message };
+    }),
+  );
 }
 
-/** What would make rules that nobody meant. */
+/** So many names are told of a list. */
+const TOLD = 5;
+
+/** What is no error, but seldom what its author meant. */
+function clusterWarnings({ services }: ClusterState): string[] {
+  if (services.size === 0) return ['no Service in the input: these are only the rules that every node has'];
+  const bare = [...services]
+    .filter(([, { service, endpointSlices }]) => endpointSlices.length === 0 && hasClusterIP(service))
+    .map(([name]) => name);
+  if (bare.length === 0) return [];
+  const names =
+    bare.slice(0, TOLD).join(', ') + (bare.length > TOLD ? ` and ${bare.length - TOLD} more` : '');
+  return [
+    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${names}: traffic to ${bare.length === 1 ? 'it' : 'them'} is rejected`,
+  ];
+}
+
 function nodeWarnings(cluster: ClusterState, node: NodeFacts, nodes: ReadonlyMap<string, unknown>): string[] {
   if (node.name !== '') {
-    return nodes.size > 0 && !nodes.has(node.name) ? [`Node ${node.name}: not in the input`] : [];
+    const known = nodes.size === 0 || nodes.has(node.name);
+    return known ? [] : [`Node ${node.name}: not in the input, which has ${nodes.size} other Nodes`];
   }
   const local = [...cluster.services.values()].some(
     ({ service }) => service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local',

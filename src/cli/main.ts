@@ -2,6 +2,7 @@
 /** The command line: its commands and options. What a command does is loaded when it runs. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { printable } from '../api/problem.ts';
 import { runAction } from './run.ts';
 
 const REQUIRED_NODE = 24;
@@ -12,32 +13,97 @@ function program(): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
-    .showHelpAfterError('(--help tells more)');
+    .showHelpAfterError('(--help tells more)')
+    // What a user typed comes back in messages: line by line, so that it cannot write to the terminal.
+    .configureOutput({
+      outputError: (text, write) => write(text.split('\n').map(printable).join('\n')),
+    });
 
   const render = program
     .command('render')
     .description(
       "print the rules that a cluster's Services come to on a node, as kube-proxy would write them",
     )
-    .addOption(new Option('--family <family>', 'the IP family').choices(['ipv4', 'ipv6']).default('ipv4'))
-    .addOption(new Option('--table <table>', 'only this table').choices(['nat', 'filter']))
-    .option('--service <namespace/name>', "only the chains that this Service's traffic can walk")
-    .addOption(
-      new Option('-o, --output <format>', 'restore text, or the ruleset as data')
-        .choices(['restore', 'json', 'yaml'])
-        .default('restore'),
-    )
+    .showHelpAfterError('(manifests are named with -f; --help tells more)');
+  addClusterOptions(render, [
+    new Option('--family <family>', 'the IP family').choices(['ipv4', 'ipv6']).default('ipv4'),
+    new Option('--table <table>', 'only this table').choices(['nat', 'filter']),
+    new Option('--service <namespace/name>', "only the chains that this Service's traffic can walk"),
+    new Option('-o, --output <format>', 'restore text, or the ruleset as data')
+      .choices(['restore', 'json', 'yaml'])
+      .default('restore'),
+  ]);
+  render
     .addHelpText(
       'after',
       `
 Examples:
   svc2ipt render -f manifests/                         every manifest in a folder
-  kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt render -f - --node-name node1
+  helm template shop ./chart | svc2ipt render          what a chart's Services come to
+  kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt render --node-name node1
   svc2ipt render -f web.yaml --service default/web     one Service
   svc2ipt render -f web.yaml | iptables-restore --noflush --test`,
     )
     .action((options) => runAction(async () => (await import('./render.ts')).render(options)));
-  addClusterOptions(render);
+
+  const backend = () =>
+    new Option('--backend <name>', "which iptables to use; the machine's own choice unless given").choices([
+      'nft',
+      'legacy',
+    ]);
+
+  const apply = program
+    .command('apply')
+    .description("make this node's kernel hold the rules of a cluster given as files; needs root");
+  addClusterOptions(apply, [
+    new Option('--dry-run', 'print what would change, and change nothing'),
+    new Option('-o, --output <format>', 'how to print what changed')
+      .choices(['text', 'json'])
+      .default('text'),
+    backend(),
+  ]);
+  apply
+    .addHelpText(
+      'after',
+      `
+Only the difference is written: nothing at all where the kernel holds the rules already. Rules and chains of other
+programs stay as they are. Whenever it is stopped, traffic keeps flowing, and the next run completes the work.
+
+Examples:
+  svc2ipt apply -f manifests/ --dry-run
+  svc2ipt apply -f manifests/ --config kube-proxy.yaml`,
+    )
+    .action((options) => runAction(async () => (await import('./apply.ts')).apply(options)));
+
+  const diff = program
+    .command('diff')
+    .description(
+      "compare this node's kernel with the rules of manifests, or two sets of manifests; exit with 1 when they differ",
+    );
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  addClusterOptions(diff, [
+    new Option('--from <path>', 'manifests as they were; no kernel is looked at').argParser(collect),
+    new Option('--to <path>', 'manifests as they will be').argParser(collect),
+    new Option('--family <family>', 'only this IP family').choices(['ipv4', 'ipv6']),
+    backend(),
+  ]);
+  diff
+    .addHelpText(
+      'after',
+      `
+Examples:
+  svc2ipt diff -f manifests/                    what apply would change; needs root to read the kernel
+  svc2ipt diff --from old/ --to new/            what a change to a Service will do to a node`,
+    )
+    .action((options) => runAction(async () => (await import('./diff.ts')).diff(options)));
+
+  program
+    .command('cleanup')
+    .description('take every jump, chain and canary of svc2ipt and kube-proxy out of the kernel; needs root')
+    .addOption(
+      new Option('--backend <name>', 'only this iptables; both unless given').choices(['nft', 'legacy']),
+    )
+    .action((options) => runAction(async () => (await import('./cleanup.ts')).cleanup(options)));
 
   const golden = program
     .command('golden')
@@ -69,14 +135,25 @@ Examples:
   return program;
 }
 
-/** What every command that compiles a cluster takes. */
-function addClusterOptions(command: Command): void {
+/** What every command that compiles a cluster takes; `own` are the options of this one. */
+function addClusterOptions(command: Command, own: readonly Option[]): void {
   const collect = (value: string, before: string[] = []) => [...before, value];
+  command.option(
+    '-f, --filename <path>',
+    'a file, a folder, or - for standard input (default where one is piped in); may be repeated',
+    collect,
+  );
+  for (const option of own) command.addOption(option);
   command
-    .option('-f, --filename <path>', 'a file, a folder or - for standard input; may be repeated', collect)
     .option('--config <file>', 'a KubeProxyConfiguration, as kube-proxy takes it')
-    .option('--service-cluster-ip-range <ranges>', 'where cluster IPs come from that manifests leave out')
-    .option('--strict', 'a Service without a cluster IP is an error')
+    .option(
+      '--service-cluster-ip-range <ranges>',
+      'where the cluster IPs come from that manifests leave out (default: 10.96.0.0/12,fd00:10:96::/108)',
+    )
+    .option(
+      '--strict',
+      'a Service without a cluster IP, or with an address or a node port of another, is an error',
+    )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count the objects of other kinds on standard error')
     .optionsGroup('The node:')

@@ -1,5 +1,5 @@
 /** `svc2ipt render`: the rules of a cluster given as files. */
-import { InputError } from '../api/problem.ts';
+import { InputError, show } from '../api/problem.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { CompileOptions } from '../compiler/options.ts';
 import { printRuleset } from '../iptables/print.ts';
@@ -32,8 +32,13 @@ function rulesOf(
 
   const entry = cluster.services.get(service);
   if (!entry) {
+    const namesakes = [...cluster.services.keys()].filter((name) => name.endsWith(`/${service}`));
+    const hint = namesakes.length > 0 ? ` (${namesakes.join(' or ')}?)` : '';
     throw new InputError([
-      { at: ['--service'], message: `no Service ${service} in the input (NAMESPACE/NAME)` },
+      {
+        at: ['--service'],
+        message: `no Service ${show(service)} in the input, expected NAMESPACE/NAME${hint}`,
+      },
     ]);
   }
   if (!compiler.has(service)) warn(`Service ${service}: has no rules of its own in ${options.family}`);

@@ -36,7 +36,7 @@ function chainsOf(text: string): Map<string, string[]> {
   return chains;
 }
 
-function unified(title: string, before: readonly string[], after: readonly string[]): DiffLine[] {
+export function unified(title: string, before: readonly string[], after: readonly string[]): DiffLine[] {
   const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
   const { hunks } = structuredPatch('', '', text(before), text(after), undefined, undefined, { context: 2 });
   if (hunks.length === 0) return [];
