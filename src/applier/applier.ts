@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
-import { run } from './command.ts';
+import { runStreaming } from './command.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
 import { explain, type IptablesPrograms } from './host.ts';
-import { parseSaved } from './kernel.ts';
+import { SavedReader } from './kernel.ts';
 import { JUMPS } from './own.ts';
 import {
   CHAINS_AT_ONCE,
@@ -168,10 +168,11 @@ export class Applier {
 
 /** Reads one family's tables. Throws a HostError where that is not possible. */
 export async function readTables(host: IptablesPrograms): Promise<CurrentTables> {
-  const { stdout } = await run([host.save, '--counters']).catch((error: unknown) => {
+  const reader = new SavedReader();
+  await runStreaming([host.save, '--counters'], (text) => reader.read(text)).catch((error: unknown) => {
     throw explain(error, host.save, host.family);
   });
-  return currentTables(parseSaved(stdout), host.family);
+  return currentTables(reader.finish(), host.family);
 }
 
 /** Whether a chain comes or goes that jumps from built-in chains lead to. */

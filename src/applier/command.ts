@@ -26,8 +26,13 @@ export interface CommandOutput {
   readonly stderr: string;
 }
 
-/** Ten minutes: longer than anything takes that will still come to an end. */
-const TIMEOUT_MS = 600_000;
+const OPTIONS = {
+  // Messages are read by programs here, so they must not be translated.
+  env: { LC_ALL: 'C' },
+  stripFinalNewline: false,
+  /** Ten minutes, in milliseconds: longer than anything takes that will still come to an end. */
+  timeout: 600_000,
+} as const;
 
 /**
  * Runs a program and gives what it printed.
@@ -39,14 +44,27 @@ export async function run(command: readonly string[], input = ''): Promise<Comma
   const [program = '', ...args] = command;
   try {
     const { stdout, stderr } = await execa(program, args, {
+      ...OPTIONS,
       input,
-      // Messages are read by programs here, so they must not be translated.
-      env: { LC_ALL: 'C' },
       maxBuffer: Number.POSITIVE_INFINITY,
-      stripFinalNewline: false,
-      timeout: TIMEOUT_MS,
     });
     return { stdout, stderr };
+  } catch (error) {
+    if (error instanceof ExecaError) throw new CommandError(command, error);
+    throw error;
+  }
+}
+
+/** Runs a program and gives what it prints while it comes. Throws a {@link CommandError} like {@link run}. */
+export async function runStreaming(
+  command: readonly string[],
+  onOutput: (text: string) => void,
+): Promise<void> {
+  const [program = '', ...args] = command;
+  try {
+    const child = execa(program, args, { ...OPTIONS, stdin: 'ignore', buffer: { stdout: false } });
+    child.stdout.setEncoding('utf8').on('data', onOutput);
+    await child;
   } catch (error) {
     if (error instanceof ExecaError) throw new CommandError(command, error);
     throw error;
