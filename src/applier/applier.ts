@@ -4,6 +4,7 @@ import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
 import { runStreaming } from './command.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
+import { glance } from './glance.ts';
 import { explain, type IptablesPrograms } from './host.ts';
 import { SavedReader } from './kernel.ts';
 import { JUMPS } from './own.ts';
@@ -118,10 +119,19 @@ export class Applier {
   /** Takes out every jump, chain and canary of ours. Chains that rules of others lead into stay, empty. */
   async cleanup(): Promise<ApplyResult> {
     this.forget();
+    const start = performance.now();
+    const seen = await glance(this.#host);
+    if (seen) this.#current = currentTables(seen, this.#host.family);
+    const glanced = performance.now() - start;
     const { result } = await this.#plan(undefined, false);
+    this.forget();
     return {
       ...result,
-      milliseconds: { ...result.milliseconds, write: await this.#write(result.input, undefined) },
+      milliseconds: {
+        ...result.milliseconds,
+        read: result.milliseconds.read + glanced,
+        write: await this.#write(result.input, undefined),
+      },
     };
   }
 

@@ -20,6 +20,7 @@ export type Backend = 'nft' | 'legacy';
 export interface IptablesPrograms {
   readonly family: Family;
   readonly backend: Backend;
+  readonly iptables: string;
   readonly save: string;
   readonly restore: string;
 }
@@ -55,7 +56,7 @@ const PROGRAMS = { ipv4: 'iptables', ipv6: 'ip6tables' } as const;
 /** The programs of a backend, whether they are there or not. */
 export function iptablesPrograms(family: Family, backend: Backend): IptablesPrograms {
   const program = `${PROGRAMS[family]}-${backend}`;
-  return { family, backend, save: `${program}-save`, restore: `${program}-restore` };
+  return { family, backend, iptables: program, save: `${program}-save`, restore: `${program}-restore` };
 }
 
 /**
@@ -102,6 +103,7 @@ async function detectIptables(family: Family, wanted: Backend | undefined): Prom
     family,
     backend,
     version,
+    iptables: program,
     save: `${program}-save`,
     restore,
     randomFully,

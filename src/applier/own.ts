@@ -29,6 +29,28 @@ export function isOwnChain(table: TableName, chain: string): boolean {
   return NAMED[table]?.has(chain) || (table === 'nat' && HASHED.test(chain));
 }
 
+/**
+ * The chains of ours that may lead into others, by how their names begin: each kind leads only to kinds before it.
+ */
+const LEVELS = [
+  'KUBE-MARK-MASQ',
+  'KUBE-SEP-',
+  'KUBE-SV',
+  'KUBE-EXT-',
+  'KUBE-XLB-',
+  'KUBE-FW-',
+  'KUBE-NODEPORTS',
+];
+
+/** Orders our chains so that each comes after those that it may lead to. */
+export function compareLevels(a: string, b: string): number {
+  const level = (name: string) => {
+    const found = LEVELS.findIndex((start) => name.startsWith(start));
+    return found === -1 ? LEVELS.length : found;
+  };
+  return level(a) - level(b);
+}
+
 /** The kubelet makes this chain, too, with the same rule. While a kubelet is there, it is not ours to remove. */
 export const KUBELET_CHAIN = 'KUBE-FIREWALL';
 

@@ -2,7 +2,7 @@
 import { ruleMeaning } from '../iptables/meaning.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { CommandError, run } from './command.ts';
-import type { IptablesPrograms } from './host.ts';
+import { HostError, type IptablesPrograms } from './host.ts';
 
 /** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
 export const LOCK_WAIT_SECONDS = 5;
@@ -25,7 +25,8 @@ export class RestoreError extends Error {
 /**
  * Gives a text to iptables-restore. Counters in it are taken, and those of chains that it does not name survive.
  * @param wanted whose chains the text writes, to tell which service port a refused line is for
- * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port
+ * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port; HostError
+ *   where another program does not let go of the lock
  */
 export async function restore(
   host: IptablesPrograms,
@@ -37,18 +38,20 @@ export async function restore(
     await run(command, input);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    if (/xtables lock/i.test(error.stderr)) throw new HostError(lockMessage(host.restore));
     throw new RestoreError(describe(error, input, wanted), failedLine(error.stderr), input);
   }
 }
 
+function lockMessage(program: string): string {
+  return (
+    `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
+    'find it with fuser /run/xtables.lock, and try again'
+  );
+}
+
 function describe(error: CommandError, input: string, wanted: Ruleset | undefined): string {
   const [program = ''] = error.command;
-  if (/xtables lock/i.test(error.stderr)) {
-    return (
-      `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
-      'find it with fuser /run/xtables.lock, and try again'
-    );
-  }
   const line = failedLine(error.stderr);
   const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
   if (line === undefined) return `${program}: ${words}`;

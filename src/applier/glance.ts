@@ -1,0 +1,61 @@
+/**
+ * What a cleanup must know of a node's tables: which chains there are, and what leads into ours from others. Our own
+ * chains' rules, nearly all there is, are not read: iptables-nft-save needs longer for them than it takes to delete
+ * them (1.3 s of 2.3 s for 5,000 Services x 10 endpoints).
+ */
+import type { Family, TableName } from '../iptables/types.ts';
+import { CommandError, run } from './command.ts';
+import type { IptablesPrograms } from './host.ts';
+import type { SavedChain, SavedTables } from './kernel.ts';
+import { CANARY_TABLES, compareLevels, isOwnChain } from './own.ts';
+
+/** With more chains of others than this, one iptables-save is faster. */
+const MOST_FOREIGN_CHAINS = 50;
+
+/**
+ * Looks at the tables of iptables-nft, without the rules of our chains that only our own rules lead into. Undefined
+ * where that is not possible: no nft program, another backend, or very many chains of others.
+ */
+export async function glance(programs: IptablesPrograms): Promise<SavedTables | undefined> {
+  if (programs.backend !== 'nft') return undefined;
+  const names = await chainNames(programs.family);
+  if (!names) return undefined;
+  const foreign = names.filter(({ table, name }) => !isOwnChain(table, name));
+  if (foreign.length > MOST_FOREIGN_CHAINS) return undefined;
+
+  const read = await Promise.all(foreign.map(({ table, name }) => readChain(programs, table, name)));
+  const tables = new Map(CANARY_TABLES.map((table) => [table, new Map<string, SavedChain>()]));
+  for (const [i, { table, name }] of foreign.entries()) {
+    tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines: read[i] ?? [] });
+  }
+  const usedByOthers = new Set(read.flat().map((line) => / -[jg] (\S+)/.exec(line)?.[1] ?? ''));
+  const own = names.filter(({ table, name }) => isOwnChain(table, name));
+  for (const { table, name } of own.sort((a, b) => compareLevels(a.name, b.name))) {
+    const lines = usedByOthers.has(name) ? await readChain(programs, table, name) : [];
+    tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines });
+  }
+  return tables;
+}
+
+async function chainNames(family: Family): Promise<{ table: TableName; name: string }[] | undefined> {
+  try {
+    const { stdout } = await run(['nft', 'list', 'chains', family === 'ipv4' ? 'ip' : 'ip6']);
+    let table: TableName | undefined;
+    return stdout.split('\n').flatMap((line) => {
+      const opened = /^table ip6? (\S+) \{/.exec(line)?.[1];
+      if (opened !== undefined) table = CANARY_TABLES.find((name) => name === opened);
+      const name = /^\tchain (\S+) \{/.exec(line)?.[1];
+      return name !== undefined && table !== undefined ? [{ table, name }] : [];
+    });
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
+
+/** The rules of one chain, as iptables-save prints them behind `-A CHAIN`. */
+async function readChain({ iptables }: IptablesPrograms, table: TableName, chain: string): Promise<string[]> {
+  const { stdout } = await run([iptables, '--wait', '-t', table, '-S', chain]);
+  const start = `-A ${chain} `;
+  return stdout.split('\n').flatMap((line) => (line.startsWith(start) ? [line.slice(start.length - 1)] : []));
+}
