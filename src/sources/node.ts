@@ -20,7 +20,19 @@ export interface NodeSources {
 export function resolveNode({ flags, host, hostnameOverride, nodes, live = {} }: NodeSources): NodeFacts {
   const only = nodes.size === 1 ? [...nodes.keys()][0] : undefined;
   const name = flags.name || host.name || hostnameOverride || live.name || only || '';
-  return completeFacts([flags, host, { ...nodes.get(name), name }, live]);
+  return completeFacts([flags, host, { ...factsOf(nodes.get(name)), name }, live]);
+}
+
+/** A Node object that was never in a cluster has no addresses and no ranges yet: then it tells nothing of them. */
+function factsOf(node: Node | undefined): HostFacts {
+  if (!node) return {};
+  const { ips, podCIDRs } = node;
+  return {
+    zone: node.zone,
+    region: node.region,
+    ips: ips.length > 0 ? ips : undefined,
+    podCIDRs: podCIDRs.length > 0 ? podCIDRs : undefined,
+  };
 }
 
 /**

@@ -1,0 +1,250 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+
+/** Loads texts, called a, b, c ... in messages. */
+function load(texts: readonly string[], strict = false): LoadedCluster {
+  const sources = texts.map((text, i) => ({ name: 'abcdef'.charAt(i), text }));
+  return loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict });
+}
+
+/** The endpoints of each Service, with the name of the slice that they come from. */
+function endpointsOf({ cluster }: LoadedCluster): Record<string, string[]> {
+  return Object.fromEntries(
+    [...cluster.services].map(([name, { endpointSlices }]) => [
+      name,
+      endpointSlices.flatMap((slice) => slice.endpoints.map(({ address }) => `${slice.name} ${address}`)),
+    ]),
+  );
+}
+
+const metadata = (name: string, labels = '') =>
+  `metadata: {name: ${name}, namespace: shop, labels: {${labels}}}`;
+
+const SERVICE = `
+apiVersion: v1
+kind: Service
+${metadata('web')}
+spec: {clusterIP: 10.96.0.10, selector: {app: web}, ports: [{name: http, port: 80}]}
+`;
+const SLICE = `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+${metadata('web-1', 'kubernetes.io/service-name: web')}
+addressType: IPv4
+ports: [{name: http, port: 80}]
+endpoints: [{addresses: [10.244.1.1], nodeName: node-a}]
+`;
+const ENDPOINTS = `
+apiVersion: v1
+kind: Endpoints
+${metadata('web')}
+subsets: [{addresses: [{ip: 10.244.1.2}], ports: [{name: http, port: 80}]}]
+`;
+const POD = `
+apiVersion: v1
+kind: Pod
+${metadata('web-1', 'app: web')}
+spec: {nodeName: node-a, containers: []}
+status: {podIP: 10.244.1.3, conditions: [{type: Ready, status: "True"}]}
+`;
+const NODE = `
+apiVersion: v1
+kind: Node
+metadata: {name: node-a, labels: {topology.kubernetes.io/zone: zone-1, topology.kubernetes.io/region: region-1}}
+`;
+const UNASSIGNED = SERVICE.replace('clusterIP: 10.96.0.10, ', '');
+
+describe('where endpoints come from', () => {
+  test.each<[string, string[], Record<string, string[]>]>([
+    ['nowhere', [SERVICE], { 'shop/web': [] }],
+    ['slices', [SERVICE, SLICE], { 'shop/web': ['web-1 10.244.1.1'] }],
+    ['Endpoints', [SERVICE, ENDPOINTS], { 'shop/web': ['web-0-ipv4 10.244.1.2'] }],
+    ['Pods', [SERVICE, POD], { 'shop/web': ['web-ipv4-0 10.244.1.3'] }],
+    ['slices before all else', [POD, ENDPOINTS, SLICE, SERVICE], { 'shop/web': ['web-1 10.244.1.1'] }],
+    ['Endpoints before Pods', [POD, ENDPOINTS, SERVICE], { 'shop/web': ['web-0-ipv4 10.244.1.2'] }],
+    [
+      'slices, though there is nothing in them',
+      [SERVICE, POD, SLICE.replace(/endpoints: .*/, 'endpoints: []')],
+      { 'shop/web': [] },
+    ],
+    [
+      'not slices for another proxy',
+      [SERVICE, POD, SLICE.replace('name: web}', 'name: web, service.kubernetes.io/service-proxy-name: x}')],
+      { 'shop/web': ['web-ipv4-0 10.244.1.3'] },
+    ],
+    [
+      'not slices of another namespace',
+      [SERVICE, POD, SLICE.replace('namespace: shop', 'namespace: other')],
+      { 'shop/web': ['web-ipv4-0 10.244.1.3'] },
+    ],
+    [
+      'not Pods, where there is no selector',
+      [SERVICE.replace('selector: {app: web}, ', ''), POD],
+      { 'shop/web': [] },
+    ],
+    [
+      'Pods, of a Service whose address was assigned',
+      [UNASSIGNED, POD],
+      { 'shop/web': ['web-ipv4-0 10.244.1.3'] },
+    ],
+  ])('%s', (_, texts, expected) => {
+    expect(endpointsOf(load(texts))).toEqual(expected);
+  });
+
+  test('Nodes tell zones and regions that slices do not', () => {
+    const [entry] = load([SERVICE, SLICE, NODE]).cluster.services.values();
+    expect(entry?.endpointSlices[0]?.endpoints).toMatchObject([{ zone: 'zone-1', region: 'region-1' }]);
+  });
+
+  test('a zone that a slice tells stays', () => {
+    const zoned = SLICE.replace('nodeName: node-a', 'nodeName: node-a, zone: zone-9');
+    const [entry] = load([SERVICE, zoned, NODE]).cluster.services.values();
+    expect(entry?.endpointSlices[0]?.endpoints).toMatchObject([{ zone: 'zone-9', region: 'region-1' }]);
+  });
+
+  test('the order of the texts does not matter', () => {
+    const texts = [SERVICE, SLICE, POD, NODE, UNASSIGNED.replace('name: web', 'name: api'), ENDPOINTS];
+    expect(load(texts.toReversed()).cluster).toEqual(load(texts).cluster);
+  });
+});
+
+describe('objects that are there twice', () => {
+  test.each<[string, string[], string]>([
+    ['the same', [SERVICE, SERVICE], ''],
+    ['the same, in other words', [SERVICE, SERVICE.replace('name: http,', 'name: http, protocol: TCP,')], ''],
+    ['the same in one text', [`${SERVICE}---${SERVICE}`], ''],
+    ['another kind by the same name', [SERVICE, ENDPOINTS, POD.replace('name: web-1', 'name: web')], ''],
+    ['another namespace', [SERVICE, SERVICE.replace('shop', 'other').replace('0.10', '0.11')], ''],
+    [
+      'another',
+      [SERVICE, SERVICE.replace('port: 80', 'port: 81')],
+      'b, document 1, Service shop/web: is there twice, and differs from a, document 1',
+    ],
+    [
+      'another in one text',
+      [`${SLICE}---${SLICE.replace('10.244.1.1', '10.244.1.9')}`],
+      'a, document 2, EndpointSlice shop/web-1: is there twice, and differs from a, document 1',
+    ],
+    [
+      'another in a list',
+      [
+        `kind: List\nitems: [{apiVersion: v1, kind: Node, metadata: {name: a}}]`,
+        'apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: {podCIDR: 10.0.0.0/8}',
+      ],
+      'b, document 1, Node a: is there twice, and differs from a, document 1, items[0]',
+    ],
+  ])('%s', (_, texts, expected) => {
+    const attempt = () => load(texts).warnings.join('\n');
+    if (expected === '') expect(attempt()).toBe('');
+    else expect(attempt).toThrow(expected);
+  });
+});
+
+describe('what is told', () => {
+  test.each<[string, string[], (string | RegExp)[]]>([
+    ['nothing', [SERVICE, SLICE], []],
+    [
+      'an address that was assigned',
+      [UNASSIGNED],
+      [/^a, document 1, Service shop\/web: has no cluster IP yet; assigned cluster IP 10\.[\d.]+$/],
+    ],
+    [
+      'a cluster IP that two have',
+      [SERVICE, SERVICE.replace('name: web', 'name: api')],
+      [
+        'a, document 1, Service shop/web, spec.clusterIP: 10.96.0.10 is already the cluster IP of Service shop/api',
+      ],
+    ],
+    [
+      "a slice's port without a name",
+      [SERVICE, SLICE.replace('name: http, ', '')],
+      [
+        'b, document 1, EndpointSlice shop/web-1, ports[0]: has no name and is ignored; an unnamed port is name: ""',
+      ],
+    ],
+    ["a slice's port with an empty name", [SERVICE, SLICE.replace('name: http', 'name: ""')], []],
+  ])('%s', (_, texts, expected) => {
+    expect(load(texts).warnings).toEqual(
+      expected.map((line) => (typeof line === 'string' ? line : expect.stringMatching(line))),
+    );
+  });
+
+  test('kinds that have no rules, by number', () => {
+    const deployment = 'apiVersion: apps/v1\nkind: Deployment\nspec: 1\n';
+    const { ignored } = load([
+      `${deployment}---\n${SERVICE}---\n${deployment}`,
+      'kind: Gateway\napiVersion: x/v1',
+    ]);
+    expect([...ignored]).toEqual([
+      ['Deployment.apps/v1', 2],
+      ['Gateway.x/v1', 1],
+    ]);
+  });
+});
+
+describe('what is an error', () => {
+  test('everything at once, from all texts', () => {
+    const texts = [
+      `${SERVICE.replace('port: 80', 'port: 70000')}---\nkind: [\n---\n${SLICE.replace('IPv4', 'IPv5')}`,
+      'hello',
+      UNASSIGNED.replace('spec: {', 'spec: {ipFamilies: [IPv6, IPv4], '),
+      SERVICE,
+      SERVICE.replace('port: 80', 'port: 81'),
+    ];
+    expect(() => load(texts)).toThrow(
+      [
+        'a, document 2, line 8, column 1: the list before it is not closed by "]"',
+        'a, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 70000',
+        'a, document 3, EndpointSlice shop/web-1, addressType: expected IPv4, IPv6 or FQDN, got "IPv5"',
+        'b, document 1: expected a Kubernetes object, got "hello"',
+        'c, document 1, Service shop/web, spec.ipFamilyPolicy: expected PreferDualStack or RequireDualStack, as there are two families, got nothing',
+        'e, document 1, Service shop/web: is there twice, and differs from d, document 1',
+      ].join('\n'),
+    );
+  });
+
+  test('a range that has no address left', () => {
+    const attempt = () =>
+      loadCluster([{ name: 'a', text: UNASSIGNED }], { serviceRanges: ['10.0.0.0/31'], strict: false });
+    expect(attempt).toThrow('a, document 1, Service shop/web: no free cluster IP in 10.0.0.0/31');
+  });
+
+  test.each<[string, string[], string]>([
+    [
+      'a missing cluster IP',
+      [UNASSIGNED],
+      'a, document 1, Service shop/web: has no cluster IP yet, which --strict asks for',
+    ],
+    [
+      'a cluster IP that two have',
+      [SERVICE, SERVICE.replace('name: web', 'name: api')],
+      'a, document 1, Service shop/web, spec.clusterIP: 10.96.0.10 is already the cluster IP of Service shop/api',
+    ],
+  ])('for who is strict: %s', (_, texts, expected) => {
+    expect(() => load(texts, true)).toThrow(expected);
+  });
+
+  test('nothing, where all is as an API server has it', () => {
+    expect(load([SERVICE, SLICE], true).warnings).toEqual([]);
+  });
+});
+
+test('what a real API server answers is a cluster', async () => {
+  const files = ['services.list.json', 'endpointslices.list.json', 'nodes.list.json'];
+  const folder = join(import.meta.dirname, '../../test/data/api-server');
+  const loaded = load(await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8'))), true);
+  expect(endpointsOf(loaded)).toEqual({
+    'default/ext': [],
+    'default/headless': [],
+    'default/kubernetes': ['kubernetes 192.168.77.1'],
+    'default/legacy': ['legacy-pw9jg 192.0.2.42'],
+    'default/web': ['web-a 10.244.1.5', 'web-a 10.244.2.6'],
+  });
+  expect({ warnings: loaded.warnings, ignored: loaded.ignored, nodes: [...loaded.nodes.keys()] }).toEqual({
+    warnings: [],
+    ignored: new Map(),
+    nodes: ['node1'],
+  });
+});

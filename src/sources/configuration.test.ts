@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import { parseConfiguration, parseHost } from './configuration.ts';
+
+const HEAD = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
+
+const recorded = (file: string) =>
+  readFile(join(import.meta.dirname, '../../test/data/kube-proxy', file), 'utf8');
+
+describe('a configuration', () => {
+  test('that kube-proxy writes as its default', async () => {
+    const { kubeProxy } = parseConfiguration({ name: 'f', text: await recorded('default-config.yaml') });
+    expect(kubeProxy).toMatchObject({
+      ...DEFAULT_CONFIGURATION,
+      clusterCIDR: ['10.244.0.0/16'],
+      iptables: { masqueradeBit: 14, masqueradeAll: false, localhostNodePorts: true, syncPeriod: '30s' },
+    });
+  });
+
+  test('that kube-proxy tells of itself', async () => {
+    const answer: unknown = JSON.parse(await recorded('configz.json'));
+    const text = JSON.stringify(Object.values(answer as object)[0]);
+    const { kubeProxy } = parseConfiguration({ name: 'f', text });
+    expect(kubeProxy).toMatchObject({
+      clusterCIDR: ['10.244.0.0/14'],
+      nodePortAddresses: ['primary'],
+      hostnameOverride: 'node1',
+    });
+  });
+
+  test.each<[string, string, boolean | undefined]>([
+    ['an empty file', '', undefined],
+    ['a comment', '# nothing\n', undefined],
+    ['nothing but its type', HEAD, undefined],
+    ['a section of our own', 'svc2ipt: {legacyPortNames: true}\n', true],
+    ['both', `${HEAD}---\nsvc2ipt: {legacyPortNames: true}\n`, true],
+    ['both, the other way round', `svc2ipt: {legacyPortNames: false}\n---\n${HEAD}`, false],
+  ])('%s', (_, text, legacyPortNames) => {
+    const { kubeProxy, own } = parseConfiguration({ name: 'f', text });
+    expect(kubeProxy).toEqual(DEFAULT_CONFIGURATION);
+    expect(own).toEqual({ legacyPortNames });
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'YAML that is none',
+      'mode: [',
+      'f, document 1, line 1, column 8: the list before it is not closed by "]"',
+    ],
+    ['an unknown field', `${HEAD}modus: iptables`, 'f, document 1, modus: unknown field'],
+    [
+      'a key twice',
+      `${HEAD}mode: ""\nmode: ""`,
+      'f, document 1, line 4, column 1: the key "mode" is there twice',
+    ],
+    [
+      'two configurations',
+      `${HEAD}---\n${HEAD}`,
+      'f, document 2: expected at most one KubeProxyConfiguration and one svc2ipt section',
+    ],
+    [
+      'two sections',
+      'svc2ipt: {}\n---\nsvc2ipt: {}',
+      'f, document 2: expected at most one KubeProxyConfiguration and one svc2ipt section',
+    ],
+    [
+      'problems of all documents',
+      `${HEAD}modus: x\n---\nsvc2ipt: {legacy: true}\n`,
+      'f, document 1, modus: unknown field\nf, document 2, svc2ipt.legacy: unknown field',
+    ],
+    ['a text', 'iptables', 'f, document 1: expected a mapping, got "iptables"'],
+  ])('refused: %s', (_, text, expected) => {
+    expect(() => parseConfiguration({ name: 'f', text })).toThrow(expected);
+  });
+});
+
+describe('a file of facts', () => {
+  test('is read', () => {
+    expect(parseHost({ name: 'f', text: 'name: node-a\nips: [192.168.0.2]' })).toEqual({
+      name: 'node-a',
+      ips: ['192.168.0.2'],
+    });
+  });
+
+  test('may be empty', () => {
+    expect(parseHost({ name: 'f', text: '' })).toEqual({});
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'YAML that is none',
+      'name: [',
+      'f, document 1, line 1, column 8: the list before it is not closed by "]"',
+    ],
+    ['an unknown field', 'nodeName: a', 'f, document 1, nodeName: unknown field'],
+    ['two documents', 'name: a\n---\nname: b', 'f, document 2: expected one document'],
+  ])('refused: %s', (_, text, expected) => {
+    expect(() => parseHost({ name: 'f', text })).toThrow(expected);
+  });
+});
