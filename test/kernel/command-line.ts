@@ -1,0 +1,49 @@
+/** `svc2ipt` itself, on the node of a lab. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../arbitrary/raw.ts';
+import { CONFIGURATION, HOST, type Lab } from './lab.ts';
+import type { Backend } from './namespace.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+
+/** The words of a command that works on a cluster, with the cluster in a file. */
+export async function clusterCommand(
+  lab: Lab,
+  backend: Backend,
+  command: 'apply' | 'diff',
+  objects: readonly Manifest[],
+): Promise<string[]> {
+  const file = async (name: string, content: unknown) => {
+    const path = join(lab.folder, name);
+    await writeFile(path, JSON.stringify(content));
+    return path;
+  };
+  return [
+    process.execPath,
+    MAIN,
+    command,
+    '--filename',
+    await file('cluster.json', { apiVersion: 'v1', kind: 'List', items: objects }),
+    '--config',
+    await file('config.json', CONFIGURATION),
+    '--host',
+    await file('host.json', HOST),
+    '--backend',
+    backend,
+  ];
+}
+
+/** Runs `svc2ipt apply` or `diff`. */
+export async function svc2ipt(
+  lab: Lab,
+  backend: Backend,
+  command: 'apply' | 'diff',
+  objects: readonly Manifest[],
+) {
+  return await lab.run('node', await clusterCommand(lab, backend, command, objects));
+}
+
+export async function cleanup(lab: Lab, backend: Backend) {
+  return await lab.run('node', [process.execPath, MAIN, 'cleanup', '--backend', backend]);
+}
