@@ -122,6 +122,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   EISDIR: 'is a folder, expected a file',
   ENOTDIR: 'is below a file, expected a folder there',
+  EEXIST: 'is below a file, expected a folder there',
   ELOOP: 'is a symbolic link that leads to itself',
   ENAMETOOLONG: 'has too long a name',
   EROFS: 'cannot be written, as its file system is read-only',
