@@ -1,0 +1,266 @@
+/**
+ * A Kubernetes API server as far as an agent sees it: lists with pages, watches with bookmarks, a bearer token. It
+ * speaks the wire format of v1.36 and misbehaves on command.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An object as the server keeps it. */
+export interface ApiObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** What the next requests get instead of an answer. */
+export type Fault =
+  | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** Never answers. */
+  | { readonly kind: 'hang' }
+  /** Closes the connection without an answer. */
+  | { readonly kind: 'drop' };
+
+interface Event {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: ApiObject;
+  readonly version: number;
+}
+
+interface Resource {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly objects: Map<string, ApiObject>;
+  readonly events: Event[];
+  readonly watches: Set<ServerResponse>;
+}
+
+const PATHS = {
+  '/api/v1/services': { kind: 'Service', apiVersion: 'v1' },
+  '/apis/discovery.k8s.io/v1/endpointslices': { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1' },
+  '/api/v1/nodes': { kind: 'Node', apiVersion: 'v1' },
+} as const;
+
+export type Path = keyof typeof PATHS;
+
+export class FakeApiServer {
+  readonly requests: string[] = [];
+  token: string | undefined;
+  readonly #resources = new Map<string, Resource>();
+  readonly #faults: { path: string | undefined; watch: boolean | undefined; fault: Fault }[] = [];
+  #server: Server | undefined;
+  #port = 0;
+  #version = 100;
+  /** Versions before this one are compacted: a watch from one has expired. */
+  #oldest = 0;
+
+  constructor() {
+    this.#reset();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    const server = createServer((request, response) => this.#answer(request, response));
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    server?.closeAllConnections();
+    await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  }
+
+  /** Stops, forgets everything, and starts on the same port with versions that begin anew. */
+  async restartEmpty(): Promise<void> {
+    await this.stop();
+    this.#reset();
+    this.#version = 1;
+    await this.start();
+  }
+
+  /** The next `times` requests (to a path; lists or watches only) get a fault. */
+  misbehave(
+    fault: Fault,
+    { path, watch, times = 1 }: { path?: Path; watch?: boolean; times?: number } = {},
+  ): void {
+    for (let i = 0; i < times; i++) this.#faults.push({ path, watch, fault });
+  }
+
+  /** Puts an object there, or a new version of it, and tells those who watch. */
+  put(object: ApiObject): void {
+    const resource = this.#resourceOf(object.kind);
+    const version = ++this.#version;
+    const stored = {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(version), uid: `uid-${object.metadata.name}` },
+    };
+    const type = resource.objects.has(keyOf(object)) ? 'MODIFIED' : 'ADDED';
+    resource.objects.set(keyOf(object), stored);
+    this.#publish(resource, { type, object: stored, version });
+  }
+
+  delete(object: ApiObject): void {
+    const resource = this.#resourceOf(object.kind);
+    const stored = resource.objects.get(keyOf(object));
+    if (!stored) return;
+    resource.objects.delete(keyOf(object));
+    const version = ++this.#version;
+    const last = { ...stored, metadata: { ...stored.metadata, resourceVersion: String(version) } };
+    this.#publish(resource, { type: 'DELETED', object: last, version });
+  }
+
+  /** Forgets all events so far: watches from before must list again. */
+  compact(): void {
+    this.#oldest = ++this.#version;
+    for (const resource of this.#resources.values()) resource.events.length = 0;
+  }
+
+  /** Tells those who watch how far they are. */
+  bookmark(): void {
+    for (const resource of this.#resources.values()) {
+      for (const watch of resource.watches) watch.write(`${JSON.stringify(this.#bookmarkOf(resource))}\n`);
+    }
+  }
+
+  /** Breaks every watch, in the middle of a line if so wanted. */
+  disconnect({ midEvent = false } = {}): void {
+    for (const resource of this.#resources.values()) {
+      for (const watch of resource.watches) {
+        if (midEvent) watch.write('{"type":"MODIFIED","object":{"kind":"Servi', () => watch.destroy());
+        else watch.destroy();
+      }
+      resource.watches.clear();
+    }
+  }
+
+  /** Ends every watch with an ERROR event, as for a version that has expired while it was watched. */
+  endWatches(code: number): void {
+    const status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: 'ended',
+      code,
+    };
+    for (const resource of this.#resources.values()) {
+      for (const watch of resource.watches)
+        watch.end(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
+      resource.watches.clear();
+    }
+  }
+
+  get watchCount(): number {
+    return [...this.#resources.values()].reduce((sum, { watches }) => sum + watches.size, 0);
+  }
+
+  #reset(): void {
+    for (const [path, names] of Object.entries(PATHS)) {
+      this.#resources.set(path, { ...names, objects: new Map(), events: [], watches: new Set() });
+    }
+  }
+
+  #resourceOf(kind: string): Resource {
+    const resource = [...this.#resources.values()].find((resource) => resource.kind === kind);
+    if (!resource) throw new Error(`no resource of kind ${kind}`);
+    return resource;
+  }
+
+  #publish(resource: Resource, event: Event): void {
+    resource.events.push(event);
+    for (const watch of resource.watches) watch.write(lineOf(event));
+  }
+
+  #bookmarkOf({ kind, apiVersion }: Resource) {
+    const metadata = { resourceVersion: String(this.#version) };
+    return { type: 'BOOKMARK', object: { kind, apiVersion, metadata } };
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', this.url);
+    const watching = url.searchParams.get('watch') === 'true';
+    this.requests.push(`${watching ? 'WATCH' : 'LIST'} ${url.pathname}`);
+    const i = this.#faults.findIndex(
+      ({ path, watch }) => (path ?? url.pathname) === url.pathname && (watch ?? watching) === watching,
+    );
+    const [faulty] = i === -1 ? [] : this.#faults.splice(i, 1);
+    const resource = this.#resources.get(url.pathname);
+    if (faulty) this.#fail(response, faulty.fault);
+    else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
+      this.#fail(response, { kind: 'status', status: 401 });
+    } else if (!resource) this.#fail(response, { kind: 'status', status: 404 });
+    else if (watching) this.#watch(resource, Number(url.searchParams.get('resourceVersion')), response);
+    else this.#list(resource, url.searchParams, response);
+  }
+
+  #fail(response: ServerResponse, fault: Fault): void {
+    if (fault.kind === 'hang') return;
+    if (fault.kind === 'drop') {
+      response.destroy();
+      return;
+    }
+    const { status, headers } = fault;
+    const body = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: 'no',
+      code: status,
+    };
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
+  }
+
+  #list({ kind, apiVersion, objects }: Resource, query: URLSearchParams, response: ServerResponse): void {
+    const start = Number(query.get('continue') ?? 0);
+    const limit = Number(query.get('limit') ?? 0) || objects.size;
+    // Lists leave out what they have said already: the items' kind and version.
+    const items = [...objects.values()]
+      .slice(start, start + limit)
+      .map(({ kind: _, apiVersion: __, ...rest }) => rest);
+    const next = start + limit < objects.size ? { continue: String(start + limit) } : {};
+    const metadata = { resourceVersion: String(this.#version), ...next };
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ kind: `${kind}List`, apiVersion, metadata, items }));
+  }
+
+  #watch(resource: Resource, from: number, response: ServerResponse): void {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.flushHeaders();
+    if (from < this.#oldest || from > this.#version) {
+      const status = {
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Failure',
+        reason: 'Expired',
+        code: 410,
+      };
+      response.end(
+        `${JSON.stringify({ type: 'ERROR', object: { ...status, message: 'too old resource version' } })}\n`,
+      );
+      return;
+    }
+    for (const event of resource.events) if (event.version > from) response.write(lineOf(event));
+    resource.watches.add(response);
+    response.on('close', () => resource.watches.delete(response));
+  }
+}
+
+function lineOf({ type, object }: Event): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+function keyOf({ metadata }: ApiObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
