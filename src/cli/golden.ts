@@ -1,7 +1,7 @@
 /** `svc2ipt golden`: golden files of clusters, for continuous integration. */
 import { printable } from '../api/problem.ts';
 import { diffRules } from '../golden/diff.ts';
-import { type GoldenResult, runGolden, updateGolden } from '../golden/golden.ts';
+import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../golden/golden.ts';
 import { paintDiff } from './paint.ts';
 import { type Outcome, warn } from './run.ts';
 
@@ -12,9 +12,12 @@ export async function check(fixtures: string, golden: string): Promise<Outcome> 
   const texts = different.map((result) => describe(result));
   const summary =
     different.length === 0
-      ? `${clusters} clusters, ${results.length} golden files: all the same`
-      : `${clusters} clusters, ${results.length} golden files: ${different.length} differ (svc2ipt golden update writes them anew)`;
-  return { output: `${[...texts, summary].join('\n')}\n`, exitCode: different.length === 0 ? 0 : 1 };
+      ? 'all the same'
+      : `${different.length} ${different.length === 1 ? 'differs' : 'differ'} (svc2ipt golden update writes them anew)`;
+  return {
+    output: `${[...texts, `${counts({ clusters, results })}: ${summary}`].join('\n')}\n`,
+    exitCode: different.length === 0 ? 0 : 1,
+  };
 }
 
 export async function update(fixtures: string, golden: string): Promise<Outcome> {
@@ -26,8 +29,12 @@ export async function update(fixtures: string, golden: string): Promise<Outcome>
     const done = expected === undefined ? 'added' : actual === undefined ? 'removed' : 'changed';
     return printable(`${done} ${file}`);
   });
-  const summary = `${clusters} clusters, ${results.length} golden files: ${different.length} written anew`;
+  const summary = `${counts({ clusters, results })}: ${different.length} written anew`;
   return { output: `${[...lines, summary].join('\n')}\n` };
+}
+
+function counts({ clusters, results }: Pick<GoldenRun, 'clusters' | 'results'>): string {
+  return `${clusters} ${clusters === 1 ? 'cluster' : 'clusters'}, ${results.length} golden files`;
 }
 
 function differs({ expected, actual }: GoldenResult): boolean {

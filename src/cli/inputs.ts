@@ -137,9 +137,6 @@ async function factsFromFlags(options: ClusterOptions): Promise<HostFacts> {
   );
 }
 
-/** So many names are told of a list. */
-const TOLD = 5;
-
 /** What is no error, but seldom what its author meant. */
 function clusterWarnings({ services }: ClusterState): string[] {
   if (services.size === 0) return ['no Service in the input: these are only the rules that every node has'];
@@ -147,17 +144,23 @@ function clusterWarnings({ services }: ClusterState): string[] {
     .filter(([, { service, endpointSlices }]) => endpointSlices.length === 0 && hasClusterIP(service))
     .map(([name]) => name);
   if (bare.length === 0) return [];
-  const names =
-    bare.slice(0, TOLD).join(', ') + (bare.length > TOLD ? ` and ${bare.length - TOLD} more` : '');
+  const them = bare.length === 1 ? 'it' : 'them';
   return [
-    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${names}: traffic to ${bare.length === 1 ? 'it' : 'them'} is rejected`,
+    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is rejected`,
   ];
+}
+
+/** So many names are told of a list. */
+const TOLD = 5;
+
+function enumerate(names: readonly string[]): string {
+  return names.slice(0, TOLD).join(', ') + (names.length > TOLD ? ` and ${names.length - TOLD} more` : '');
 }
 
 function nodeWarnings(cluster: ClusterState, node: NodeFacts, nodes: ReadonlyMap<string, unknown>): string[] {
   if (node.name !== '') {
     const known = nodes.size === 0 || nodes.has(node.name);
-    return known ? [] : [`Node ${node.name}: not in the input, which has ${nodes.size} other Nodes`];
+    return known ? [] : [`no Node ${node.name} in the input, which has ${enumerate([...nodes.keys()])}`];
   }
   const local = [...cluster.services.values()].some(
     ({ service }) => service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local',

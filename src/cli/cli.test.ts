@@ -1,0 +1,482 @@
+/** The command as a user runs it: exit codes, and what goes to standard output and what to standard error. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+const PROJECT = join(import.meta.dirname, '../..');
+const MAIN = join(PROJECT, 'src/cli/main.ts');
+
+/** A busy machine starts processes slowly. */
+const PROCESSES = { concurrent: true, timeout: 30_000 } as const;
+
+let folder: string;
+
+interface Run {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Given {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs svc2ipt in the folder of the test's files, without a terminal. */
+async function svc2ipt(args: readonly string[], { input = '', env = {} }: Given = {}): Promise<Run> {
+  const options = {
+    cwd: folder,
+    input,
+    env,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+  } as const;
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+  return { exitCode, stdout, stderr };
+}
+
+/** Runs a line of bash in which `svc2ipt` is the command. */
+async function bash(line: string): Promise<Run> {
+  const script = `set -o pipefail; svc2ipt() { '${process.execPath}' '${MAIN}' "$@"; }; ${line}`;
+  const options = { cwd: folder, reject: false, stripFinalNewline: false } as const;
+  const { exitCode, stdout, stderr } = await execa('bash', ['-c', script], options);
+  return { exitCode, stdout, stderr };
+}
+
+const golden = (file: string) => readFile(join(PROJECT, 'golden', file), 'utf8');
+
+const SERVICE = `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.10, selector: {app: web}, ports: [{name: http, port: 80}]}
+`;
+const HANDWRITTEN = SERVICE.replace('clusterIP: 10.96.0.10, ', '');
+const SLICE = `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.244.1.5]}]
+`;
+const GOOD = `${SERVICE}---\n${SLICE}`;
+const DEPLOYMENT = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n';
+const CONFIG = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
+const ESCAPE = '\u001b[31m';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
+  const files = {
+    'good.yaml': GOOD,
+    'bad.yaml': `${SERVICE.replace('80}', '70000}')}---\n${SLICE.replace('10.244.1.5', 'x')}`,
+    'handwritten.yaml': HANDWRITTEN,
+    'config.yaml': `${CONFIG}modus: iptables\n`,
+    'host.yaml': 'nodeName: node-a\n',
+    'escape.yaml': `apiVersion: v1\nkind: Service\nmetadata: {name: "\\e[31mred\\n"}\nspec: {}\n`,
+    'fixtures/web/good.yaml': GOOD,
+    'fixtures/api/good.yaml': GOOD.replaceAll('web', 'api'),
+  };
+  await mkdir(join(folder, 'empty'));
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('help', PROCESSES, () => {
+  test.each<[string, string[], number, 'stdout' | 'stderr', RegExp]>([
+    ['asked for', ['--help'], 0, 'stdout', /^Usage: svc2ipt \[options\] \[command\]\n[\s\S]*\n {2}render /],
+    [
+      'asked for, of a command',
+      ['render', '--help'],
+      0,
+      'stdout',
+      /^Usage: svc2ipt render[\s\S]*--filename[\s\S]*Examples:/,
+    ],
+    [
+      'asked for in the other way',
+      ['help', 'golden'],
+      0,
+      'stdout',
+      /^Usage: svc2ipt golden[\s\S]*\n {2}check /,
+    ],
+    ['the version', ['--version'], 0, 'stdout', /^\d+\.\d+\.\d+\n$/],
+    ['where there is no command', [], 1, 'stderr', /^Usage: svc2ipt /],
+    ['where there is half a command', ['golden'], 1, 'stderr', /^Usage: svc2ipt golden /],
+    [
+      'a command that there is not',
+      ['rendr'],
+      1,
+      'stderr',
+      /^error: unknown command 'rendr'\n\(Did you mean render\?\)\n/,
+    ],
+    [
+      'an option that there is not',
+      ['render', '--famly'],
+      1,
+      'stderr',
+      /^error: unknown option '--famly'\n\(Did you mean --family\?\)\n/,
+    ],
+    [
+      'a family that there is not',
+      ['render', '--family', 'ipv5'],
+      1,
+      'stderr',
+      /^error: .*'ipv5' is invalid. Allowed choices are ipv4, ipv6.\n/,
+    ],
+    [
+      'a file without its flag',
+      ['render', 'web.yaml'],
+      1,
+      'stderr',
+      /web\.yaml\.\n\(manifests are named with -f; --help tells more\)\n$/,
+    ],
+    [
+      'a flag without its file',
+      ['render', '-f'],
+      1,
+      'stderr',
+      /^error: option '-f, --filename <path>' argument missing\n/,
+    ],
+    [
+      'what would turn the terminal red',
+      [`${ESCAPE}x`],
+      1,
+      'stderr',
+      /^error: unknown command '\\u001b\[31mx'\n/,
+    ],
+  ])('%s', async (_, args, exitCode, stream, expected) => {
+    const run = await svc2ipt(args);
+    expect(run).toMatchObject({ exitCode, [stream === 'stdout' ? 'stderr' : 'stdout']: '' });
+    expect(run[stream]).toMatch(expected);
+  });
+});
+
+describe('render', PROCESSES, () => {
+  const SAMPLE = ['config', 'host'].flatMap((file) => [
+    `--${file}`,
+    join(PROJECT, `fixtures/sample/${file}.yaml`),
+  ]);
+  const OBJECTS = ['-f', join(PROJECT, 'fixtures/sample/objects.yaml')];
+
+  test.each<[string, string[], string]>([
+    ['IPv4', [], 'sample/ipv4.rules'],
+    ['IPv6', ['--family', 'ipv6'], 'sample/ipv6.rules'],
+  ])('prints rules of %s and nothing else', async (_, args, file) => {
+    const run = await svc2ipt(['render', ...SAMPLE, ...OBJECTS, ...args]);
+    expect(run).toEqual({ exitCode: 0, stdout: await golden(file), stderr: '' });
+  });
+
+  test('prints one table', async () => {
+    const { stdout } = await svc2ipt(['render', ...SAMPLE, ...OBJECTS, '--table', 'nat']);
+    const all = await golden('sample/ipv4.rules');
+    expect(stdout).toBe(all.slice(all.indexOf('*nat')));
+  });
+
+  test('prints what traffic of one Service can walk', async () => {
+    const { stdout, stderr } = await svc2ipt(['render', ...SAMPLE, ...OBJECTS, '--service', 'shop/api']);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('shop/api:grpc');
+    expect(stdout).not.toContain('shop/web');
+  });
+
+  test.each<['json' | 'yaml', (text: string) => unknown]>([
+    ['json', (text) => JSON.parse(text)],
+    ['yaml', (text) => parse(text)],
+  ])('prints the ruleset as %s', async (format, read) => {
+    const { stdout, stderr } = await svc2ipt(['render', '-f', 'good.yaml', '-o', format]);
+    expect(stderr).toBe('');
+    expect(read(stdout)).toMatchObject({ family: 'ipv4', tables: [{ name: 'filter' }, { name: 'nat' }] });
+  });
+
+  test.each<[string, string[], string]>([
+    ['where -f is a dash', ['-f', '-'], GOOD],
+    ['where there is no -f', [], GOOD],
+    ['beside a file', ['-f', 'good.yaml', '-f', '-'], DEPLOYMENT],
+    ['as JSON', ['-f', '-'], JSON.stringify({ kind: 'List', items: [parse(SERVICE), parse(SLICE)] })],
+  ])('reads standard input %s', async (_, args, input) => {
+    const [fromFile, run] = await Promise.all([
+      svc2ipt(['render', '-f', 'good.yaml']),
+      svc2ipt(['render', ...args], { input }),
+    ]);
+    expect(run).toEqual({ ...fromFile, exitCode: 0, stderr: '' });
+    expect(run.stdout).toContain('10.244.1.5:8080');
+  });
+
+  test.each<[string, string[], string, (string | RegExp)[]]>([
+    [
+      'an address that was assigned, and that nobody answers there',
+      ['-f', 'handwritten.yaml'],
+      '',
+      [
+        /^warning: handwritten\.yaml, document 1, Service shop\/web: has no cluster IP yet; assigned cluster IP 10\.[\d.]+$/,
+        'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected',
+      ],
+    ],
+    [
+      'kinds that have no rules, if asked for',
+      ['--verbose'],
+      `${GOOD}---\n${DEPLOYMENT}---\n${DEPLOYMENT}---\n{kind: "\\e[31mX", apiVersion: a/b}`,
+      ['ignored: 1 \\u001b[31mX.a/b', 'ignored: 2 Deployment.apps/v1'],
+    ],
+    [
+      'that there is no Service',
+      [],
+      '',
+      ['warning: no Service in the input: these are only the rules that every node has'],
+    ],
+    [
+      'a Node that is not there',
+      ['--node-name', 'b'],
+      `${GOOD}---\n{apiVersion: v1, kind: Node, metadata: {name: a}}`,
+      ['warning: no Node b in the input, which has a'],
+    ],
+    [
+      'that a Local policy needs a node',
+      [],
+      GOOD.replace('spec: {', 'spec: {internalTrafficPolicy: Local, '),
+      ['warning: no --node-name: no endpoint counts as local, which Services with a Local policy need'],
+    ],
+    [
+      'a Service that the family has not',
+      ['--service', 'shop/web', '--family', 'ipv6'],
+      GOOD,
+      ['warning: Service shop/web: has no rules of its own in ipv6'],
+    ],
+  ])('tells on standard error: %s', async (_, args, input, expected) => {
+    const { exitCode, stdout, stderr } = await svc2ipt(['render', ...args], { input });
+    expect({ exitCode, first: stdout.split('\n')[0] }).toEqual({ exitCode: 0, first: '*filter' });
+    expect(stderr.trimEnd().split('\n')).toEqual(
+      expected.map((line) => (typeof line === 'string' ? line : expect.stringMatching(line))),
+    );
+  });
+
+  const LABEL = 'a DNS label (1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends)';
+
+  test.each<[string, string[], string[]]>([
+    ['a file that is missing', ['-f', 'no.yaml'], ['no.yaml: no such file or folder']],
+    [
+      'a folder that is empty',
+      ['-f', 'fixtures/web', '-f', 'empty'],
+      ['empty: no .yaml, .yml or .json file in this folder'],
+    ],
+    [
+      'all that is wrong in a file',
+      ['-f', 'bad.yaml'],
+      [
+        'bad.yaml, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 70000',
+        'bad.yaml, document 2, EndpointSlice shop/web-1, endpoints[0].addresses[0]: expected an IPv4 address, got "x"',
+      ],
+    ],
+    [
+      'all that is wrong anywhere',
+      [
+        '-f',
+        'bad.yaml',
+        '--config',
+        'config.yaml',
+        '--host',
+        'host.yaml',
+        '--node-name',
+        'a b',
+        '--node-ip',
+        '10.0.0.1,x',
+        '--pod-cidr',
+        'y',
+        '--interface-address',
+        'z',
+      ],
+      [
+        'config.yaml, document 1, modus: unknown field',
+        'host.yaml, document 1, nodeName: unknown field',
+        '--node-name: expected a DNS subdomain (1 to 253 of a-z, 0-9, "-" and ".", with a letter or digit at both ends), got "a b"',
+        '--node-ip: expected an IP address, got "x"',
+        '--interface-address: expected an address such as 192.168.0.2/24, got "z"',
+        '--pod-cidr: expected a CIDR range such as 10.0.0.0/8, got "y"',
+        'bad.yaml, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 70000',
+        'bad.yaml, document 2, EndpointSlice shop/web-1, endpoints[0].addresses[0]: expected an IPv4 address, got "x"',
+      ],
+    ],
+    [
+      'two IPs of a family',
+      ['-f', 'good.yaml', '--node-ip', '10.0.0.1,10.0.0.2'],
+      ['--node-ip: expected at most one address of each family'],
+    ],
+    [
+      'a range that is none',
+      ['-f', 'good.yaml', '--service-cluster-ip-range', '10.96.0.0'],
+      ['--service-cluster-ip-range: expected a CIDR range such as 10.0.0.0/8, got "10.96.0.0"'],
+    ],
+    [
+      'two ranges of a family',
+      ['-f', 'good.yaml', '--service-cluster-ip-range', '10.0.0.0/8,11.0.0.0/8'],
+      ['--service-cluster-ip-range: expected at most one range of each family'],
+    ],
+    [
+      'a range that has nothing left',
+      ['-f', 'handwritten.yaml', '--service-cluster-ip-range', '10.0.0.0/31'],
+      ['handwritten.yaml, document 1, Service shop/web: no free cluster IP in 10.0.0.0/31'],
+    ],
+    [
+      'no cluster IP, for who is strict',
+      ['-f', 'handwritten.yaml', '--strict'],
+      ['handwritten.yaml, document 1, Service shop/web: has no cluster IP yet, which --strict asks for'],
+    ],
+    [
+      'a Service that is not there',
+      ['-f', 'good.yaml', '--service', 'shop/api'],
+      ['--service: no Service "shop/api" in the input, expected NAMESPACE/NAME'],
+    ],
+    [
+      'a Service without its namespace',
+      ['-f', 'good.yaml', '--service', 'web'],
+      ['--service: no Service "web" in the input, expected NAMESPACE/NAME (shop/web?)'],
+    ],
+    [
+      'a name that would turn the terminal red',
+      ['-f', 'escape.yaml'],
+      [
+        `escape.yaml, document 1, Service "default/\\u001b[31mred\\n", metadata.name: expected ${LABEL}, got "\\u001b[31mred\\n"`,
+        'escape.yaml, document 1, Service "default/\\u001b[31mred\\n", spec.ports: expected at least one port, got none',
+      ],
+    ],
+    ['a name of a file that would', ['-f', `${ESCAPE}\n`], ['\\u001b[31m\\u000a: no such file or folder']],
+  ])('is refused, with exit code 1 and nothing on standard output: %s', async (_, args, expected) => {
+    const run = await svc2ipt(['render', ...args]);
+    expect(run).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: expected.map((line) => `error: ${line}\n`).join(''),
+    });
+  });
+});
+
+describe('in a shell', PROCESSES, () => {
+  const LARGE = `render -f '${PROJECT}/fixtures/conformance/features/large-cluster/objects.yaml'`;
+
+  test('who has seen enough of the rules may leave', async () => {
+    expect(await bash(`svc2ipt ${LARGE} | head -n 1`)).toEqual({
+      exitCode: 0,
+      stdout: '*filter\n',
+      stderr: '',
+    });
+  });
+
+  test('differences stay differences, though nobody reads all of them', async () => {
+    const { exitCode, stdout } = await bash('svc2ipt golden check fixtures no-golden-files | head -n 1');
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 1,
+      stdout: 'api/ipv4.rules: there is no golden file\n',
+    });
+  });
+
+  test('a disk that is full is told', async () => {
+    const message = 'error: cannot write the output: ENOSPC: no space left on device, write\n';
+    expect(await bash(`svc2ipt ${LARGE} > /dev/full`)).toEqual({ exitCode: 1, stdout: '', stderr: message });
+  });
+
+  test.each<[string, string]>([
+    ['is closed', '2>&-'],
+    ['goes to nobody', '2> >(true)'],
+    ['cannot be written', '2>/dev/full'],
+  ])('the rules come, though standard error %s', async (_, redirection) => {
+    const { exitCode, stdout } = await bash(`svc2ipt render -f handwritten.yaml ${redirection}`);
+    expect({ exitCode, last: stdout.trimEnd().split('\n').at(-1) }).toEqual({ exitCode: 0, last: 'COMMIT' });
+  });
+
+  test('a pipe is a file', async () => {
+    const { exitCode, stdout } = await bash('svc2ipt render -f <(cat good.yaml)');
+    expect({ exitCode, found: stdout.includes('10.244.1.5:8080') }).toEqual({ exitCode: 0, found: true });
+  });
+});
+
+describe('golden', { timeout: PROCESSES.timeout }, () => {
+  const summary = (rest: string) => `2 clusters, 4 golden files: ${rest}\n`;
+
+  test('from nothing to all the same, and to a difference', async () => {
+    const missing = ['api', 'web'].flatMap((name) => [4, 6].map((n) => `${name}/ipv${n}.rules`));
+    expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
+      exitCode: 1,
+      stdout:
+        missing.map((file) => `${file}: there is no golden file\n`).join('') +
+        summary('4 differ (svc2ipt golden update writes them anew)'),
+      stderr: '',
+    });
+    expect(await svc2ipt(['golden', 'update', 'fixtures', 'golden'])).toEqual({
+      exitCode: 0,
+      stdout: missing.map((file) => `added ${file}\n`).join('') + summary('4 written anew'),
+      stderr: '',
+    });
+    expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
+      exitCode: 0,
+      stdout: summary('all the same'),
+      stderr: '',
+    });
+
+    const file = join(folder, 'golden/web/ipv4.rules');
+    const rules = await readFile(file, 'utf8');
+    await writeFile(file, rules.replace('destination 10.244.1.5:8080', 'destination 10.244.1.5:8081'));
+    const [, chain] = /-A (KUBE-SEP-\w+)/.exec(rules) ?? [];
+    const difference = [
+      `web/ipv4.rules, nat ${chain}`,
+      '@@ -1,3 +1,3 @@',
+      ` :${chain} - [0:0]`,
+      ` -A ${chain} -m comment --comment shop/web:http -s 10.244.1.5 -j KUBE-MARK-MASQ`,
+      `--A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8081`,
+      `+-A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8080`,
+    ];
+    const end = summary('1 differs (svc2ipt golden update writes them anew)');
+    expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
+      exitCode: 1,
+      stdout: `${difference.join('\n')}\n${end}`,
+      stderr: '',
+    });
+
+    const paint = (style: number, reset: number, line = '') => `\u001b[${style}m${line}\u001b[${reset}m`;
+    const [header, place, first, second, removed, added] = difference;
+    const painted = [
+      paint(1, 22, header),
+      paint(36, 39, place),
+      first,
+      second,
+      paint(31, 39, removed),
+      paint(32, 39, added),
+    ];
+    const { stdout } = await svc2ipt(['golden', 'check', 'fixtures', 'golden'], {
+      env: { FORCE_COLOR: '1' },
+    });
+    expect(stdout).toBe(`${painted.join('\n')}\n${end}`);
+
+    await rm(join(folder, 'fixtures/api'), { recursive: true });
+    expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/^api\/ipv4\.rules: there is no such cluster any more\n/),
+    });
+    expect(await svc2ipt(['golden', 'update', 'fixtures', 'golden'])).toEqual({
+      exitCode: 0,
+      stdout:
+        'removed api/ipv4.rules\nremoved api/ipv6.rules\nchanged web/ipv4.rules\n1 cluster, 4 golden files: 3 written anew\n',
+      stderr: '',
+    });
+  });
+
+  test.each<[string, string[], string]>([
+    ['no clusters', ['check', 'no-such-folder', 'golden'], 'no-such-folder: no such file or folder'],
+    [
+      'a folder of something else',
+      ['update', 'golden', 'fixtures'],
+      'golden: no cluster in this folder (no .yaml, .yml or .json file)',
+    ],
+  ])('is refused: %s', async (_, args, expected) => {
+    expect(await svc2ipt(['golden', ...args])).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `error: ${expected}\n`,
+    });
+  });
+});
