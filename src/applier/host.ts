@@ -93,11 +93,11 @@ async function detectIptables(family: Family, wanted: Backend | undefined): Prom
   const restore = `${program}-restore`;
   const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
   const [randomFully, recent, bpf, chainsInOtherBackend] = await Promise.all([
-    takes(restore, '-j MASQUERADE --random-fully'),
-    takes(restore, '-m recent --name KUBE-PROXY-PROBE --rcheck --seconds 1 --reap'),
-    takes(restore, '-m bpf --bytecode "1,6 0 0 65535"'),
+    knows(program, ['-j', 'MASQUERADE', '--random-fully']),
+    knows(program, ['-m', 'recent', '--name', 'KUBE-PROXY-PROBE', '--rcheck', '--seconds', '1', '--reap']),
+    knows(program, ['-m', 'bpf', '--bytecode', '1,6 0 0 65535']),
     ownChains(other),
-    readable(`${program}-save`, family),
+    checkReadable(program, family),
   ]);
   return {
     family,
@@ -125,22 +125,24 @@ async function detectVersion(program: string): Promise<{ version: string; backen
   return { version, backend: name === 'nf_tables' ? 'nft' : 'legacy' };
 }
 
-/** Whether iptables and the kernel take a rule. It is only tested, nothing is written. */
-async function takes(restore: string, rule: string): Promise<boolean> {
-  const input = `*nat\n:KUBE-PROXY-PROBE - [0:0]\n-A KUBE-PROXY-PROBE ${rule}\nCOMMIT\n`;
+/**
+ * Whether iptables and the kernel know the parts of a rule. It is only looked for, which fails with exit code 1 where
+ * the rule would be possible; nothing is written.
+ */
+async function knows(iptables: string, rule: readonly string[]): Promise<boolean> {
   try {
-    const { stderr } = await run([restore, '--noflush', '--test'], input);
-    return !/missing kernel module/.test(stderr);
+    await run([iptables, '--wait', '-t', 'nat', '-C', 'POSTROUTING', ...rule]);
+    return true;
   } catch (error) {
-    if (error instanceof CommandError) return false;
-    throw error;
+    if (!(error instanceof CommandError)) throw error;
+    return error.exitCode === 1 && !/missing kernel module/.test(error.stderr);
   }
 }
 
-/** Reads the nat table once, so that what is missing is told before anything is done. */
-async function readable(save: string, family: Family): Promise<void> {
-  await run([save, '-t', 'nat']).catch((error: unknown) => {
-    throw explain(error, save, family);
+/** Looks at the nat table once, so that what is missing is told before anything is done. */
+async function checkReadable(iptables: string, family: Family): Promise<void> {
+  await run([iptables, '--wait', '-t', 'nat', '-S', 'POSTROUTING']).catch((error: unknown) => {
+    throw explain(error, iptables, family);
   });
 }
 
