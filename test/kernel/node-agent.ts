@@ -1,0 +1,104 @@
+/**
+ * A process that lives on the node of a lab and keeps its kernel equal to a cluster, as an agent would: one compiler
+ * and one applier for each family, change after change. Takes commands as JSON, one on each line.
+ */
+import { createInterface } from 'node:readline';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { ClusterState } from '../../src/api/cluster.ts';
+import { Applier, allowLocalnetRouting, readTables } from '../../src/applier/applier.ts';
+import { chainDifferences } from '../../src/applier/chain-diff.ts';
+import { deleteStaleFlows } from '../../src/applier/conntrack.ts';
+import { detectHost, type IptablesHost } from '../../src/applier/host.ts';
+import { planChanges } from '../../src/applier/plan.ts';
+import { compile } from '../../src/compiler/compile.ts';
+import { IncrementalCompiler } from '../../src/compiler/incremental.ts';
+import { type CompileOptions, compileOptions } from '../../src/compiler/options.ts';
+import { FAMILIES } from '../../src/net/address.ts';
+import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.ts';
+import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
+import { resolveNode } from '../../src/sources/node.ts';
+import { CONFIGURATION, HOST } from './lab.ts';
+
+const backend = z.enum(['nft', 'legacy']).parse(process.argv[2]);
+
+const command = z.object({
+  id: z.number(),
+  command: z.enum(['apply', 'difference']),
+  objects: z.array(z.unknown()),
+});
+
+const configuration = parseConfiguration({ name: 'config.json', text: JSON.stringify(CONFIGURATION) });
+const host = await detectHost(backend);
+const { nfacct, conntrackTCPBeLiberal, interfaceAddresses } = host;
+const node = resolveNode({
+  flags: {},
+  host: parseHost({ name: 'host.json', text: JSON.stringify(HOST) }),
+  hostnameOverride: undefined,
+  nodes: new Map(),
+  live: {
+    interfaceAddresses,
+    randomFully: host.iptables.ipv4?.randomFully,
+    nfacct,
+    conntrackTCPBeLiberal,
+  },
+});
+
+interface FamilyAgent {
+  readonly host: IptablesHost;
+  readonly options: CompileOptions;
+  readonly compiler: IncrementalCompiler;
+  readonly applier: Applier;
+}
+
+const agents = FAMILIES.flatMap((family): FamilyAgent[] => {
+  const iptables = host.iptables[family];
+  if (!iptables) return [];
+  const options = compileOptions(family, configuration.kubeProxy, node, configuration.own);
+  const compiler = new IncrementalCompiler(node, options);
+  return [{ host: iptables, options, compiler, applier: new Applier(iptables) }];
+});
+
+let cluster: ClusterState = { services: new Map() };
+
+/** What has not changed stays the same object, as an agent that watches a cluster would have it. */
+function load(objects: readonly unknown[]): ClusterState {
+  const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  const loaded = loadCluster([{ name: 'cluster.json', text }], {
+    serviceRanges: DEFAULT_SERVICE_RANGES,
+    strict: true,
+  });
+  const services = [...loaded.cluster.services].map(([key, entry]) => {
+    const former = cluster.services.get(key);
+    return [key, former && isDeepStrictEqual(former, entry) ? former : entry] as const;
+  });
+  return { services: new Map(services) };
+}
+
+async function apply({ host, compiler, applier }: FamilyAgent) {
+  const changes = compiler.update(cluster);
+  const result = await applier.applyChanges(changes, () => compiler.ruleset());
+  if (host.family === 'ipv4') await allowLocalnetRouting();
+  const flowsDeleted = await deleteStaleFlows(host.family, compiler.udpDestinations());
+  return { family: host.family, input: result.input, flowsDeleted };
+}
+
+async function difference({ host, options }: FamilyAgent) {
+  return chainDifferences(planChanges(await readTables(host), compile(cluster, node, options)), host.family);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, command: name, objects } = command.parse(JSON.parse(line));
+  let reply: object;
+  try {
+    cluster = load(objects);
+    const result =
+      name === 'apply'
+        ? await Promise.all(agents.map(apply))
+        : (await Promise.all(agents.map(difference))).flat();
+    reply = { id, result };
+  } catch (error) {
+    reply = { id, error: error instanceof Error ? error.message : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
