@@ -96,9 +96,12 @@ function printTarget(target: Target, family: Family): string {
 /** What REJECT answers unless told otherwise. */
 export const DEFAULT_REJECT = { ipv4: 'icmp-port-unreachable', ipv6: 'icmp6-port-unreachable' } as const;
 
-/** A probability as xt_statistic keeps it: a fraction of 2^31. */
+/**
+ * A probability as xt_statistic keeps it: a fraction of 2^31, of the ten digits that we print. One in 44 is another
+ * fraction than 0.0227272727; what was kept and printed with eleven digits stays the same in ten.
+ */
 export function keptProbability(probability: number): number {
-  return Math.round(probability * 2 ** 31) / 2 ** 31;
+  return Math.round(Number(probability.toFixed(10)) * 2 ** 31) / 2 ** 31;
 }
 
 function withPrefix(address: string): string {
