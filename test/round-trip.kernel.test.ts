@@ -1,0 +1,71 @@
+/** Whether what the applier writes is what was wanted, as the kernel has it: for every fixture, one after the other. */
+import { describe, expect, test } from 'vitest';
+import { compile } from '../src/compiler/compile.ts';
+import { ruleMeaning } from '../src/iptables/meaning.ts';
+import { parseRuleset } from '../src/iptables/parse.ts';
+import type { Ruleset } from '../src/iptables/types.ts';
+import { FAMILIES } from '../src/net/address.ts';
+import { allFixtures, fixtureInput } from './fixture-input.ts';
+import { type Firewall, FirewallNamespace } from './kernel/firewall.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+
+const FIXTURES = (await allFixtures()).map((fixture) => [fixture.name, fixture] as const);
+
+const PLACES = BACKENDS.flatMap((backend) => FAMILIES.map((family): Firewall => ({ backend, family })));
+
+/** What each chain's rules mean, without the chains that are built in, by `table CHAIN`. */
+function meaning({ tables }: Ruleset): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    tables.flatMap(({ name: table, chains }) =>
+      chains
+        .filter(({ name }) => name.startsWith('KUBE-') && name !== 'KUBE-PROXY-CANARY')
+        .map(({ name, rules }) => [`${table} ${name}`, rules.map(ruleMeaning)])
+        .sort(),
+    ),
+  );
+}
+
+describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
+  'iptables-$backend, $family',
+  { concurrent: true },
+  (on) => {
+    describe('holds, and is known to hold, the rules of', () => {
+      test.each(FIXTURES)('%s', async (_, fixture) => {
+        const input = await fixtureInput(fixture);
+        const ruleset = compile(input.cluster, input.node, input.options(on.family));
+        await using firewall = await FirewallNamespace.create(on);
+        if (input.node.nfacct) await firewall.addCounters();
+
+        const { input: written } = await firewall.applier().apply(ruleset);
+        expect(written).not.toBe('');
+        expect(meaning(parseRuleset(await firewall.save(), on.family))).toEqual(meaning(ruleset));
+        const again = await firewall.applier().apply(ruleset);
+        expect(again.input).toBe('');
+      });
+    });
+  },
+);
+
+describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $family', (on) => {
+  /** Every so manieth fixture follows another; each place begins somewhere else. */
+  const STRIDE = 29;
+
+  test('from one cluster to another and back', async () => {
+    await using firewall = await FirewallNamespace.create(on);
+    await firewall.addCounters();
+    const applier = firewall.applier();
+    for (let i = PLACES.indexOf(on); i + STRIDE < FIXTURES.length; i += STRIDE) {
+      const rulesets = await Promise.all(
+        [FIXTURES[i], FIXTURES[i + STRIDE]].flatMap(async (entry) => {
+          if (!entry) throw new Error('no such fixture');
+          const input = await fixtureInput(entry[1]);
+          return compile(input.cluster, input.node, input.options(on.family));
+        }),
+      );
+      for (const ruleset of [...rulesets, ...rulesets]) {
+        await applier.apply(ruleset);
+        expect(await firewall.difference(ruleset)).toEqual([]);
+      }
+    }
+  });
+});
