@@ -4,15 +4,20 @@ import type { Match, Rule } from './types.ts';
 
 /**
  * A text that two rules share if and only if they mean the same. Differences that do not count: `/32` and `/128`,
- * the order of matches that only look, a probability's digits beyond what the kernel keeps, the order of states.
+ * ranges of all addresses, the order of matches that only look, a probability's digits beyond what the kernel keeps,
+ * the order of states.
  * A match that also does something (statistic, recent, nfacct) keeps its place among the others, since those behind
  * it decide only after it has acted. Comments count: they are what people find rules by.
  */
 export function ruleMeaning(rule: Rule): string {
   const base: string[] = [];
   const runs: string[][] = [[]];
-  for (const match of rule.matches.map(normalize)) {
+  const port = rule.matches.find(({ match }) => match === 'destination-port');
+  for (const match of rule.matches.filter(chooses).map(normalize)) {
     const text = JSON.stringify(match);
+    // The port is looked at where the extension of its protocol stands, wherever it is written.
+    if (match.match === 'protocol' && port) runs.at(-1)?.push(JSON.stringify(port));
+    if (match === port) continue;
     if (BASE.has(match.match)) base.push(text);
     else if (ACTING.has(match.match)) runs.push([text], []);
     else runs.at(-1)?.push(text);
@@ -40,6 +45,12 @@ const BASE: ReadonlySet<Match['match']> = new Set([
 
 const ACTING: ReadonlySet<Match['match']> = new Set(['statistic', 'recent', 'nfacct', 'unknown']);
 
+/** Whether there can be a packet that does not fit. iptables forgets ranges of all addresses. */
+function chooses(match: Match): boolean {
+  const isRange = match.match === 'source' || match.match === 'destination';
+  return !isRange || match.negated === true || !match.address.endsWith('/0');
+}
+
 function normalize(match: Match): Match {
   switch (match.match) {
     case 'source':
@@ -49,7 +60,7 @@ function normalize(match: Match): Match {
         address: match.address.replace(match.address.includes(':') ? /\/128$/ : /\/32$/, ''),
       };
     case 'conntrack':
-      return { ...match, states: [...match.states].sort() };
+      return { ...match, states: [...new Set(match.states)].sort() };
     case 'statistic':
       return { ...match, probability: keptProbability(match.probability) };
     default:

@@ -1,12 +1,14 @@
 /** From the text of iptables-save or for iptables-restore to rulesets. */
-import { type Family, familyOf, parseAddress, parseCIDR } from '../net/address.ts';
-import { DEFAULT_REJECT } from './saved.ts';
+import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
+import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
+import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';
 import {
   type Chain,
   CONNTRACK_STATES,
   type ConntrackState,
   type Match,
   PROTOCOLS,
+  type Protocol,
   type Rule,
   type Ruleset,
   type Table,
@@ -39,13 +41,14 @@ export function parseRuleset(text: string, family: Family): Ruleset {
   let open:
     | { name: TableName; chains: Map<string, { policy?: 'ACCEPT' | 'DROP'; rules: Rule[] }> }
     | undefined;
-  for (const [i, line] of text.split('\n').entries()) {
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
     const fail = (message: string) => new ParseError(i + 1, message);
     if (line === '' || line.startsWith('#')) continue;
     if (line.startsWith('*')) {
       const name = TABLES.find((table) => table === line.slice(1).trim());
       if (open || !name)
         throw fail(open ? `table ${open.name} is not committed yet` : `no such table: ${line}`);
+      if (tables.some((table) => table.name === name)) throw fail(`table ${name} is there twice`);
       open = { name, chains: new Map() };
     } else if (!open) {
       throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
@@ -60,7 +63,7 @@ export function parseRuleset(text: string, family: Family): Ruleset {
       const rules: Rule[] = [];
       open.chains.set(name, policy === 'ACCEPT' || policy === 'DROP' ? { policy, rules } : { rules });
     } else {
-      const appended = /^(?:\[\d+:\d+\] )?-A (\S+)(.*)$/.exec(line);
+      const appended = /^(?:\[\d+:\d+\] )?-A ([^ ]+)(.*)$/s.exec(line);
       const chain = open.chains.get(appended?.[1] ?? '');
       if (!appended || !chain)
         throw fail(appended ? `no such chain: ${appended[1]}` : 'expected a rule: -A CHAIN ...');
@@ -71,268 +74,238 @@ export function parseRuleset(text: string, family: Family): Ruleset {
   return { family, tables };
 }
 
-/** Parses what follows `-A CHAIN`. What is not known is kept as words. */
+/**
+ * Parses what follows `-A CHAIN`. An extension of which anything is not known is kept as words, all of it, and so is a
+ * base option whose value is not one that we would write: nothing is taken for what it is only almost.
+ */
 export function parseRule(text: string, family: Family): Rule {
+  const parts = partsOf(splitWords(text));
+  const protocol = protocolOf(parts);
   const matches: Match[] = [];
   let target: Target | undefined;
-  for (const part of partsOf(splitWords(text))) {
-    if (part.kind === 'target') target = parseTarget(part.words, family);
-    else matches.push(...parseMatch(part));
+  for (const part of parts) {
+    if (isTarget(part)) target = parseTarget(part, family) ?? { target: 'unknown', words: wordsOf(part) };
+    else if (protocol && isOfProtocol(part, protocol)) matches.push(...parseProtocol(part, protocol, parts));
+    else if (part.owner)
+      continue; // Its words are with those of its extension.
+    else matches.push(parseMatch(part, family) ?? { match: 'unknown', words: unknownWords(part, parts) });
   }
   return target ? { matches, target } : { matches };
 }
 
-/** A base option (`-s` ...), a match extension (`-m` ...) or the target, with all the words that are its own. */
-interface Part {
-  readonly kind: 'base' | 'extension' | 'target';
-  /** A `!` stands where it stood, or in front. */
-  readonly words: string[];
+function unknownWords(part: Part, parts: readonly Part[]): string[] {
+  return [part, ...parts.filter(({ owner }) => owner === part)].flatMap(wordsOf);
 }
 
-const BASE_OPTIONS = new Set(['-s', '-d', '-i', '-o', '-p', '-f']);
-
-const LONG_OPTIONS: Readonly<Record<string, string>> = {
-  '--source': '-s',
-  '--destination': '-d',
-  '--in-interface': '-i',
-  '--out-interface': '-o',
-  '--protocol': '-p',
-  '--match': '-m',
-  '--jump': '-j',
-  '--goto': '-g',
-};
-
-function partsOf(words: readonly string[]): Part[] {
-  const parts: Part[] = [];
-  let negation: string[] = [];
-  let protocol: string | undefined;
-  /** The extension that an option belongs to which stands behind a base option, as in `-m tcp -d 10.0.0.1 --dport 80`. */
-  let extension: Part | undefined;
-  for (let i = 0; i < words.length; i++) {
-    const word = LONG_OPTIONS[words[i] ?? ''] ?? words[i] ?? '';
-    if (word === '!') {
-      negation = ['!'];
-    } else if (BASE_OPTIONS.has(word)) {
-      const value = word === '-f' ? [] : words.slice(i + 1, i + 2);
-      parts.push({ kind: 'base', words: [...negation, word, ...value] });
-      if (word === '-p') protocol = value[0];
-      i += value.length;
-      negation = [];
-    } else if (word === '-m') {
-      extension = { kind: 'extension', words: ['-m', words[++i] ?? ''] };
-      parts.push(extension);
-    } else if (word === '-j' || word === '-g') {
-      parts.push({ kind: 'target', words: [word, ...words.slice(i + 1)] });
-      break;
-    } else {
-      // `-p tcp --dport 80` loads the protocol's extension without being told.
-      if (!extension && protocol !== undefined) {
-        extension = { kind: 'extension', words: ['-m', protocol] };
-        parts.push(extension);
-      }
-      const owner = ownerOf(word, parts, protocol) ?? extension;
-      if (owner) owner.words.push(...negation, word);
-      else parts.push({ kind: 'extension', words: [...negation, word] });
-      negation = [];
-    }
-  }
-  return parts;
+/** The protocol, where all that the rule says of it is known: a destination port at the most. */
+function protocolOf(parts: readonly Part[]): Protocol | undefined {
+  const [given, another] = parts.filter(({ head }) => head.name === '-p');
+  const protocol = PROTOCOLS.find((name) => name === protocolName(given?.head.values[0] ?? ''));
+  if (!given || !protocol || given.head.negated || another) return undefined;
+  const [extension, second] = parts.filter((part) => part !== given && isExtension(part, protocol));
+  const [port, anotherPort] = parts.filter(({ owner }) => owner !== undefined);
+  const known =
+    !second &&
+    !anotherPort &&
+    (extension?.options ?? []).length === 0 &&
+    (!port || (port.owner === extension && portOf(port) !== undefined));
+  return known ? protocol : undefined;
 }
 
-/** Port options go to the protocol's extension, whichever was named last. */
-function ownerOf(word: string, parts: readonly Part[], protocol: string | undefined): Part | undefined {
-  if (word !== '--dport' && word !== '--sport') return undefined;
-  return parts.find(({ kind, words }) => kind === 'extension' && words[1] === protocol);
+function isExtension({ head }: Part, name: string): boolean {
+  return head.name === '-m' && head.values[0] === name;
 }
 
-function parseMatch({ kind, words }: Part): Match[] {
-  const known = kind === 'base' ? parseBase(words) : parseExtension(words);
-  return known ?? [{ match: 'unknown', words }];
+function isOfProtocol(part: Part, protocol: Protocol): boolean {
+  return part.head.name === '-p' || isExtension(part, protocol) || part.owner !== undefined;
 }
 
-function parseBase(words: readonly string[]): Match[] | undefined {
-  const negated = words[0] === '!' ? ({ negated: true } as const) : {};
-  const [option, value = ''] = words[0] === '!' ? words.slice(1) : words;
-  switch (option) {
+/** The protocol stands where its extension does, if that is named: from there on the port can be given. */
+function parseProtocol(part: Part, protocol: Protocol, parts: readonly Part[]): Match[] {
+  const port = part.owner && portOf(part);
+  if (port !== undefined) return [{ match: 'destination-port', port }];
+  const elsewhere = part.head.name === '-p' && parts.some((other) => isExtension(other, protocol));
+  return elsewhere ? [] : [{ match: 'protocol', protocol }];
+}
+
+function portOf({ head }: Part): number | undefined {
+  if (head.name !== '--dport' || head.negated || head.values.length !== 1) return undefined;
+  return integer(head.values[0], 0xffff);
+}
+
+function parseMatch(part: Part, family: Family): Match | undefined {
+  const { head, options } = part;
+  const [value = ''] = head.values;
+  const negated = head.negated ? ({ negated: true } as const) : {};
+  switch (head.name) {
     case '-s':
     case '-d': {
-      const address = value.includes('/') ? parseCIDR(value) : parseAddress(value);
+      const address = parseRange(value, family);
       if (address === undefined) return undefined;
-      return [{ match: option === '-s' ? 'source' : 'destination', address: shortest(address), ...negated }];
+      return { match: head.name === '-s' ? 'source' : 'destination', address, ...negated };
     }
     case '-i':
-      return [{ match: 'in-interface', name: value, ...negated }];
-    case '-p': {
-      const protocol = PROTOCOLS.find((name) => name === value);
-      return protocol && !('negated' in negated) ? [{ match: 'protocol', protocol }] : undefined;
-    }
+      return value === '' ? undefined : { match: 'in-interface', name: value, ...negated };
+    case '-m':
+      return head.negated ? undefined : parseExtension(value, options);
     default:
       return undefined;
   }
 }
 
-/** A range of one address is that address. */
-function shortest(address: string): string {
-  const whole = familyOf(address) === 'ipv4' ? '/32' : '/128';
+/**
+ * An address, or a range, of which one of a single address is that address. iptables takes numbers with a leading zero
+ * for octal ones, and no other program does, so they stay what they are.
+ */
+function parseRange(text: string, family: Family): string | undefined {
+  if (family === 'ipv4' ? /(?:^|[./])0\d/.test(text) : /\/0\d/.test(text)) return undefined;
+  const address = text.includes('/') ? parseCIDR(text) : parseAddress(text);
+  if (address === undefined || familyOf(address) !== family) return undefined;
+  const whole = `/${addressBits(family)}`;
   return address.endsWith(whole) ? address.slice(0, -whole.length) : address;
 }
 
 /** Undefined where anything about the extension is not known. */
-function parseExtension(words: readonly string[]): Match[] | undefined {
-  const options = optionsOf(words.slice(2));
-  if (!options) return undefined;
-  const { negated, given } = options;
-  const names = Object.keys(given).sort().join(' ');
-  const not = negated.size > 0 ? ({ negated: true } as const) : {};
-  const plain = negated.size === 0;
-  const value = (name: string) => given[name] ?? '';
+function parseExtension(name: string, options: readonly Option[]): Match | undefined {
+  const not = options.some(({ negated }) => negated) ? ({ negated: true } as const) : {};
+  const given = valuesOf(options);
+  const names = [...given.keys()].sort().join(' ');
+  const value = (option: string) => given.get(option) ?? '';
+  const canBeNegated = name === 'mark' || name === 'conntrack';
+  if (given.size !== options.length || ('negated' in not && !canBeNegated)) return undefined;
 
-  switch (words[1]) {
-    case 'comment':
-      return plain && names === '--comment' ? [{ match: 'comment', comment: value('--comment') }] : undefined;
-    case 'tcp':
-    case 'udp':
-    case 'sctp': {
-      if (names === '') return [];
-      const port = Number(value('--dport'));
-      return plain && names === '--dport' && Number.isInteger(port)
-        ? [{ match: 'destination-port', port }]
-        : undefined;
+  switch (`${name} ${names}`) {
+    case 'comment --comment':
+      return { match: 'comment', comment: value('--comment') };
+    case 'mark --mark': {
+      const [bits, mask] = parseMarkAndMask(value('--mark'));
+      return bits === undefined || mask === undefined
+        ? undefined
+        : { match: 'mark', value: bits, mask, ...not };
     }
-    case 'mark': {
-      const mark = /^(\w+)(?:\/(\w+))?$/.exec(value('--mark'));
-      const [bits, mask] = [Number(mark?.[1]), mark?.[2] === undefined ? 0xffffffff : Number(mark[2])];
-      if (names !== '--mark' || Number.isNaN(bits) || Number.isNaN(mask)) return undefined;
-      return [{ match: 'mark', value: bits, mask, ...not }];
+    case 'conntrack --ctstate': {
+      const states = value('--ctstate').toUpperCase().split(',');
+      return states.every(isState) ? { match: 'conntrack', states, ...not } : undefined;
     }
-    case 'conntrack': {
-      const states = value('--ctstate').split(',');
-      return names === '--ctstate' && states.every(isState)
-        ? [{ match: 'conntrack', states, ...not }]
-        : undefined;
+    case 'addrtype --src-type':
+    case 'addrtype --dst-type': {
+      const side = names === '--src-type' ? 'source' : 'destination';
+      return value(names).toUpperCase() === 'LOCAL' ? { match: 'addrtype', side, type: 'LOCAL' } : undefined;
     }
-    case 'addrtype': {
-      if (!plain || value(names) !== 'LOCAL') return undefined;
-      if (names !== '--src-type' && names !== '--dst-type') return undefined;
-      return [{ match: 'addrtype', side: names === '--src-type' ? 'source' : 'destination', type: 'LOCAL' }];
+    case 'statistic --mode --probability': {
+      const probability = Number(value('--probability') || Number.NaN);
+      const random = value('--mode') === 'random' && probability >= 0 && probability <= 1;
+      return random ? { match: 'statistic', probability } : undefined;
     }
-    case 'statistic': {
-      const probability = Number(value('--probability'));
-      const random = plain && names === '--mode --probability' && value('--mode') === 'random';
-      return random && !Number.isNaN(probability) ? [{ match: 'statistic', probability }] : undefined;
-    }
-    case 'recent':
-      return plain ? parseRecent(given) : undefined;
-    case 'nfacct':
-      return plain && names === '--nfacct-name'
-        ? [{ match: 'nfacct', name: value('--nfacct-name') }]
-        : undefined;
+    case 'nfacct --nfacct-name':
+      return { match: 'nfacct', name: value('--nfacct-name') };
     default:
-      return undefined;
+      return name === 'recent' ? parseRecent(given) : undefined;
   }
 }
 
-function parseRecent(given: Readonly<Record<string, string>>): Match[] | undefined {
-  const { '--name': name = 'DEFAULT', '--mask': mask, '--rsource': _, ...rest } = given;
+function parseRecent(given: ReadonlyMap<string, string>): Match | undefined {
+  const { '--name': name = 'DEFAULT', '--mask': mask, '--rsource': _, ...rest } = Object.fromEntries(given);
   // The mask that prints where none was given: the whole address.
-  if (mask !== undefined && mask !== '255.255.255.255' && !/^ffff(:ffff){7}$/.test(mask)) return undefined;
+  if (mask !== undefined && !Object.values(FULL_MASK).some((full) => full === mask)) return undefined;
   const names = Object.keys(rest).sort().join(' ');
-  if (names === '--set') return [{ match: 'recent', operation: 'set', name }];
-  const seconds = Number(rest['--seconds']);
-  if (names !== '--rcheck --reap --seconds' || !Number.isInteger(seconds)) return undefined;
-  return [{ match: 'recent', operation: 'rcheck', name, seconds }];
+  if (names === '--set') return { match: 'recent', operation: 'set', name };
+  const seconds = integer(rest['--seconds'], 0xffffffff);
+  if (names !== '--rcheck --reap --seconds' || seconds === undefined) return undefined;
+  return { match: 'recent', operation: 'rcheck', name, seconds };
 }
 
-function parseTarget(words: string[], family: Family): Target {
-  const [flag, name = ''] = words;
-  const options = optionsOf(words.slice(2));
-  const unknown: Target = { target: 'unknown', words };
-  if (flag !== '-j' || !options || options.negated.size > 0) return unknown;
-  const { given } = options;
-  const names = Object.keys(given).sort().join(' ');
-  switch (name) {
+function parseTarget({ head, options }: Part, family: Family): Target | undefined {
+  const [name = ''] = head.values;
+  const given = valuesOf(options);
+  const names = [...given.keys()].sort().join(' ');
+  const negated = [head, ...options].some((option) => option.negated);
+  if (head.name !== '-j' || negated || given.size !== options.length) return undefined;
+  switch (`${name} ${names}`.trim()) {
     case 'ACCEPT':
     case 'DROP':
     case 'RETURN':
-      return names === '' ? { target: name } : unknown;
     case 'REJECT':
-      return names === '' || given['--reject-with'] === DEFAULT_REJECT[family]
-        ? { target: 'REJECT' }
-        : unknown;
+      return { target: name as 'ACCEPT' | 'DROP' | 'RETURN' | 'REJECT' };
+    case 'REJECT --reject-with':
+      return given.get(names) === DEFAULT_REJECT[family] ? { target: 'REJECT' } : undefined;
     case 'MASQUERADE':
-      if (names !== '' && names !== '--random-fully') return unknown;
+    case 'MASQUERADE --random-fully':
       return { target: 'MASQUERADE', randomFully: names !== '' };
-    case 'DNAT':
-      return names === '--to-destination' ? { target: 'DNAT', to: given['--to-destination'] ?? '' } : unknown;
-    case 'MARK':
-      return parseMark(names, given[names] ?? '') ?? unknown;
+    case 'DNAT --to-destination': {
+      const to = parseEndpoint(given.get(names) ?? '', family);
+      return to === undefined ? undefined : { target: 'DNAT', to };
+    }
     default:
-      // Chains have no options; a target that is not known most likely has some, or is spelled in capitals only.
-      return names === '' && !EXTENSION_TARGETS.has(name) ? { target: 'jump', chain: name } : unknown;
+      if (name === 'MARK') return parseMark(names, given.get(names) ?? '');
+      return names === '' && name !== '' && !EXTENSION_TARGETS.has(name)
+        ? { target: 'jump', chain: name }
+        : undefined;
   }
 }
 
-/** Targets that may stand without options, and are no chains. */
-const EXTENSION_TARGETS = new Set([
-  'LOG',
-  'NFLOG',
-  'TRACE',
-  'NOTRACK',
-  'NETMAP',
-  'QUEUE',
-  'NFQUEUE',
-  'CHECKSUM',
-  'REDIRECT',
-  'AUDIT',
-]);
+/** Targets of iptables-extensions(8) and of older versions. No chain can have their names. */
+const EXTENSION_TARGETS: ReadonlySet<string> = new Set(
+  (
+    'AUDIT CHECKSUM CLASSIFY CLUSTERIP CONNMARK CONNSECMARK CT DNAT DNPT DSCP ECN HL HMARK IDLETIMER LED LOG MARK ' +
+    'MASQUERADE MIRROR NETMAP NFLOG NFQUEUE NOTRACK QUEUE RATEEST REDIRECT REJECT SAME SECMARK SET SNAT SNPT ' +
+    'SYNPROXY TCPMSS TCPOPTSTRIP TEE TOS TPROXY TRACE TTL ULOG'
+  ).split(' '),
+);
+
+/** `address:port`, canonical; undefined for ranges and for an address or a port alone. */
+function parseEndpoint(text: string, family: Family): string | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  const address = parseRange(bracketed ?? plain ?? '', family);
+  const port = integer(digits, 0xffff);
+  const isAddress =
+    address !== undefined && !address.includes('/') && (bracketed !== undefined) === (family === 'ipv6');
+  // A leading zero would be octal elsewhere, and is refused here.
+  return isAddress && port !== undefined && String(port) === digits ? joinPort(address, port) : undefined;
+}
 
 function parseMark(option: string, text: string): Target | undefined {
-  const [first = '', second] = text.split('/');
-  const [value, given] = [Number(first), Number(second)];
-  if (first === '' || Number.isNaN(value) || (second !== undefined && Number.isNaN(given))) return undefined;
+  const bits = integer(text, 0xffffffff);
+  const [value, mask] = parseMarkAndMask(text);
   switch (option) {
     case '--or-mark':
-      return { target: 'MARK', value, mask: value };
+      return bits === undefined ? undefined : { target: 'MARK', value: bits, mask: bits };
     case '--xor-mark':
-      return { target: 'MARK', value, mask: 0 };
+      return bits === undefined ? undefined : { target: 'MARK', value: bits, mask: 0 };
     case '--and-mark':
-      return { target: 'MARK', value: 0, mask: ~value >>> 0 };
+      return bits === undefined ? undefined : { target: 'MARK', value: 0, mask: ~bits >>> 0 };
     case '--set-xmark':
-      return { target: 'MARK', value, mask: second === undefined ? 0xffffffff : given };
+      return value === undefined || mask === undefined ? undefined : { target: 'MARK', value, mask };
+    case '--set-mark':
+      return value === undefined || mask === undefined
+        ? undefined
+        : { target: 'MARK', value, mask: (mask | value) >>> 0 };
     default:
       return undefined;
   }
 }
 
-interface Options {
-  readonly given: Readonly<Record<string, string>>;
-  readonly negated: ReadonlySet<string>;
+/** `value` or `value/mask`; without a mask all bits count. */
+function parseMarkAndMask(text: string): [number | undefined, number | undefined] {
+  const [value, mask, ...rest] = text.split('/');
+  if (rest.length > 0) return [undefined, undefined];
+  return [integer(value, 0xffffffff), mask === undefined ? 0xffffffff : integer(mask, 0xffffffff)];
 }
 
-/** Options and their values, '' for those without; undefined where one is there twice or a value stands alone. */
-function optionsOf(words: readonly string[]): Options | undefined {
-  const given: Record<string, string> = {};
-  const negated = new Set<string>();
-  let not = false;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] ?? '';
-    if (word === '!') {
-      not = true;
-      continue;
-    }
-    if (!isOption(word) || Object.hasOwn(given, word)) return undefined;
-    if (not) negated.add(word);
-    not = false;
-    const next = words[i + 1];
-    const hasValue = next !== undefined && next !== '!' && (!isOption(next) || word === '--comment');
-    given[word] = hasValue ? next : '';
-    if (hasValue) i++;
-  }
-  return { given, negated };
+/** A number as iptables reads it, by C's strtoul: decimal, `0x` hexadecimal, or octal behind a zero. */
+function integer(text = '', most: number): number | undefined {
+  if (!/^(?:[1-9]\d*|0[xX][\da-fA-F]+|0[0-7]*)$/.test(text)) return undefined;
+  const value = /^0[0-7]/.test(text) ? Number.parseInt(text, 8) : Number(text);
+  return value <= most ? value : undefined;
 }
 
-function isOption(word: string): boolean {
-  return word.startsWith('--');
+/** The value of each option, '' for those without. Fewer than options where one is there twice or has several. */
+function valuesOf(options: readonly Option[]): ReadonlyMap<string, string> {
+  return new Map(
+    options.flatMap(({ name, values }) =>
+      name === '' || values.length > 1 ? [] : [[name, values[0] ?? ''] as const],
+    ),
+  );
 }
 
 function isState(text: string): text is ConntrackState {

@@ -65,7 +65,7 @@ function printMatch(match: Match): string {
     case 'destination-port':
       return ` --dport ${match.port}`;
     case 'in-interface':
-      return `${not(match)} -i ${match.name}`;
+      return `${not(match)} -i ${quote(match.name)}`;
     case 'mark':
       return ` -m mark${not(match)} --mark ${hex(match.value)}/${hex(match.mask)}`;
     case 'conntrack':
@@ -76,10 +76,10 @@ function printMatch(match: Match): string {
       return ` -m statistic --mode random --probability ${match.probability.toFixed(10)}`;
     case 'recent':
       return match.operation === 'set'
-        ? ` -m recent --name ${match.name} --set`
-        : ` -m recent --name ${match.name} --rcheck --seconds ${match.seconds} --reap`;
+        ? ` -m recent --name ${quote(match.name)} --set`
+        : ` -m recent --name ${quote(match.name)} --rcheck --seconds ${match.seconds} --reap`;
     case 'nfacct':
-      return ` -m nfacct --nfacct-name ${match.name}`;
+      return ` -m nfacct --nfacct-name ${quote(match.name)}`;
     case 'unknown':
       return printWords(match.words);
   }
@@ -88,7 +88,7 @@ function printMatch(match: Match): string {
 function printTarget(target: Target): string {
   switch (target.target) {
     case 'jump':
-      return ` -j ${target.chain}`;
+      return ` -j ${quote(target.chain)}`;
     case 'MARK':
       return ` -j MARK ${printMark(target.value, target.mask)}`;
     case 'MASQUERADE':

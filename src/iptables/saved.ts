@@ -17,10 +17,10 @@ export function printSavedRule(rule: Rule, family: Family): string {
   for (const match of rule.matches) {
     switch (match.match) {
       case 'source':
-        source = `${not(match)} -s ${withPrefix(match.address)}`;
+        source = printAddress('-s', match);
         break;
       case 'destination':
-        destination = `${not(match)} -d ${withPrefix(match.address)}`;
+        destination = printAddress('-d', match);
         break;
       case 'in-interface':
         input = `${not(match)} -i ${match.name}`;
@@ -47,7 +47,11 @@ type Extension = Exclude<
 /** The order in which states print (libxt_conntrack). */
 const STATE_ORDER = ['INVALID', 'NEW', 'RELATED', 'ESTABLISHED', 'UNTRACKED', 'SNAT', 'DNAT'] as const;
 
-const FULL_MASK = { ipv4: '255.255.255.255', ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' } as const;
+/** The mask of xt_recent that prints where none was given: the whole address. */
+export const FULL_MASK = {
+  ipv4: '255.255.255.255',
+  ipv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+} as const;
 
 function printExtension(match: Extension, family: Family): string {
   switch (match.match) {
@@ -102,6 +106,12 @@ export const DEFAULT_REJECT = { ipv4: 'icmp-port-unreachable', ipv6: 'icmp6-port
  */
 export function keptProbability(probability: number): number {
   return Math.round(Number(probability.toFixed(10)) * 2 ** 31) / 2 ** 31;
+}
+
+/** A range of all addresses does not print. */
+function printAddress(option: string, match: { readonly address: string; readonly negated?: true }): string {
+  const address = withPrefix(match.address);
+  return !match.negated && address.endsWith('/0') ? '' : `${not(match)} ${option} ${address}`;
 }
 
 function withPrefix(address: string): string {
