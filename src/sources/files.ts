@@ -42,7 +42,7 @@ export async function readSources(
       await read(STANDARD_INPUT, () => buffer(standardInput));
       continue;
     }
-    const found = await manifestsAt(path);
+    const found = await listManifests(path);
     problems.push(...found.problems);
     for (const file of found.files) await read(file, () => readFile(file));
   }
@@ -59,13 +59,14 @@ export async function readSource(path: string): Promise<SourceText> {
   }
 }
 
-interface Found {
+/** The files that a path stands for, and what is wrong with it. */
+export interface Found {
   readonly files: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 /** The file itself, or the manifests in a folder, sorted. */
-async function manifestsAt(path: string): Promise<Found> {
+export async function listManifests(path: string): Promise<Found> {
   const files: string[] = [];
   const problems: Problem[] = [];
   const visited = new Set<string>();
