@@ -1,8 +1,13 @@
 /** Manifests of Services for a lab: each reachable in every way that its spec leaves open, in all protocols. */
-import type { Family } from '../../src/net/address.ts';
-import { FAMILIES } from '../../src/net/address.ts';
+import { compile } from '../../src/compiler/compile.ts';
+import { compileOptions } from '../../src/compiler/options.ts';
+import type { Ruleset } from '../../src/iptables/types.ts';
+import { FAMILIES, type Family } from '../../src/net/address.ts';
+import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.ts';
+import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
+import { resolveNode } from '../../src/sources/node.ts';
 import type { Manifest } from '../arbitrary/raw.ts';
-import { ADDRESSES, nodeOf, type Pod, SERVER_PORT } from './lab.ts';
+import { ADDRESSES, CONFIGURATION, HOST, nodeOf, type Pod, SERVER_PORT } from './lab.ts';
 import { PROTOCOLS } from './peers.ts';
 
 export interface LabService {
@@ -90,4 +95,18 @@ export function labService({ name, index, endpoints, spec = {} }: LabService): M
 
 export function labCluster(services: readonly LabService[]): Manifest[] {
   return services.flatMap(labService);
+}
+
+/** What a cluster comes to on the node of a lab. */
+export function labRules(services: readonly LabService[], family: Family): Ruleset {
+  const text = (name: string, value: unknown) => ({ name, text: JSON.stringify(value) });
+  const objects = { apiVersion: 'v1', kind: 'List', items: labCluster(services) };
+  const { cluster } = loadCluster([text('cluster.json', objects)], {
+    serviceRanges: DEFAULT_SERVICE_RANGES,
+    strict: true,
+  });
+  const { kubeProxy } = parseConfiguration(text('config.json', CONFIGURATION));
+  const host = parseHost(text('host.json', HOST));
+  const node = resolveNode({ flags: {}, host, hostnameOverride: undefined, nodes: new Map() });
+  return compile(cluster, node, compileOptions(family, kubeProxy, node));
 }

@@ -5,7 +5,7 @@ import type { Manifest } from '../arbitrary/raw.ts';
 import { CONFIGURATION, HOST, type Lab } from './lab.ts';
 import type { Backend } from './namespace.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 /** The words of a command that works on a cluster, with the cluster in a file. */
 export async function clusterCommand(

@@ -2,12 +2,14 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { Applier, readTables } from '../../src/applier/applier.ts';
 import { type ChainDifference, chainDifferences } from '../../src/applier/chain-diff.ts';
 import { type IptablesPrograms, iptablesPrograms } from '../../src/applier/host.ts';
 import { planChanges } from '../../src/applier/plan.ts';
 import type { Ruleset } from '../../src/iptables/types.ts';
 import type { Family } from '../../src/net/address.ts';
+import { MAIN } from './command-line.ts';
 import { type Backend, NetworkNamespace } from './namespace.ts';
 
 export interface Firewall {
@@ -24,12 +26,15 @@ export class FirewallNamespace implements AsyncDisposable {
   /** iptables-save and iptables-restore, as commands that enter the namespace first. */
   readonly programs: IptablesPrograms;
   readonly #folder: string;
+  /** iptables-legacy has one lock for a whole machine, which others use, too; this namespace has its own. */
+  readonly #lock: string;
 
   private constructor(namespace: NetworkNamespace, on: Firewall, programs: IptablesPrograms, folder: string) {
     this.namespace = namespace;
     this.on = on;
     this.programs = programs;
     this.#folder = folder;
+    this.#lock = lockIn(folder);
   }
 
   static async create(on: Firewall): Promise<FirewallNamespace> {
@@ -38,7 +43,7 @@ export class FirewallNamespace implements AsyncDisposable {
     const programs = iptablesPrograms(on.family, on.backend);
     const entering = async (program: string): Promise<string> => {
       const path = join(folder, program);
-      const lock = `XTABLES_LOCKFILE=${join(folder, 'xtables.lock')}`;
+      const lock = lockIn(folder);
       await writeFile(path, `#!/bin/sh\n${lock} exec ip netns exec ${namespace.name} ${program} "$@"\n`);
       await chmod(path, 0o755);
       return path;
@@ -56,10 +61,17 @@ export class FirewallNamespace implements AsyncDisposable {
     return chainDifferences(planChanges(await readTables(this.programs), wanted), this.on.family);
   }
 
-  /** Rules, as text for iptables-restore --noflush. Throws where they are refused. */
+  /** Does what another program does: rules, as text for iptables-restore --noflush. Rejects where they are refused. */
   async add(rules: string): Promise<void> {
-    const { exitCode, stderr } = await this.namespace.restore(this.on, rules);
-    if (exitCode !== 0) throw new Error(`${stderr}\n${rules}`);
+    await execa(this.programs.restore, ['--noflush', '--wait', '60'], { input: rules });
+  }
+
+  /** `svc2ipt cleanup`, and what it prints. It looks beyond the programs, so that it must be inside itself. */
+  async cleanup(): Promise<string> {
+    const command = [this.#lock, process.execPath, MAIN, 'cleanup', '--backend', this.on.backend];
+    const { exitCode, stdout, stderr } = await this.namespace.run('env', command);
+    if (exitCode !== 0) throw new Error(stderr);
+    return stdout;
   }
 
   /** What iptables-save prints. */
@@ -80,3 +92,5 @@ export class FirewallNamespace implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
+
+const lockIn = (folder: string): string => `XTABLES_LOCKFILE=${join(folder, 'xtables.lock')}`;
