@@ -2,11 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
-import { runStreaming } from './command.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
-import { glance } from './glance.ts';
-import { explain, type IptablesPrograms } from './host.ts';
-import { SavedReader } from './kernel.ts';
+import type { IptablesPrograms } from './host.ts';
 import { JUMPS } from './own.ts';
 import {
   CHAINS_AT_ONCE,
@@ -16,7 +13,8 @@ import {
   restoreInput,
   type TableChanges,
 } from './plan.ts';
-import { RestoreError, restore } from './restore.ts';
+import { RestoreError } from './restore.ts';
+import { type KernelTables, kernelTables } from './tables.ts';
 
 /** What an apply did, or would do. */
 export interface ApplyResult {
@@ -42,11 +40,13 @@ export interface TableResult {
  * because it wrote it, and a change costs what it touches. {@link forget} makes it look again.
  */
 export class Applier {
-  readonly #host: IptablesPrograms;
+  readonly #host: Pick<IptablesPrograms, 'family' | 'backend'>;
+  readonly #kernel: KernelTables;
   #current: CurrentTables | undefined;
 
-  constructor(host: IptablesPrograms) {
+  constructor(host: IptablesPrograms, kernel = kernelTables(host)) {
     this.#host = host;
+    this.#kernel = kernel;
   }
 
   /** Reads the kernel anew before the next apply. */
@@ -120,7 +120,7 @@ export class Applier {
   async cleanup(): Promise<ApplyResult> {
     this.forget();
     const start = performance.now();
-    const seen = await glance(this.#host);
+    const seen = await this.#kernel.glance();
     if (seen) this.#current = currentTables(seen, this.#host.family);
     const glanced = performance.now() - start;
     const { result } = await this.#plan(undefined, false);
@@ -147,17 +147,13 @@ export class Applier {
     rewrite: boolean,
   ): Promise<{ current: CurrentTables; result: ApplyResult }> {
     const start = performance.now();
-    const current = this.#current ?? (await readTables(this.#host));
+    const current = this.#current ?? currentTables(await this.#kernel.read(), this.#host.family);
     const read = performance.now();
     const changes = planChanges(current, wanted, rewrite);
     const input = this.#input(changes, current, rewrite);
     const result = {
       family: this.#host.family,
       tables: changes.map(summarize),
-      rules: (wanted?.tables ?? []).reduce(
-        (sum, { chains }) => sum + chains.reduce((n, c) => n + c.rules.length, 0),
-        0,
-      ),
       input,
       milliseconds: { read: read - start, plan: performance.now() - read, write: 0 },
     };
@@ -171,18 +167,14 @@ export class Applier {
 
   async #write(input: string, wanted: Ruleset | undefined): Promise<number> {
     const start = performance.now();
-    if (input !== '') await restore(this.#host, input, wanted);
+    if (input !== '') await this.#kernel.restore(input, wanted);
     return input === '' ? 0 : performance.now() - start;
   }
 }
 
 /** Reads one family's tables. Throws a HostError where that is not possible. */
 export async function readTables(host: IptablesPrograms): Promise<CurrentTables> {
-  const reader = new SavedReader();
-  await runStreaming([host.save, '--counters'], (text) => reader.read(text)).catch((error: unknown) => {
-    throw explain(error, host.save, host.family);
-  });
-  return currentTables(reader.finish(), host.family);
+  return currentTables(await kernelTables(host).read(), host.family);
 }
 
 /** Whether a chain comes or goes that jumps from built-in chains lead to. */

@@ -6,7 +6,7 @@
 import type { Family, TableName } from '../iptables/types.ts';
 import { CommandError, run } from './command.ts';
 import type { IptablesPrograms } from './host.ts';
-import type { SavedChain, SavedTables } from './kernel.ts';
+import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
 import { CANARY_TABLES, compareLevels, isOwnChain } from './own.ts';
 
 /** With more chains of others than this, one iptables-save is faster. */
@@ -28,7 +28,7 @@ export async function glance(programs: IptablesPrograms): Promise<SavedTables | 
   for (const [i, { table, name }] of foreign.entries()) {
     tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines: read[i] ?? [] });
   }
-  const usedByOthers = new Set(read.flat().map((line) => / -[jg] (\S+)/.exec(line)?.[1] ?? ''));
+  const usedByOthers = new Set(read.flat().map(targetOf));
   const own = names.filter(({ table, name }) => isOwnChain(table, name));
   for (const { table, name } of own.sort((a, b) => compareLevels(a.name, b.name))) {
     const lines = usedByOthers.has(name) ? await readChain(programs, table, name) : [];

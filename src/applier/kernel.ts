@@ -102,7 +102,15 @@ export function targetsOf(chain: CurrentChain): string[] {
   if ('rules' in chain) {
     return chain.rules.flatMap(({ target }) => (target?.target === 'jump' ? [target.chain] : []));
   }
-  return chain.lines.flatMap((line) => /(?:^| )-[jg] (\S+)/.exec(line)?.[1] ?? []);
+  return chain.lines.flatMap((line) => targetOf(line) ?? []);
+}
+
+/** The chain or target that a saved rule leads to, whatever its comment says. */
+export function targetOf(line: string): string | undefined {
+  const last = / -[jg] ([^ "]+)$/.exec(line)?.[1];
+  if (last !== undefined) return last;
+  const withoutTexts = line.replaceAll(/--comment [^ "]+|"(?:[^"\\]|\\.)*"/g, '""');
+  return / -[jg] (\S+)/.exec(withoutTexts)?.[1];
 }
 
 /** Whether a chain in the kernel has the rules that are wanted, however they are spelled. */

@@ -1,6 +1,6 @@
 /** Running iptables-restore, and telling what it did not like. */
-import { ruleMeaning } from '../iptables/meaning.ts';
 import type { Ruleset } from '../iptables/types.ts';
+import { splitWords } from '../iptables/words.ts';
 import { CommandError, run } from './command.ts';
 import { HostError, type IptablesPrograms } from './host.ts';
 
@@ -37,10 +37,26 @@ export async function restore(
   try {
     await run(command, input);
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    if (/xtables lock/i.test(error.stderr)) throw new HostError(lockMessage(host.restore));
-    throw new RestoreError(describe(error, input, wanted), failedLine(error.stderr), input);
+    throw error instanceof CommandError ? refusal(error, input, wanted) : error;
   }
+}
+
+/** What a failure of iptables-restore means, in words that help. */
+export function refusal(
+  error: Pick<CommandError, 'command' | 'stderr' | 'exitCode'>,
+  input: string,
+  wanted: Ruleset | undefined,
+): RestoreError | HostError {
+  const [program = ''] = error.command;
+  if (/xtables lock/i.test(error.stderr)) return new HostError(lockMessage(program));
+  const line = failedLine(error.stderr);
+  const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
+  if (line === undefined) return new RestoreError(`${program}: ${words}`, line, input);
+  const lines = input.split('\n');
+  const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
+  const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
+  const message = [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
+  return new RestoreError(message, line, input);
 }
 
 function lockMessage(program: string): string {
@@ -48,17 +64,6 @@ function lockMessage(program: string): string {
     `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
     'find it with fuser /run/xtables.lock, and try again'
   );
-}
-
-function describe(error: CommandError, input: string, wanted: Ruleset | undefined): string {
-  const [program = ''] = error.command;
-  const line = failedLine(error.stderr);
-  const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
-  if (line === undefined) return `${program}: ${words}`;
-  const lines = input.split('\n');
-  const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
-  const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
-  return [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
 }
 
 /** `line 7: CHAIN_USER_ADD failed`, `Error occurred at line: 7`, `line 7 failed` */
@@ -78,7 +83,9 @@ function excerpt(lines: readonly string[], failed: number): string[] {
 
 /** Of a line of input: its comment names the service port, or else the comment of a rule that leads to its chain. */
 function servicePortOf(line: string, wanted: Ruleset | undefined): string | undefined {
-  const named = NAMED.exec(line)?.[1];
+  const words = splitWords(line);
+  const comment = words[words.indexOf('--comment') + 1];
+  const named = words.includes('--comment') ? servicePortIn(comment) : undefined;
   if (named !== undefined) return named;
   let chain = /^(?:\[\S+\] )?(?::|-[ADIX] )(\S+)/.exec(line)?.[1];
   const rules = (wanted?.tables ?? []).flatMap(({ chains }) =>
@@ -88,12 +95,17 @@ function servicePortOf(line: string, wanted: Ruleset | undefined): string | unde
   for (let step = 0; step < 4 && chain !== undefined; step++) {
     const target = chain;
     const caller = rules.find(({ rule }) => rule.target?.target === 'jump' && rule.target.chain === target);
-    const name = caller && /"comment":"(?:[^"]* )?([\w.-]+\/[\w.:-]+)/.exec(ruleMeaning(caller.rule))?.[1];
+    const comments = (caller?.rule.matches ?? []).flatMap((match) =>
+      match.match === 'comment' ? match.comment : [],
+    );
+    const name = comments.map(servicePortIn).find((found) => found !== undefined);
     if (name !== undefined) return name;
     chain = caller?.name;
   }
   return undefined;
 }
 
-/** A service port in a comment: `namespace/name:port`. */
-const NAMED = /--comment "?(?:[^"]* )?([a-z0-9][\w.-]*\/[\w.-]+(?::[\w-]*)?)/;
+/** The word of a comment that is a service port: `namespace/name:port`. */
+function servicePortIn(comment = ''): string | undefined {
+  return comment.split(' ').find((word) => /^[a-z0-9][a-z0-9.-]*\/[a-z0-9.-]+(?::[a-z0-9-]*)?$/.test(word));
+}
