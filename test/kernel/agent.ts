@@ -31,9 +31,15 @@ export class Agent implements AsyncDisposable {
     this.#process = new Conversation(program, args, { ...lab.environment, ...environment });
   }
 
-  /** Makes the kernel hold a cluster's rules. */
-  async apply(objects: readonly Manifest[]): Promise<z.output<typeof applied>> {
-    return await this.#process.ask('apply', { objects }, applied);
+  /**
+   * Makes the kernel hold a cluster's rules.
+   * @param fresh look at the kernel first, as somebody else has written to it
+   */
+  async apply(
+    objects: readonly Manifest[],
+    { fresh = false }: { readonly fresh?: boolean } = {},
+  ): Promise<z.output<typeof applied>> {
+    return await this.#process.ask('apply', { objects, fresh }, applied);
   }
 
   /** How the kernel differs from a cluster's rules, on a fresh reading. */

@@ -26,6 +26,8 @@ const command = z.object({
   id: z.number(),
   command: z.enum(['apply', 'difference']),
   objects: z.array(z.unknown()),
+  /** Read the kernel first, as somebody else has written to it. */
+  fresh: z.boolean().optional(),
 });
 
 const configuration = parseConfiguration({ name: 'config.json', text: JSON.stringify(CONFIGURATION) });
@@ -88,10 +90,11 @@ async function difference({ host, options }: FamilyAgent) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, command: name, objects } = command.parse(JSON.parse(line));
+  const { id, command: name, objects, fresh = false } = command.parse(JSON.parse(line));
   let reply: object;
   try {
     cluster = load(objects);
+    if (fresh) for (const { applier } of agents) applier.forget();
     const result =
       name === 'apply'
         ? await Promise.all(agents.map(apply))
