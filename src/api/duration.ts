@@ -15,7 +15,7 @@ const UNITS: Readonly<Record<string, number>> = {
 export function parseDuration(text: string): number | undefined {
   const [, sign = '', rest = ''] = /^([+-]?)(.*)$/s.exec(text) ?? [];
   if (rest === '0') return 0;
-  if (!/^((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return undefined;
+  if (!/^((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return undefined;
   let milliseconds = 0;
   for (const [, number = '', unit = ''] of rest.matchAll(/([\d.]+)(\D+)/g)) {
     milliseconds += Number(number) * (UNITS[unit] ?? Number.NaN);
