@@ -9,6 +9,8 @@ export { compile } from './compiler/compile.ts';
 export { IncrementalCompiler, type RulesetChanges } from './compiler/incremental.ts';
 export { type CompileOptions, compileOptions, type DetectLocal } from './compiler/options.ts';
 export { type ChainChanges, compareChains } from './iptables/compare.ts';
+export { ruleMeaning, sameMeaning } from './iptables/meaning.ts';
+export { ParseError, parseRule, parseRuleset } from './iptables/parse.ts';
 export { printRule, printRuleset, printTable } from './iptables/print.ts';
 export type * from './iptables/types.ts';
 export {
