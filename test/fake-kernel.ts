@@ -172,8 +172,8 @@ export class FakeKernel implements KernelTables {
         if (counter !== undefined) throw new Refused("Illegal option `-c' with this command");
         const { rules } = chainOf(table, chain);
         const number = /^ (\d+)$/.exec(rest)?.[1];
-        const text = this.#canonical(rest);
-        const at = number === undefined ? rules.findIndex((rule) => rule.text === text) : Number(number) - 1;
+        const at =
+          number === undefined ? rules.findIndex(({ text }) => this.#isSame(text, rest)) : Number(number) - 1;
         if (!rules[at]) throw new Refused('Bad rule (does a matching rule exist in that chain?)');
         rules.splice(at, 1);
         return;
@@ -202,13 +202,15 @@ export class FakeKernel implements KernelTables {
     return { text, target, counter };
   }
 
-  /** As it prints. Other programs' rules are given as they print already. */
+  /** Rules are found by what they are, match by match; what prints otherwise than we would print it, by its text. */
+  #isSame(text: string, given: string): boolean {
+    return text === given || text === this.#canonical(given);
+  }
+
+  /** As it prints. `-p tcp` does not load the extension, and a rule that has it loaded is another rule. */
   #canonical(given: string): string {
-    const rule = parse(given, this.family);
-    const foreign =
-      rule.target?.target === 'unknown' || rule.matches.some(({ match }) => match === 'unknown');
     const protocolAlone = /^ .*-p \w+/.test(given) && !/ -m (?:tcp|udp|sctp) | --dport /.test(given);
-    return foreign || protocolAlone ? given : printSavedRule(rule, this.family);
+    return protocolAlone ? given : printSavedRule(parse(given, this.family), this.family);
   }
 }
 

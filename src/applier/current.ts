@@ -14,8 +14,8 @@ export interface CurrentTables {
 export interface CurrentTable {
   /** Our chains, by name. */
   readonly chains: Map<string, CurrentChain>;
-  /** Those of our jumps that are there. */
-  readonly jumps: ReadonlySet<Jump>;
+  /** How often each of our jumps is there: somebody may have added one that was there already. */
+  readonly jumps: ReadonlyMap<Jump, number>;
   /** Our chains that rules of others lead into. */
   readonly usedByOthers: ReadonlySet<string>;
 }
@@ -36,7 +36,7 @@ function currentTable(
   family: Family,
 ): CurrentTable {
   const chains = new Map<string, CurrentChain>();
-  const jumps = new Set<Jump>();
+  const jumps = new Map<Jump, number>();
   const usedByOthers = new Set<string>();
   for (const chain of saved?.values() ?? []) {
     if (isOwnChain(table, chain.name)) {
@@ -48,7 +48,7 @@ function currentTable(
       const [target] = targetsOf({ ...chain, lines: [line] });
       if (target === undefined || !isOwnChain(table, target)) continue;
       const jump = possible.find(({ to, rule }) => to === target && isCurrentRule(line, rule, family));
-      if (jump) jumps.add(jump);
+      if (jump) jumps.set(jump, (jumps.get(jump) ?? 0) + 1);
       else usedByOthers.add(target);
     }
   }
@@ -58,7 +58,7 @@ function currentTable(
 /** What is there after a ruleset has been written. Chains that others use stay, without rules. */
 export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTables {
   const tables = CANARY_TABLES.map((name): [TableName, CurrentTable] => {
-    const { usedByOthers } = before.tables.get(name) ?? EMPTY_TABLE;
+    const { usedByOthers, jumps: jumpsBefore } = before.tables.get(name) ?? EMPTY_TABLE;
     const chains = wantedChains(wanted, name);
     const names = new Set(chains.map((chain) => chain.name));
     const left = [...usedByOthers].filter((chain) => !names.has(chain)).map((name) => ({ name, rules: [] }));
@@ -67,7 +67,7 @@ export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTable
       name,
       {
         chains: new Map<string, CurrentChain>([...chains, ...left].map((chain) => [chain.name, chain])),
-        jumps: new Set(jumps),
+        jumps: new Map(jumps.map((jump) => [jump, jumpsBefore.get(jump) ?? 1])),
         usedByOthers,
       },
     ];
@@ -75,7 +75,7 @@ export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTable
   return { ...before, tables: new Map(tables) };
 }
 
-export const EMPTY_TABLE: CurrentTable = { chains: new Map(), jumps: new Set(), usedByOthers: new Set() };
+export const EMPTY_TABLE: CurrentTable = { chains: new Map(), jumps: new Map(), usedByOthers: new Set() };
 
 /** The chains that a table shall have: those of the ruleset, and the canary. */
 export function wantedChains(wanted: Ruleset, table: TableName): Chain[] {

@@ -26,14 +26,34 @@ export function createChain(wanted: Chain): ChainEdit {
 /** Replaces all rules of a chain. Rules that it had keep their counters, as far as these are known. */
 export function rewriteChain(current: CurrentChain, wanted: Chain, family: Family): ChainEdit {
   const created = createChain(wanted);
-  if ('rules' in current || current.counters.every((counter) => counter === '[0:0]')) return created;
-  const counters = new Map(current.lines.map((line, i) => [lineMeaning(line, family), current.counters[i]]));
+  const counters = countersOf(current, family);
+  if (counters.size === 0) return created;
   const lines = created.lines.map((line, i) => {
     const rule = wanted.rules[i];
-    const counter = rule && counters.get(ruleMeaning(rule));
-    return counter === undefined ? line : `${counter} ${line}`;
+    return withCounter(line, rule && counters.get(ruleMeaning(rule)));
   });
   return { ...created, lines };
+}
+
+/** What the rules of a chain have counted, by what they mean. */
+function countersOf(current: CurrentChain, family: Family): ReadonlyMap<string, string> {
+  if ('rules' in current || current.counters.every((counter) => counter === '[0:0]')) return new Map();
+  return new Map(
+    current.lines.flatMap((line, i) => {
+      const counter = counterOf(current, i);
+      return counter === undefined ? [] : [[lineMeaning(line, family), counter] as const];
+    }),
+  );
+}
+
+/** Undefined where a rule has counted nothing, or nobody has looked. */
+function counterOf(current: CurrentChain, i: number): string | undefined {
+  const counter = 'rules' in current ? undefined : current.counters[i];
+  return counter === '[0:0]' ? undefined : counter;
+}
+
+function withCounter(line: string, counter: string | undefined): string {
+  return counter === undefined ? line : `${counter} ${line}`;
 }
 
 /**
@@ -45,7 +65,9 @@ export function editChain(current: CurrentChain, wanted: Chain, family: Family):
   const had = linesOf(current);
   const { start, end } = differing(current, had.length, wanted, family);
   const changed = {
-    had: had.slice(start, had.length - end).map((text) => ({ text, meaning: lineMeaning(text, family) })),
+    had: had.slice(start, had.length - end).map((text, i) => {
+      return { text, meaning: lineMeaning(text, family), counter: counterOf(current, start + i) };
+    }),
     wanted: wanted.rules
       .slice(start, wanted.rules.length - end)
       .map((rule) => ({ rule, meaning: ruleMeaning(rule) })),
@@ -55,12 +77,17 @@ export function editChain(current: CurrentChain, wanted: Chain, family: Family):
     changed.wanted.map(({ meaning }) => meaning),
   );
   const deleted = changed.had.filter(({ meaning }) => !kept?.has(meaning));
+  // One that only moves takes along what it has counted.
+  const counters = new Map(changed.had.map(({ meaning, counter }) => [meaning, counter]));
   const inserted = changed.wanted.flatMap(({ rule, meaning }, i) =>
-    kept?.has(meaning) ? [] : [`-I ${name} ${start + i + 1}${printRule(rule)}`],
+    kept?.has(meaning)
+      ? []
+      : [withCounter(`-I ${name} ${start + i + 1}${printRule(rule)}`, counters.get(meaning))],
   );
-  const ambiguous = !kept || deleted.some(({ text }) => had.indexOf(text) !== had.lastIndexOf(text));
-  if (ambiguous || deleted.length + inserted.length > MOST_EDITS)
+  const many = deleted.length + inserted.length > MOST_EDITS;
+  if (!kept || many || deleted.some(({ text }) => had.indexOf(text) !== had.lastIndexOf(text))) {
     return rewriteChain(current, wanted, family);
+  }
   return { header: undefined, lines: [...deleted.map(({ text }) => `-D ${name}${text}`), ...inserted] };
 }
 

@@ -5,10 +5,11 @@
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
+import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.ts';
 import { type CurrentTables, EMPTY_TABLE, wantedChains } from './current.ts';
 import { type ChainEdit, createChain, editChain, rewriteChain } from './edits.ts';
-import { type CurrentChain, isCurrent, linesOf, targetsOf } from './kernel.ts';
+import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
 import { CANARY_TABLES, JUMPS, type Jump, KUBELET_CHAIN } from './own.ts';
 
 /** What will be done to one table. */
@@ -58,7 +59,9 @@ export function planChanges(
       removed: stale.filter(({ name }) => !usedByOthers.has(name)),
       emptied: stale.filter((chain) => usedByOthers.has(chain.name) && linesOf(chain).length > 0),
       jumpsAdded: JUMPS.filter((jump) => jump.table === table && names.has(jump.to) && !jumps.has(jump)),
-      jumpsRemoved: JUMPS.filter((jump) => jumps.has(jump) && !stays(jump.to)),
+      jumpsRemoved: JUMPS.filter(({ to }) => !stays(to)).flatMap((jump) =>
+        new Array<Jump>(jumps.get(jump) ?? 0).fill(jump),
+      ),
     };
   });
 }
@@ -140,28 +143,75 @@ function changesOf(table: TableName, changes: readonly TableChanges[]): TableCha
  */
 function inTwoSteps(filter: TableChanges, family: Family): { first: TableChanges; second: TableChanges } {
   const widened = filter.changed.map(({ current, wanted }) => {
-    const after = new Set(wanted.rules.map(ruleMeaning));
-    const before = rulesOf(current, family).filter((rule) => !after.has(ruleMeaning(rule)));
-    return { current, wanted, both: { name: wanted.name, rules: [...wanted.rules, ...before] } };
+    const both = beforeAndAfter(current, wanted, family);
+    return { current, wanted, both, extra: both.length - wanted.rules.length };
   });
   return {
     first: {
       ...filter,
-      changed: widened.map(({ current, both }) => ({ current, wanted: both })),
+      changed: widened.map(({ current, wanted: { name }, both }) => {
+        return { current, wanted: { name, rules: both.map(({ rule }) => rule) } };
+      }),
       jumpsRemoved: [],
     },
     second: {
       ...NO_CHANGES,
-      changed: widened.flatMap(({ both, wanted }) =>
-        both.rules.length > wanted.rules.length ? [{ current: both, wanted }] : [],
+      changed: widened.flatMap(({ wanted, both, extra }) =>
+        extra > 0 ? [{ current: asSaved(wanted.name, both), wanted }] : [],
       ),
       jumpsRemoved: filter.jumpsRemoved,
     },
   };
 }
 
-function rulesOf(chain: CurrentChain, family: Family): readonly Rule[] {
-  return 'rules' in chain ? chain.rules : chain.lines.map((line) => parseRule(line, family));
+interface CountedRule {
+  readonly rule: Rule;
+  /** As iptables-save prints it. */
+  readonly line: string;
+  readonly counter: string;
+}
+
+/** The rules that are wanted, and among them, each behind the one that it stands behind now, those that are not. */
+function beforeAndAfter(current: CurrentChain, wanted: Chain, family: Family): CountedRule[] {
+  const after = new Set(wanted.rules.map(ruleMeaning));
+  const counters = new Map<string, string>();
+  const behind = new Map<string, CountedRule[]>([['', []]]);
+  let last = '';
+  for (const [i, line] of linesOf(current).entries()) {
+    const rule = 'rules' in current ? (current.rules[i] ?? { matches: [] }) : parseRule(line, family);
+    const meaning = ruleMeaning(rule);
+    const counter = ('rules' in current ? undefined : current.counters[i]) ?? '[0:0]';
+    const saved = printSavedRule(rule, family);
+    if (after.has(meaning)) {
+      last = meaning;
+      counters.set(meaning, counter);
+    } else if ('rules' in current || saved === line) {
+      behind.set(last, [...(behind.get(last) ?? []), { rule, line: saved, counter }]);
+    }
+    // What we would not write just so is somebody else's, and goes at once.
+  }
+  const take = (meaning: string) => {
+    const rules = behind.get(meaning) ?? [];
+    behind.delete(meaning);
+    return rules;
+  };
+  return [
+    ...take(''),
+    ...wanted.rules.flatMap((rule) => {
+      const meaning = ruleMeaning(rule);
+      const counter = counters.get(meaning) ?? '[0:0]';
+      return [{ rule, line: printSavedRule(rule, family), counter }, ...take(meaning)];
+    }),
+  ];
+}
+
+function asSaved(name: string, rules: readonly CountedRule[]): SavedChain {
+  return {
+    name,
+    builtIn: false,
+    lines: rules.map(({ line }) => line),
+    counters: rules.map(({ counter }) => counter),
+  };
 }
 
 function changeTransactions(
