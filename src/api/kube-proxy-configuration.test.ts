@@ -309,6 +309,11 @@ describe('refused, as kube-proxy does', () => {
       ['conntrack.maxPerCore: expected 0 to 2147483647, got -1'],
     ],
     [
+      'a duration that nobody has the time to read',
+      configuration({ configSyncPeriod: '1'.repeat(200_000) }),
+      [`configSyncPeriod: expected ${DURATION}, got "${'1'.repeat(59)}...`],
+    ],
+    [
       'a gate that is text',
       configuration({ featureGates: { A: 'true' } }),
       ['featureGates.A: expected true or false, got "true"'],

@@ -21,7 +21,7 @@ const DURATION = 'a duration such as 30s, 1m or 2h22m';
 /** A Go duration, kept as it is written. kube-proxy refuses negative ones wherever it uses them. */
 const duration = z
   .string({ error: DURATION })
-  .regex(/^\+?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/, { error: DURATION });
+  .regex(/^\+?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/, { error: DURATION });
 
 const INT32 = 2 ** 31 - 1;
 const text = optional(z.string());

@@ -302,6 +302,7 @@ describe('mistakes', () => {
     ['anchors', Array.from({ length: 20_000 }, (_, i) => `k${i}: &a${i} 1`).join('\n')],
     ['aliases', `a: &a 1\nb: [${'*a, '.repeat(20_000)}]`],
     ['mistakes', '"'.repeat(50_000)],
+    ['empty lines behind JSON', `{"a": 1}${'\n'.repeat(200_000)}}`],
   ])('%s by the ten thousand take no longer each than one', (_, text) => {
     const { documents, problems } = parseDocuments({ name: 'f', text });
     expect(documents.length + problems.length).toBe(1);

@@ -35,7 +35,7 @@ function parseJSON({ name, text }: SourceText): ParsedDocuments | undefined {
  * opens never have but white space between them.
  */
 function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined {
-  const pieces = text.split(/(?<=\})\s*\n\s*(?=\{)/);
+  const pieces = text.split(/(?<=\})[ \t\r]*\n\s*(?=\{)/);
   if (pieces.length === 1) return undefined;
   try {
     const documents = pieces.map((piece, i) => ({
