@@ -238,6 +238,18 @@ describe('refused, as kube-proxy does', () => {
       ['clusterCIDR: expected a CIDR range or two, separated by a comma, got "10.244.0.0"'],
     ],
     [
+      'two ranges that are none',
+      configuration({ clusterCIDR: 'x,y' }),
+      ['clusterCIDR: expected a CIDR range or two, separated by a comma, got "x,y"'],
+    ],
+    [
+      'three ranges',
+      configuration({ clusterCIDR: '10.0.0.0/8,fd00::/8,11.0.0.0/8' }),
+      [
+        'clusterCIDR: expected a CIDR range or two, separated by a comma, got "10.0.0.0/8,fd00::/8,11.0.0.0/8"',
+      ],
+    ],
+    [
       'two ranges of a family',
       configuration({ clusterCIDR: '10.0.0.0/8,11.0.0.0/8' }),
       ['clusterCIDR: expected one CIDR range of each family at most, got "10.0.0.0/8,11.0.0.0/8"'],

@@ -3,13 +3,14 @@
  * kube-proxy is about unknown fields, with its defaults filled in.
  */
 import { z } from 'zod';
-import { familyOf, parseAddress } from '../net/address.ts';
+import { parseAddress } from '../net/address.ts';
 import {
   addSentence,
   cidr,
   integer,
   interfaceName,
   ipAddressOrNone,
+  oneOfEachFamily,
   optional,
   portNumber,
 } from './fields.ts';
@@ -109,21 +110,16 @@ const logging = z.strictObject({
 /** The ranges of local pods, one of each family at most, separated by a comma. */
 const clusterCIDR = z.string().transform((value, context) => {
   if (value === '') return [];
-  const ranges: string[] = [];
-  for (const part of value.split(',')) {
-    const parsed = cidr.safeParse(part);
-    if (parsed.success) ranges.push(parsed.data);
-    else
-      context.addIssue({
-        code: 'custom',
-        message: 'a CIDR range or two, separated by a comma',
-        input: value,
-      });
+  const complain = (message: string) => {
+    context.addIssue({ code: 'custom', message, input: value });
+    return [];
+  };
+  const parts = value.split(',');
+  const ranges = parts.flatMap((part) => cidr.safeParse(part).data ?? []);
+  if (parts.length > 2 || ranges.length < parts.length) {
+    return complain('a CIDR range or two, separated by a comma');
   }
-  if (new Set(ranges.map(familyOf)).size !== ranges.length) {
-    context.addIssue({ code: 'custom', message: 'one CIDR range of each family at most', input: value });
-  }
-  return ranges;
+  return oneOfEachFamily(ranges) ? ranges : complain('one CIDR range of each family at most');
 });
 
 const nodePortAddresses = z
