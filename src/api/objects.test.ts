@@ -126,7 +126,14 @@ describe('objects', () => {
     ],
     ['a number', 5, ['f: expected a Kubernetes object, got 5']],
     ['a list of YAML', [service('a')], ['f: expected a Kubernetes object, got a list of 1']],
-    ['no kind', { resources: ['web.yaml'] }, ['f: expected a Kubernetes object, got a mapping without kind']],
+    ['no kind', { replicas: 1 }, ['f: expected a Kubernetes object, got a mapping without kind']],
+    [
+      'a kustomization',
+      { resources: ['web.yaml'] },
+      [
+        'f: expected a Kubernetes object, got a mapping without kind (a kustomization? kubectl kustomize prints what it makes)',
+      ],
+    ],
     [
       'no kind in a list',
       { kind: 'List', items: [{}] },

@@ -57,7 +57,8 @@ export function parseObjects(document: unknown, at: readonly string[]): ParsedOb
     // The API server prints an empty list as null at times.
     const items: unknown = head.value.items === null ? [] : head.value.items;
     if (kind === '') {
-      problems.push({ at, message: 'expected a Kubernetes object, got a mapping without kind' });
+      const hint = head.value.resources ? ' (a kustomization? kubectl kustomize prints what it makes)' : '';
+      problems.push({ at, message: `expected a Kubernetes object, got a mapping without kind${hint}` });
     } else if (kind === 'List' && items !== undefined && !Array.isArray(items)) {
       problems.push({ at: [...at, 'items'], message: `expected a list, got ${show(items)}` });
     } else if (kind.endsWith('List') && Array.isArray(items)) {
@@ -101,6 +102,8 @@ const headSchema = z.object(
     apiVersion: z.string().nullish(),
     items: z.unknown().optional(),
     metadata: z.unknown().optional(),
+    /** Of a kustomization.yaml, which needs no kind. */
+    resources: z.unknown().optional(),
   },
   { error: 'a Kubernetes object' },
 );

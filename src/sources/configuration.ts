@@ -24,16 +24,10 @@ export interface Configuration {
  * @throws InputError for anything that kube-proxy would refuse
  */
 export function parseConfiguration(source: SourceText): Configuration {
-  const documents = documentsOf(source);
-  const [ownDocuments, others] = [
-    documents.filter(isOwnSection),
-    documents.filter((one) => !isOwnSection(one)),
-  ];
-  const surplus = [...ownDocuments.slice(1), ...others.slice(1)].map(({ at }) => ({
-    at,
-    message: 'expected at most one KubeProxyConfiguration and one svc2ipt section',
-  }));
-  const problems: Problem[] = [...surplus];
+  const { own: sections = [], kubeProxy: others = [] } = Object.groupBy(documentsOf(source), (document) =>
+    isOwnSection(document) ? 'own' : 'kubeProxy',
+  );
+  const problems: Problem[] = [];
   const read = <Schema extends z.ZodType>(schema: Schema, document: SourceDocument | undefined) => {
     if (!document) return undefined;
     const result = check(schema, document.value, document.at);
@@ -42,7 +36,12 @@ export function parseConfiguration(source: SourceText): Configuration {
     return undefined;
   };
   const kubeProxy = read(kubeProxyConfigurationSchema, others[0]);
-  const own = read(svc2iptSectionSchema, ownDocuments[0]);
+  const own = read(svc2iptSectionSchema, sections[0]);
+  const surplus = others[1] ?? sections[1];
+  if (surplus) {
+    const message = 'expected at most one KubeProxyConfiguration and one svc2ipt section';
+    problems.push({ at: surplus.at, message });
+  }
   if (problems.length > 0) throw new InputError(problems);
   return { kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION, own: own ?? { legacyPortNames: undefined } };
 }
