@@ -24,9 +24,14 @@ const NAMED: Partial<Record<TableName, ReadonlySet<string>>> = {
 /** Chains of service ports and endpoints; XLB is what kube-proxy before 1.24 called EXT. */
 const HASHED = /^KUBE-(?:SVC|SVL|EXT|FW|SEP|XLB)-[A-Z2-7]{16}$/;
 
+/** Whether a chain is of one service port, by its name. */
+export function isServicePortChain(chain: string): boolean {
+  return HASHED.test(chain);
+}
+
 /** Whether a chain is ours. A name that is like ours only in part is somebody else's. */
 export function isOwnChain(table: TableName, chain: string): boolean {
-  return NAMED[table]?.has(chain) || (table === 'nat' && HASHED.test(chain));
+  return NAMED[table]?.has(chain) || (table === 'nat' && isServicePortChain(chain));
 }
 
 /**

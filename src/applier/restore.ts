@@ -3,6 +3,7 @@ import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
 import { CommandError, run } from './command.ts';
 import { HostError, type IptablesPrograms } from './host.ts';
+import { isServicePortChain } from './own.ts';
 
 /** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
 export const LOCK_WAIT_SECONDS = 5;
@@ -92,7 +93,7 @@ function servicePortOf(line: string, wanted: Ruleset | undefined): string | unde
     chains.flatMap(({ name, rules }) => rules.map((rule) => ({ name, rule }))),
   );
   // From an endpoint's chain to its service's, and from there to the entry.
-  for (let step = 0; step < 4 && chain !== undefined; step++) {
+  for (let step = 0; step < 4 && chain !== undefined && isServicePortChain(chain); step++) {
     const target = chain;
     const caller = rules.find(({ rule }) => rule.target?.target === 'jump' && rule.target.chain === target);
     const comments = (caller?.rule.matches ?? []).flatMap((match) =>

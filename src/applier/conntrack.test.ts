@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import type { UdpDestination } from '../net/flows.ts';
+import { parseFlows, staleFlows, type UdpFlow } from './conntrack.ts';
+
+/** Lines of conntrack 1.4.7. */
+describe('parseFlows', () => {
+  test.each<[string, string, UdpFlow[]]>([
+    ['nothing', '', []],
+    ['what it says to people', 'conntrack v1.4.7 (conntrack-tools): 0 flow entries have been shown.\n', []],
+    [
+      'a redirected flow',
+      'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=58871 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=58871 mark=0 use=1',
+      [{ destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' }],
+    ],
+    [
+      'one that was answered more than once',
+      'udp      17 118 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 [ASSURED] mark=0 use=1',
+      [{ destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' }],
+    ],
+    [
+      'one that nobody has answered yet',
+      'udp      17 29 src=10.0.0.1 dst=10.96.0.10 sport=37784 dport=53 [UNREPLIED] src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=37784 mark=0 use=1',
+      [{ destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' }],
+    ],
+    [
+      'one that nothing redirected',
+      'udp      17 26 src=10.0.0.1 dst=10.96.0.11 sport=38331 dport=53 [UNREPLIED] src=10.96.0.11 dst=10.0.0.1 sport=53 dport=38331 mark=0 use=1',
+      [{ destination: '10.96.0.11', port: 53, answers: '10.96.0.11:53' }],
+    ],
+    [
+      'IPv6',
+      'udp      17 26 src=fd00::1 dst=fd00:96::a sport=56434 dport=53 src=fd00::2 dst=fd00::1 sport=5353 dport=56434 mark=0 use=1',
+      [{ destination: 'fd00:96::a', port: 53, answers: '[fd00::2]:5353' }],
+    ],
+    [
+      'with counters, zones and labels',
+      'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 packets=3 bytes=87 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 packets=3 bytes=87 [ASSURED] mark=16384 zone=2 use=2',
+      [{ destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' }],
+    ],
+    [
+      'several, and a line that is none',
+      [
+        'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 mark=0 use=1',
+        'icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=7 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=7 mark=0 use=1',
+        'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=2 dport=53 src=10.0.0.3 dst=10.0.0.1 sport=5353 dport=2 mark=0 use=1',
+        '',
+      ].join('\n'),
+      [
+        { destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' },
+        { destination: '10.96.0.10', port: 53, answers: '10.0.0.3:5353' },
+      ],
+    ],
+  ])('%s', (_, text, expected) => {
+    expect(parseFlows(text)).toEqual(expected);
+  });
+});
+
+describe('staleFlows', () => {
+  const flow = (destination: string, port: number, answers: string): UdpFlow => ({
+    destination,
+    port,
+    answers,
+  });
+  const to = (address: string | undefined, port: number, ...endpoints: string[]): UdpDestination => ({
+    address,
+    port,
+    endpoints: new Set(endpoints),
+  });
+  const local = new Set(['192.168.0.2', '127.0.0.1']);
+
+  test.each<[string, UdpFlow[], UdpDestination[], UdpFlow[]]>([
+    ['nothing at all', [], [], []],
+    [
+      'to an endpoint that is there',
+      [flow('10.96.0.10', 53, '10.0.0.1:53')],
+      [to('10.96.0.10', 53, '10.0.0.1:53')],
+      [],
+    ],
+    [
+      'to one that is not',
+      [flow('10.96.0.10', 53, '10.0.0.9:53')],
+      [to('10.96.0.10', 53, '10.0.0.1:53')],
+      [flow('10.96.0.10', 53, '10.0.0.9:53')],
+    ],
+    [
+      'to another port of one that is there',
+      [flow('10.96.0.10', 53, '10.0.0.1:54')],
+      [to('10.96.0.10', 53, '10.0.0.1:53')],
+      [flow('10.96.0.10', 53, '10.0.0.1:54')],
+    ],
+    [
+      'from before there was an endpoint',
+      [flow('10.96.0.10', 53, '10.96.0.10:53')],
+      [to('10.96.0.10', 53, '10.0.0.1:53')],
+      [flow('10.96.0.10', 53, '10.96.0.10:53')],
+    ],
+    [
+      'when there are no endpoints any more',
+      [flow('10.96.0.10', 53, '10.0.0.1:53')],
+      [to('10.96.0.10', 53)],
+      [flow('10.96.0.10', 53, '10.0.0.1:53')],
+    ],
+    ['of somebody else', [flow('10.0.0.7', 53, '10.0.0.7:53')], [to('10.96.0.10', 53, '10.0.0.1:53')], []],
+    [
+      'to another port of the Service',
+      [flow('10.96.0.10', 54, '10.96.0.10:54')],
+      [to('10.96.0.10', 53, '10.0.0.1:53')],
+      [],
+    ],
+    [
+      'the same kind twice counts once',
+      [flow('10.96.0.10', 53, '10.0.0.9:53'), flow('10.96.0.10', 53, '10.0.0.9:53')],
+      [to('10.96.0.10', 53)],
+      [flow('10.96.0.10', 53, '10.0.0.9:53')],
+    ],
+    [
+      'to a node port, on an address of the node',
+      [flow('192.168.0.2', 30053, '10.0.0.9:53'), flow('192.168.0.2', 30053, '10.0.0.1:53')],
+      [to(undefined, 30053, '10.0.0.1:53')],
+      [flow('192.168.0.2', 30053, '10.0.0.9:53')],
+    ],
+    [
+      'to that port of another node',
+      [flow('192.168.0.3', 30053, '192.168.0.3:30053')],
+      [to(undefined, 30053, '10.0.0.1:53')],
+      [],
+    ],
+    [
+      'an address of its own comes before the node port',
+      [flow('192.168.0.2', 30053, '10.0.0.1:53')],
+      [to(undefined, 30053), to('192.168.0.2', 30053, '10.0.0.1:53')],
+      [],
+    ],
+    [
+      'IPv6',
+      [flow('fd00::a', 53, '[fd00::9]:53'), flow('fd00::a', 53, '[fd00::1]:53')],
+      [to('fd00::a', 53, '[fd00::1]:53')],
+      [flow('fd00::a', 53, '[fd00::9]:53')],
+    ],
+  ])('%s', (_, flows, destinations, expected) => {
+    expect(staleFlows(flows, destinations, local)).toEqual(expected);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import type { Family } from '../net/address.ts';
+import { CommandError, run } from './command.ts';
+import { explain, HostError, iptablesPrograms } from './host.ts';
+
+/** The error of a program that says something and fails. */
+async function failure(stderr: string): Promise<unknown> {
+  const script = `console.error(${JSON.stringify(stderr)}); process.exit(3)`;
+  return await run([process.execPath, '-e', script]).catch((error: unknown) => error);
+}
+
+describe('what the failure of a program means', () => {
+  test.each<[string, string, Family | undefined, string]>([
+    [
+      'no privileges, iptables-nft',
+      'iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)',
+      'ipv4',
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+    ],
+    [
+      'no privileges, iptables-legacy',
+      'iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)\n',
+      'ipv4',
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+    ],
+    [
+      'no table',
+      "iptables v1.8.9 (legacy): can't initialize iptables table `nat': Table does not exist (do you need to insmod?)\nPerhaps iptables or your kernel needs to be upgraded.",
+      'ipv4',
+      'the kernel has no nat table for iptables-save: modprobe iptable_nat ' +
+        "(iptables v1.8.9 (legacy): can't initialize iptables table `nat': Table does not exist (do you need to insmod?))",
+    ],
+    [
+      'no IPv6',
+      'ip6tables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Protocol not supported',
+      'ipv6',
+      'the kernel has no nat table for iptables-save: modprobe ip6table_nat ' +
+        '(ip6tables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Protocol not supported)',
+    ],
+  ])('%s', async (_, stderr, family, message) => {
+    const explained = explain(await failure(stderr), 'iptables-save', family);
+    expect(explained).toBeInstanceOf(HostError);
+    expect(explained).toMatchObject({ name: 'HostError', message });
+  });
+
+  test('no such program', async () => {
+    const error = await run(['svc2ipt-no-such-program']).catch((error: unknown) => error);
+    expect(error).toMatchObject({ name: 'CommandError', code: 'ENOENT', exitCode: undefined });
+    expect(explain(error, 'iptables')).toMatchObject({
+      name: 'HostError',
+      message: 'iptables is not installed: install iptables (Debian and Ubuntu: apt install iptables)',
+    });
+  });
+
+  test('anything else stays what it is', async () => {
+    const error = await failure('out of cheese');
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error).toMatchObject({ exitCode: 3, stderr: 'out of cheese' });
+    expect(explain(error, 'iptables-save')).toBe(error);
+    const other = new Error('no program failed');
+    expect(explain(other, 'iptables-save')).toBe(other);
+  });
+});
+
+test.each([
+  ['ipv4', 'nft', 'iptables-nft'],
+  ['ipv6', 'legacy', 'ip6tables-legacy'],
+] as const)('the programs of %s and %s', (family, backend, program) => {
+  expect(iptablesPrograms(family, backend)).toEqual({
+    family,
+    backend,
+    iptables: program,
+    save: `${program}-save`,
+    restore: `${program}-restore`,
+  });
+});
