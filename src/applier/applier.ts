@@ -84,7 +84,7 @@ export class Applier {
     wanted: () => Ruleset,
   ): Promise<ApplyResult> {
     const current = this.#current;
-    if (!current || changesJumps(changes)) return await this.apply(wanted());
+    if (!current || changesJumps(changes, current)) return await this.apply(wanted());
     const start = performance.now();
     const tables = [...current.tables].map(([table, chains]) =>
       changesOfTable(table, chains, changes[table]),
@@ -178,9 +178,12 @@ export async function readTables(host: IptablesPrograms): Promise<CurrentTables>
 }
 
 /** Whether a chain comes or goes that jumps from built-in chains lead to. */
-function changesJumps(changes: Partial<Record<TableName, ChainChanges>>): boolean {
-  const gone = new Set(Object.values(changes).flatMap(({ removed }) => removed));
-  return JUMPS.some(({ to }) => gone.has(to));
+function changesJumps(changes: Partial<Record<TableName, ChainChanges>>, { tables }: CurrentTables): boolean {
+  return JUMPS.some(({ table, to }) => {
+    const { changed = [], removed = [] } = changes[table] ?? {};
+    const comes = !tables.get(table)?.chains.has(to) && changed.some(({ name }) => name === to);
+    return comes || removed.includes(to);
+  });
 }
 
 function changesOfTable(

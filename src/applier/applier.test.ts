@@ -1,0 +1,240 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Manifest } from '../../test/arbitrary/raw.ts';
+import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
+import { FakeKernel } from '../../test/fake-kernel.ts';
+import { inputOf, service, slice } from '../../test/rules.ts';
+import { compile } from '../compiler/compile.ts';
+import { IncrementalCompiler } from '../compiler/incremental.ts';
+import type { Ruleset } from '../iptables/types.ts';
+import { FAMILIES } from '../net/address.ts';
+import { Applier } from './applier.ts';
+import { currentTables } from './current.ts';
+import { type Backend, iptablesPrograms } from './host.ts';
+import { isUnchanged, planChanges } from './plan.ts';
+import { RestoreError } from './restore.ts';
+
+function applierOf(kernel: FakeKernel): Applier {
+  return new Applier(iptablesPrograms(kernel.family, kernel.backend), kernel);
+}
+
+function rulesetOf(...objects: Manifest[]): Ruleset {
+  const { cluster, node, options } = inputOf({ objects });
+  return compile(cluster, node, options('ipv4'));
+}
+
+function holds(kernel: FakeKernel, wanted: Ruleset): boolean {
+  return planChanges(currentTables(kernel.saved(), kernel.family), wanted).every(isUnchanged);
+}
+
+const BEFORE = rulesetOf(service(), slice(['10.0.0.1']));
+const AFTER = rulesetOf(service(), slice(['10.0.0.1', '10.0.0.2']));
+
+/** The chains of AFTER that are not those of BEFORE. */
+const CHANGES = {
+  nat: {
+    changed: (AFTER.tables.find(({ name }) => name === 'nat')?.chains ?? []).filter(({ name }) =>
+      /^KUBE-S(?:VC|EP)-/.test(name),
+    ),
+    removed: [],
+  },
+};
+
+describe('apply', () => {
+  test('reads once, and from then on knows what is there', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const result = await applier.apply(AFTER);
+    expect(result).toMatchObject({
+      family: 'ipv4',
+      tables: [
+        { table: 'mangle', added: [], changed: [], removed: [] },
+        {
+          table: 'nat',
+          added: [expect.stringMatching(/^KUBE-SEP-/)],
+          changed: [expect.stringMatching(/^KUBE-SVC-/)],
+        },
+        { table: 'filter', added: [], changed: [], removed: [], jumpsAdded: 0, jumpsRemoved: 0 },
+      ],
+    });
+    expect(kernel.inputs).toEqual([expect.any(String), result.input]);
+    expect(kernel.reads).toBe(1);
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test('writes nothing where nothing is to be done', async () => {
+    const kernel = new FakeKernel('ipv4');
+    await applierOf(kernel).apply(BEFORE);
+    expect((await applierOf(kernel).apply(BEFORE)).input).toBe('');
+    expect(kernel.inputs).toHaveLength(1);
+  });
+
+  test('looks again when it is told to forget', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    kernel.tryRestore('*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n');
+    expect((await applier.apply(BEFORE)).input).toBe('');
+    applier.forget();
+    expect((await applier.apply(BEFORE)).input).not.toBe('');
+    expect(holds(kernel, BEFORE)).toBe(true);
+  });
+
+  test('plan writes nothing', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const { input, tables } = await applierOf(kernel).plan(BEFORE);
+    expect(input).toContain(':KUBE-SERVICES - [0:0]');
+    expect(tables.map(({ added }) => added.length)).toEqual([1, expect.any(Number), expect.any(Number)]);
+    expect(kernel.save()).toBe('');
+  });
+});
+
+/** How often it tries, and how: with an edit of what is there, or everything anew. */
+describe('what fails is tried again', () => {
+  const isRewrite = (input: string) => input.includes(':KUBE-SERVICES - [0:0]');
+
+  test.each<[string, number, boolean[], number]>([
+    ['at once', 0, [false], 0],
+    ['on a fresh reading', 1, [false, false], 1],
+    ['as a rewrite of everything', 2, [false, false, true], 2],
+  ])('apply: %s', async (_, failures, rewrites, reads) => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const [before, had] = [kernel.inputs.length, kernel.reads];
+    kernel.failNext(failures);
+    await applier.apply(AFTER);
+    expect(kernel.inputs.slice(before).map(isRewrite)).toEqual(rewrites);
+    expect(kernel.reads - had).toBe(reads);
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test.each<[string, number, boolean[], number]>([
+    ['at once', 0, [false], 0],
+    ['on a fresh reading', 1, [false, false], 1],
+    ['on another', 2, [false, false, false], 2],
+    ['as a rewrite of everything', 3, [false, false, false, true], 3],
+  ])('applyChanges: %s', async (_, failures, rewrites, reads) => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const [before, had] = [kernel.inputs.length, kernel.reads];
+    kernel.failNext(failures);
+    await applier.applyChanges(CHANGES, () => AFTER);
+    expect(kernel.inputs.slice(before).map(isRewrite)).toEqual(rewrites);
+    expect(kernel.reads - had).toBe(reads);
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test('three times, and no more; then it begins anew', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    kernel.failNext(3);
+    await expect(applier.apply(BEFORE)).rejects.toBeInstanceOf(RestoreError);
+    expect(kernel.inputs).toHaveLength(3);
+    await applier.apply(BEFORE);
+    expect(holds(kernel, BEFORE)).toBe(true);
+  });
+
+  test('another error is not', async () => {
+    const kernel = new FakeKernel('ipv4');
+    kernel.restore = () => Promise.reject(new TypeError('a bug'));
+    await expect(applierOf(kernel).apply(BEFORE)).rejects.toBeInstanceOf(TypeError);
+    expect(kernel.reads).toBe(1);
+  });
+
+  test('when somebody has changed our chains behind our back', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(AFTER);
+    kernel.tryRestore('*nat\n-F KUBE-SERVICES\nCOMMIT\n');
+    const gone = kernel
+      .saved()
+      .get('nat')
+      ?.keys()
+      .find((name) => name.startsWith('KUBE-SVC-'));
+    kernel.tryRestore(`*nat\n-F ${gone}\n-X ${gone}\nCOMMIT\n`);
+    await applier.apply(BEFORE);
+    expect(kernel.reads).toBe(2);
+    expect(holds(kernel, BEFORE)).toBe(true);
+  });
+});
+
+describe('cleanup', () => {
+  test('takes all of it out, and forgets what it knew', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const { tables } = await applier.cleanup();
+    expect(tables.reduce((sum, { jumpsRemoved }) => sum + jumpsRemoved, 0)).toBe(14);
+    expect(kernel.save()).not.toContain('KUBE-');
+    expect((await applier.cleanup()).input).toBe('');
+    await applier.apply(BEFORE);
+    expect(holds(kernel, BEFORE)).toBe(true);
+  });
+});
+
+describe('applyChanges', () => {
+  test('the first time it must look', async () => {
+    const kernel = new FakeKernel('ipv4');
+    await applierOf(kernel).applyChanges(CHANGES, () => AFTER);
+    expect(kernel.reads).toBe(1);
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test('the whole ruleset is not asked for', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const { input } = await applier.applyChanges(CHANGES, () => expect.fail('asked for'));
+    expect(input.match(/^[:-].*/gm)).toHaveLength(6);
+    expect(await applier.applyChanges({}, () => expect.fail('asked for'))).toMatchObject({ input: '' });
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test('a chain that jumps lead to comes, or goes: the jumps, too', async () => {
+    const { cluster, node, options } = inputOf({
+      objects: [service()],
+      host: { interfaceAddresses: ['192.168.0.2/24'] },
+    });
+    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
+    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const chain = open.tables.flatMap(({ chains }) => chains).find(({ name }) => name === 'KUBE-FIREWALL');
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(closed);
+    await applier.applyChanges({ filter: { changed: chain ? [chain] : [], removed: [] } }, () => open);
+    expect(holds(kernel, open)).toBe(true);
+    await applier.applyChanges({ filter: { changed: [], removed: ['KUBE-FIREWALL'] } }, () => closed);
+    expect(holds(kernel, closed)).toBe(true);
+  });
+
+  test('over any history, with failures: the same as applying each ruleset', async () => {
+    const backends = fc.constantFrom<Backend>('nft', 'legacy');
+    await fc.assert(
+      fc.asyncProperty(
+        clusterHistory,
+        fc.constantFrom(...FAMILIES),
+        backends,
+        fc.array(fc.nat(3), { maxLength: 9 }),
+        async (history, family, backend, failures) => {
+          const kernel = new FakeKernel(family, backend);
+          const applier = applierOf(kernel);
+          const states = loadHistory(history.map((raw) => ({ ...raw, services: raw.services.slice(0, 8) })));
+          const [{ node, options } = inputOf({})] = states;
+          const compiler = new IncrementalCompiler(node, options(family));
+          for (const [i, { cluster }] of states.entries()) {
+            const changes = compiler.update(cluster);
+            kernel.failNext(failures[i] === 3 ? 1 : 0);
+            await applier.applyChanges(changes, () => compiler.ruleset());
+            expect(holds(kernel, compiler.ruleset()), `state ${i}`).toBe(true);
+          }
+          // Whoever looks only now finds nothing to do.
+          expect((await applierOf(kernel).apply(compiler.ruleset())).input).toBe('');
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
