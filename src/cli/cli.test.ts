@@ -172,6 +172,12 @@ describe('render', PROCESSES, () => {
     expect(run).toEqual({ exitCode: 0, stdout: await golden(file), stderr: '' });
   });
 
+  test('prints nothing else, whatever the environment has for other programs', async () => {
+    const env = { LOG_STREAM: '1', LOG_TOKENS: '1', DEBUG: '*', NODE_DEBUG: 'fs', FORCE_COLOR: '1' };
+    const { stdout } = await svc2ipt(['render', ...SAMPLE, ...OBJECTS], { env });
+    expect(stdout).toBe(await golden('sample/ipv4.rules'));
+  });
+
   test('prints one table', async () => {
     const { stdout } = await svc2ipt(['render', ...SAMPLE, ...OBJECTS, '--table', 'nat']);
     const all = await golden('sample/ipv4.rules');

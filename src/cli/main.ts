@@ -180,6 +180,10 @@ function version(): string {
   return manifest.version;
 }
 
+// The YAML library prints what it reads to standard output, among the rules, where somebody has set these.
+delete process.env.LOG_STREAM;
+delete process.env.LOG_TOKENS;
+
 if (Number(process.versions.node.split('.')[0]) < REQUIRED_NODE) {
   process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
   process.exitCode = 1;
