@@ -5,7 +5,7 @@
  */
 import type { Family, TableName } from '../iptables/types.ts';
 import { CommandError, run } from './command.ts';
-import type { IptablesPrograms } from './host.ts';
+import { type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
 import { CANARY_TABLES, compareLevels, isOwnChain } from './own.ts';
 
@@ -19,25 +19,43 @@ const MOST_FOREIGN_CHAINS = 50;
 export async function glance(programs: IptablesPrograms): Promise<SavedTables | undefined> {
   if (programs.backend !== 'nft') return undefined;
   const names = await chainNames(programs.family);
-  if (!names) return undefined;
+  return names && (await lookAround(names, (table, name) => readChain(programs, table, name)));
+}
+
+/** A chain by its table and name. */
+export interface ChainName {
+  readonly table: TableName;
+  readonly name: string;
+}
+
+/**
+ * The chains that there are, with the rules of those that matter.
+ * @param names of all chains
+ * @param read gives the rules of one, as iptables-save prints them behind `-A CHAIN`
+ * @returns undefined where there are so many chains of others that reading everything is faster
+ */
+export async function lookAround(
+  names: readonly ChainName[],
+  read: (table: TableName, name: string) => Promise<readonly string[]>,
+): Promise<SavedTables | undefined> {
   const foreign = names.filter(({ table, name }) => !isOwnChain(table, name));
   if (foreign.length > MOST_FOREIGN_CHAINS) return undefined;
 
-  const read = await Promise.all(foreign.map(({ table, name }) => readChain(programs, table, name)));
+  const foreignLines = await Promise.all(foreign.map(({ table, name }) => read(table, name)));
   const tables = new Map(CANARY_TABLES.map((table) => [table, new Map<string, SavedChain>()]));
   for (const [i, { table, name }] of foreign.entries()) {
-    tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines: read[i] ?? [] });
+    tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines: foreignLines[i] ?? [] });
   }
-  const usedByOthers = new Set(read.flat().map(targetOf));
+  const usedByOthers = new Set(foreignLines.flat().map(targetOf));
   const own = names.filter(({ table, name }) => isOwnChain(table, name));
   for (const { table, name } of own.sort((a, b) => compareLevels(a.name, b.name))) {
-    const lines = usedByOthers.has(name) ? await readChain(programs, table, name) : [];
+    const lines = usedByOthers.has(name) ? await read(table, name) : [];
     tables.get(table)?.set(name, { name, builtIn: false, counters: [], lines });
   }
   return tables;
 }
 
-async function chainNames(family: Family): Promise<{ table: TableName; name: string }[] | undefined> {
+async function chainNames(family: Family): Promise<ChainName[] | undefined> {
   try {
     const { stdout } = await run(['nft', 'list', 'chains', family === 'ipv4' ? 'ip' : 'ip6']);
     let table: TableName | undefined;
@@ -55,7 +73,7 @@ async function chainNames(family: Family): Promise<{ table: TableName; name: str
 
 /** The rules of one chain, as iptables-save prints them behind `-A CHAIN`. */
 async function readChain({ iptables }: IptablesPrograms, table: TableName, chain: string): Promise<string[]> {
-  const { stdout } = await run([iptables, '--wait', '-t', table, '-S', chain]);
+  const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]);
   const start = `-A ${chain} `;
   return stdout.split('\n').flatMap((line) => (line.startsWith(start) ? [line.slice(start.length - 1)] : []));
 }

@@ -14,6 +14,28 @@ export class HostError extends Error {
   }
 }
 
+/** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
+export const LOCK_WAIT_SECONDS = 5;
+
+/** Another program holds the lock of iptables-legacy, and does not let go of it. */
+export class LockError extends HostError {
+  constructor(program: string) {
+    super(
+      `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
+        'find it with fuser /run/xtables.lock, and try again',
+    );
+    this.name = 'LockError';
+  }
+
+  /** Whether that is what iptables complains about. */
+  static isToldBy(stderr: string): boolean {
+    return /xtables lock/i.test(stderr);
+  }
+}
+
+/** Without a number, iptables would wait for ever. */
+export const WAIT_FOR_LOCK: readonly string[] = ['--wait', String(LOCK_WAIT_SECONDS)];
+
 export type Backend = 'nft' | 'legacy';
 
 /** The programs of one backend and family. */
@@ -68,7 +90,8 @@ export async function detectHost(backend?: Backend): Promise<Host> {
   const [ipv4, ipv6, nfacct, liberal] = await Promise.all([
     detectIptables('ipv4', backend),
     detectIptables('ipv6', backend).catch((error: unknown) => {
-      if (error instanceof HostError) return error;
+      // A lock is no reason to do without IPv6: it is there.
+      if (error instanceof HostError && !(error instanceof LockError)) return error;
       throw error;
     }),
     hasNfacct(),
@@ -131,17 +154,18 @@ async function detectVersion(program: string): Promise<{ version: string; backen
  */
 async function knows(iptables: string, rule: readonly string[]): Promise<boolean> {
   try {
-    await run([iptables, '--wait', '-t', 'nat', '-C', 'POSTROUTING', ...rule]);
+    await run([iptables, ...WAIT_FOR_LOCK, '-t', 'nat', '-C', 'POSTROUTING', ...rule]);
     return true;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    if (LockError.isToldBy(error.stderr)) throw new LockError(iptables);
     return error.exitCode === 1 && !/missing kernel module/.test(error.stderr);
   }
 }
 
 /** Looks at the nat table once, so that what is missing is told before anything is done. */
 async function checkReadable(iptables: string, family: Family): Promise<void> {
-  await run([iptables, '--wait', '-t', 'nat', '-S', 'POSTROUTING']).catch((error: unknown) => {
+  await run([iptables, ...WAIT_FOR_LOCK, '-t', 'nat', '-S', 'POSTROUTING']).catch((error: unknown) => {
     throw explain(error, iptables, family);
   });
 }
@@ -172,6 +196,7 @@ function leftoverWarning(host: IptablesHost | undefined): string[] {
 /** What a failed program means, in words that help. */
 export function explain(error: unknown, program: string, family?: Family): unknown {
   if (!(error instanceof CommandError)) return error;
+  if (LockError.isToldBy(error.stderr)) return new LockError(program);
   if (error.code === 'ENOENT') {
     return new HostError(
       `${program} is not installed: install iptables (Debian and Ubuntu: apt install iptables)`,

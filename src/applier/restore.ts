@@ -2,11 +2,8 @@
 import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
 import { CommandError, run } from './command.ts';
-import { HostError, type IptablesPrograms } from './host.ts';
+import { type IptablesPrograms, LockError, WAIT_FOR_LOCK } from './host.ts';
 import { isServicePortChain } from './own.ts';
-
-/** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
-export const LOCK_WAIT_SECONDS = 5;
 
 /** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
 export class RestoreError extends Error {
@@ -26,7 +23,7 @@ export class RestoreError extends Error {
 /**
  * Gives a text to iptables-restore. Counters in it are taken, and those of chains that it does not name survive.
  * @param wanted whose chains the text writes, to tell which service port a refused line is for
- * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port; HostError
+ * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port; LockError
  *   where another program does not let go of the lock
  */
 export async function restore(
@@ -34,7 +31,7 @@ export async function restore(
   input: string,
   wanted: Ruleset | undefined,
 ): Promise<void> {
-  const command = [host.restore, '--noflush', '--counters', '--wait', String(LOCK_WAIT_SECONDS)];
+  const command = [host.restore, '--noflush', '--counters', ...WAIT_FOR_LOCK];
   try {
     await run(command, input);
   } catch (error) {
@@ -47,9 +44,9 @@ export function refusal(
   error: Pick<CommandError, 'command' | 'stderr' | 'exitCode'>,
   input: string,
   wanted: Ruleset | undefined,
-): RestoreError | HostError {
+): RestoreError | LockError {
   const [program = ''] = error.command;
-  if (/xtables lock/i.test(error.stderr)) return new HostError(lockMessage(program));
+  if (LockError.isToldBy(error.stderr)) return new LockError(program);
   const line = failedLine(error.stderr);
   const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
   if (line === undefined) return new RestoreError(`${program}: ${words}`, line, input);
@@ -58,13 +55,6 @@ export function refusal(
   const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
   const message = [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
   return new RestoreError(message, line, input);
-}
-
-function lockMessage(program: string): string {
-  return (
-    `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
-    'find it with fuser /run/xtables.lock, and try again'
-  );
 }
 
 /** `line 7: CHAIN_USER_ADD failed`, `Error occurred at line: 7`, `line 7 failed` */
