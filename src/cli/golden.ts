@@ -47,6 +47,10 @@ function describe({ file, expected, actual }: GoldenResult): string {
   if (expected === undefined) return paintDiff({ kind: 'header', text: `${file}: there is no golden file` });
   const lines = diffRules(expected, actual);
   return lines
-    .map((line) => paintDiff(line.kind === 'header' ? { ...line, text: `${file}, ${line.text}` } : line))
+    .map((line) =>
+      paintDiff(
+        line.kind === 'header' ? { ...line, text: [file, line.text].filter(Boolean).join(', ') } : line,
+      ),
+    )
     .join('\n');
 }
