@@ -2,6 +2,7 @@
  * A kernel that behaves: tables in memory that take what iptables-restore takes and print what iptables-save prints.
  * What it refuses, and in which words, is what iptables 1.8.9 does and says, of either kind.
  */
+import { lookAround } from '../src/applier/glance.ts';
 import type { Backend } from '../src/applier/host.ts';
 import { parseSaved, type SavedTables, targetOf } from '../src/applier/kernel.ts';
 import { refusal } from '../src/applier/restore.ts';
@@ -86,8 +87,13 @@ export class FakeKernel implements KernelTables {
     return this.saved();
   }
 
-  async glance(): Promise<undefined> {
-    return undefined;
+  async glance(): Promise<SavedTables | undefined> {
+    if (this.backend !== 'nft') return undefined;
+    const saved = this.saved();
+    const names = [...saved].flatMap(([table, chains]) =>
+      [...chains.keys()].map((name) => ({ table, name })),
+    );
+    return await lookAround(names, async (table, name) => saved.get(table)?.get(name)?.lines ?? []);
   }
 
   async restore(input: string, wanted: Ruleset | undefined): Promise<void> {

@@ -175,6 +175,28 @@ describe('cleanup', () => {
   });
 });
 
+test.each<[Backend, number]>([
+  ['nft', 1],
+  ['legacy', 0],
+])(
+  'cleanup on iptables-%s: what fails after a glance is tried again on a reading',
+  async (backend, failures) => {
+    const kernel = new FakeKernel('ipv4', backend);
+    await applierOf(kernel).apply(BEFORE);
+    kernel.failNext(failures);
+    await applierOf(kernel).cleanup();
+    expect(kernel.reads).toBe(2);
+    expect(kernel.save()).not.toContain('KUBE-');
+  },
+);
+
+test('a cleanup that fails after a reading, too, says so', async () => {
+  const kernel = new FakeKernel('ipv4');
+  await applierOf(kernel).apply(BEFORE);
+  kernel.failNext(2);
+  await expect(applierOf(kernel).cleanup()).rejects.toBeInstanceOf(RestoreError);
+});
+
 describe('applyChanges', () => {
   test('the first time it must look', async () => {
     const kernel = new FakeKernel('ipv4');

@@ -116,23 +116,32 @@ export class Applier {
     return result;
   }
 
-  /** Takes out every jump, chain and canary of ours. Chains that rules of others lead into stay, empty. */
+  /**
+   * Takes out every jump, chain and canary of ours. Chains that rules of others lead into stay, empty.
+   * @throws RestoreError where that fails after a full reading, too; HostError where the kernel may not be read
+   */
   async cleanup(): Promise<ApplyResult> {
-    this.forget();
     const start = performance.now();
     const seen = await this.#kernel.glance();
-    if (seen) this.#current = currentTables(seen, this.#host.family);
-    const glanced = performance.now() - start;
+    if (!seen) return await this.#cleanup(undefined, start);
+    try {
+      return await this.#cleanup(currentTables(seen, this.#host.family), start);
+    } catch (error) {
+      // What others wrote into our chains may lead where a glance does not see it.
+      if (!(error instanceof RestoreError)) throw error;
+      return await this.#cleanup(undefined, start);
+    }
+  }
+
+  async #cleanup(seen: CurrentTables | undefined, start: number): Promise<ApplyResult> {
+    this.#current = seen;
     const { result } = await this.#plan(undefined, false);
     this.forget();
-    return {
-      ...result,
-      milliseconds: {
-        ...result.milliseconds,
-        read: result.milliseconds.read + glanced,
-        write: await this.#write(result.input, undefined),
-      },
-    };
+    const planned = performance.now();
+    await this.#write(result.input, undefined);
+    const { plan } = result.milliseconds;
+    const milliseconds = { read: planned - start - plan, plan, write: performance.now() - planned };
+    return { ...result, milliseconds };
   }
 
   async #try(wanted: Ruleset, rewrite: boolean): Promise<ApplyResult> {

@@ -17,7 +17,9 @@ import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
+import { Applier } from './applier.ts';
 import { currentTables, wantedChains } from './current.ts';
+import { iptablesPrograms } from './host.ts';
 import { isCurrentRule, type SavedTables } from './kernel.ts';
 import { CANARY_TABLES, isOwnChain, JUMPS } from './own.ts';
 import { isUnchanged, planChanges, planTransactions, restoreInput, type Transaction } from './plan.ts';
@@ -307,6 +309,18 @@ describe('cleanup', () => {
     },
     60_000,
   );
+
+  test('by a glance, without the rules of our own chains, ends the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(situation, async ({ kernel }) => {
+        const foreign = foreignIn(kernel.saved(), kernel.family);
+        await new Applier(iptablesPrograms(kernel.family, 'nft'), kernel).cleanup();
+        expectHolds(kernel, undefined);
+        expect(foreignIn(kernel.saved(), kernel.family)).toEqual(foreign);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
 
   test('of what nobody else touched leaves the kernel as it was', () => {
     fc.assert(
