@@ -39,7 +39,9 @@ async function measure(backend: Backend): Promise<BackendFigures> {
   const cold = new Map<number, ColdLoad>();
   let patient = true;
   for (const services of SIZES) {
-    const whole: number | undefined = patient ? loadWhole(backend, { services, endpoints: ENDPOINTS }) : undefined;
+    const whole: number | undefined = patient
+      ? loadWhole(backend, { services, endpoints: ENDPOINTS })
+      : undefined;
     // Its time grows as the cube of the size on nft, so the next size would be far beyond.
     patient = whole !== undefined && whole < PATIENCE_MS / 2;
     const ours = await loadCold(backend, { services, endpoints: ENDPOINTS });
