@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { damages, doDamage } from '../../test/arbitrary/damage.ts';
+import type { Manifest } from '../../test/arbitrary/raw.ts';
 import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
 import { load, type RawCluster, rawCluster } from '../../test/clusters.arbitrary.ts';
 import { FakeKernel } from '../../test/fake-kernel.ts';
@@ -12,6 +13,7 @@ import {
   type PacketsByServicePort,
   packetsTo,
 } from '../../test/reachability.ts';
+import { endpoint, inputOf, loadBalancer, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/rules.ts';
 import { compile } from '../compiler/compile.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -287,6 +289,95 @@ describe.each([
       { numRuns: 25 },
     );
   }, 60_000);
+});
+
+/** One Service in all its states, beside another one that stays as it is. */
+describe('between any two transactions, from each state of a Service to each other', () => {
+  const there = slice([endpoint('10.244.2.1', ON_NODE_B)]);
+  const both = slice([endpoint('10.244.1.1', ON_NODE_A), endpoint('10.244.2.1', ON_NODE_B)]);
+  const moved = slice([endpoint('10.244.1.2', ON_NODE_A)]);
+  const policy = (policy: string) => ({ externalTrafficPolicy: policy });
+  const ranges = { loadBalancerSourceRanges: ['203.0.113.0/24'] };
+  const ports = { ports: [{ name: 'http', port: 80, nodePort: 30080 }], externalIPs: ['203.0.113.9'] };
+  const exposed = (spec: Manifest) => loadBalancer({ ...ports, ...spec });
+
+  const STATES: Readonly<Record<string, readonly Manifest[]>> = {
+    'is not there': [],
+    'has no endpoints': [service()],
+    'has endpoints': [service(), both],
+    'has other endpoints': [service(), moved],
+    'remembers clients': [service({ sessionAffinity: 'ClientIP' }), both],
+    'has endpoints elsewhere, internal Local': [service({ internalTrafficPolicy: 'Local' }), there],
+    'has endpoints here, internal Local': [service({ internalTrafficPolicy: 'Local' }), both],
+    'is exposed, without endpoints': [exposed({})],
+    'is exposed': [exposed({}), both],
+    'is exposed, with source ranges': [exposed(ranges), both],
+    'is exposed, with source ranges, without endpoints': [exposed(ranges)],
+    'is exposed, Local, endpoints elsewhere': [exposed(policy('Local')), there],
+    'is exposed, Local, endpoints here': [exposed(policy('Local')), both],
+    'is exposed, Local, with source ranges': [exposed({ ...policy('Local'), ...ranges }), both],
+    'is exposed, all Local, endpoints elsewhere': [
+      exposed({ ...policy('Local'), internalTrafficPolicy: 'Local' }),
+      there,
+    ],
+  };
+  const names = Object.keys(STATES);
+
+  const neighbour = [
+    service({ clusterIP: '10.96.0.11' }, { metadata: { name: 'neighbour' } }),
+    slice(['10.244.1.9'], {
+      metadata: {
+        name: 'neighbour-1',
+        namespace: 'shop',
+        labels: { 'kubernetes.io/service-name': 'neighbour' },
+      },
+    }),
+  ];
+  const rulesets = new Map(
+    names.map((name) => {
+      const { cluster, node, options } = inputOf({ objects: [...neighbour, ...(STATES[name] ?? [])] });
+      return [name, compile(cluster, node, options('ipv4'))];
+    }),
+  );
+
+  test.each(names)('from where it %s', (from) => {
+    for (const to of names) {
+      const [before, after] = [rulesets.get(from), rulesets.get(to)];
+      for (const how of [{ chainsAtOnce: 1 }, CAREFUL, AT_ONCE]) {
+        if (!before || !after) continue;
+        const kernel = applied(before);
+        const states = statesOf(kernel, plan(kernel, after, how)).map((state) => state.saved());
+        expectFates(states, 'ipv4', how === AT_ONCE);
+        expectHolds(kernel, after);
+      }
+    }
+  });
+
+  /** What becomes of a client's packets to the cluster IP meanwhile. */
+  test.each<[string, string, string[][]]>([
+    ['is not there', 'has endpoints', [['through'], ['to 10.244.1.1:8080', 'to 10.244.2.1:8080']]],
+    ['has endpoints', 'is not there', [['to 10.244.1.1:8080', 'to 10.244.2.1:8080'], ['through']]],
+    // Redirected before it is not refused any more, refused before it is not redirected any more.
+    ['has no endpoints', 'has other endpoints', [['REJECT'], ['to 10.244.1.2:8080'], ['to 10.244.1.2:8080']]],
+    ['has other endpoints', 'has no endpoints', [['to 10.244.1.2:8080'], ['to 10.244.1.2:8080'], ['REJECT']]],
+    [
+      'has endpoints',
+      'has other endpoints',
+      [['to 10.244.1.1:8080', 'to 10.244.2.1:8080'], ['to 10.244.1.2:8080']],
+    ],
+  ])('it %s, then %s', (from, to, expected) => {
+    const [before, after] = [rulesets.get(from), rulesets.get(to)];
+    if (!before || !after) throw new Error(`no such states: ${from}, ${to}`);
+    const kernel = applied(before);
+    const fates = statesOf(kernel, plan(kernel, after, USUAL)).map((state) =>
+      fatesOf(
+        state.saved(),
+        { source: '198.18.0.1', from: 'eth0', destination: '10.96.0.10', protocol: 'tcp', port: 80 },
+        'ipv4',
+      ),
+    );
+    expect(fates.map((fate) => [...fate].sort())).toEqual(expected);
+  });
 });
 
 describe('cleanup', () => {

@@ -93,7 +93,9 @@ export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as 
  * 4. nat: stale chains, those that lead to others first; nothing leads to them any more.
  * 5. filter: what refused packets, and shall no longer do so, is taken out; stale chains.
  * A service that gets its first endpoint is redirected before it stops being refused, and one that loses its last is
- * refused before it stops being redirected, so that no packet for it slips through to the network behind.
+ * refused before it stops being redirected, so that no packet for it slips through to the network behind. Whatever a
+ * packet comes to in between, it came to before or will come to; only where the switch takes more than one transaction
+ * may one address of a service port have the endpoints of another for that while.
  * @param rewrite write every chain as a whole, whatever it has
  */
 export function planTransactions(
@@ -237,7 +239,8 @@ function changeTransactions(
     const last = switched.length > 0 ? steps.pop() : undefined;
     steps.push([...(last ?? []), ...jumps]);
   }
-  return steps.map((lines) => ({ table, lines }));
+  // In the first of two steps there may be nothing to add.
+  return steps.filter((lines) => lines.length > 0).map((lines) => ({ table, lines }));
 }
 
 function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtOnce: number): Transaction[] {
