@@ -21,14 +21,14 @@ const differences = z.array(z.unknown());
 export class Agent implements AsyncDisposable {
   readonly #process: Conversation;
 
-  constructor(lab: Lab, backend: Backend, environment: Readonly<Record<string, string>> = {}) {
+  constructor(lab: Lab, backend: Backend) {
     const [program = '', ...args] = [
       ...lab.inside('node'),
       process.execPath,
       join(import.meta.dirname, 'node-agent.ts'),
       backend,
     ];
-    this.#process = new Conversation(program, args, { ...lab.environment, ...environment });
+    this.#process = new Conversation(program, args, { env: lab.environment });
   }
 
   /**

@@ -10,9 +10,21 @@ const reply = z.union([
 
 type Helper = ReturnType<typeof start>;
 
-function start(command: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-  // It is told of our end by its standard input, too, should this process be killed.
-  return execa(command, args, { env, reject: false, stdin: 'pipe', buffer: { stdout: false } });
+interface HelperOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Not killed with us: it is told of our end by that of its input, and puts things in order. */
+  readonly detached?: boolean;
+}
+
+function start(command: string, args: readonly string[], { env = {}, detached = false }: HelperOptions) {
+  return execa(command, args, {
+    env,
+    detached,
+    cleanup: !detached,
+    reject: false,
+    stdin: 'pipe',
+    buffer: { stdout: false },
+  });
 }
 
 interface Waiting {
@@ -26,8 +38,8 @@ export class Conversation implements AsyncDisposable {
   #lastId = 0;
   #end: Error | undefined;
 
-  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#helper = start(command, args, env);
+  constructor(command: string, args: readonly string[], options: HelperOptions = {}) {
+    this.#helper = start(command, args, options);
     const { stdout } = this.#helper;
     createInterface({ input: stdout }).on('line', (line) => this.#take(line));
     void this.#helper.then(({ shortMessage, stderr }) => {
@@ -56,7 +68,7 @@ export class Conversation implements AsyncDisposable {
   /** Ends the helper by its input, or by force where it does not care. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#helper.stdin.end();
-    const patience = setTimeout(() => this.#helper.kill('SIGKILL'), 2000);
+    const patience = setTimeout(() => this.#helper.kill('SIGKILL'), 10_000);
     await this.#helper;
     clearTimeout(patience);
   }

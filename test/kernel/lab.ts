@@ -143,9 +143,6 @@ export class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.peers[Symbol.asyncDispose]();
-    await Promise.all(
-      Object.values(this.#names).map((name) => execa('ip', ['netns', 'delete', name], { reject: false })),
-    );
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -2,7 +2,8 @@
 
 One process for all network namespaces: a socket belongs to the namespace in which it was made, wherever its process
 goes afterwards. Takes commands as JSON, one on each line of standard input, and answers each with a line of JSON that
-bears its id. Ends with its standard input.
+bears its id. Ends with its standard input, and takes the namespaces with it that its arguments name: so they are gone,
+too, when the tests are killed.
 
 A server says who it is, and which address its client has for it. SCTP is spoken on raw sockets, as far as INIT and
 INIT ACK, which is where connection tracking and NAT do their work: many kernels come without SCTP sockets. The server
@@ -19,6 +20,7 @@ import os
 import random
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -455,4 +457,8 @@ async def main():
         spawn(handle(json.loads(line)))
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+finally:
+    for name in sys.argv[1:]:
+        subprocess.run(["ip", "netns", "delete", name], stderr=subprocess.DEVNULL, check=False)

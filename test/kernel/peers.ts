@@ -41,9 +41,11 @@ export class Peers implements AsyncDisposable {
   readonly #namespaces: Readonly<Record<Place, string>>;
   #count = 0;
 
+  /** @param namespaces need not be there yet; they are deleted when the helper ends, however that comes about */
   constructor(namespaces: Readonly<Record<Place, string>>) {
     this.#namespaces = namespaces;
-    this.#process = new Conversation('python3', [join(import.meta.dirname, 'peers.py')]);
+    const script = join(import.meta.dirname, 'peers.py');
+    this.#process = new Conversation('python3', [script, ...Object.values(namespaces)], { detached: true });
   }
 
   /** Starts a server in a pod: TCP, UDP and SCTP, IPv4 and IPv6. */
