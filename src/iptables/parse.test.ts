@@ -61,15 +61,15 @@ describe('base options', () => {
     ['-4 -s 10.0.0.1', of(unknown('-4'), source('10.0.0.1'))],
     ['-c 1 2 -s 10.0.0.1', of(unknown('-c 1 2'), source('10.0.0.1'))],
     // The way of iptables before 1.4.3, which it has forgotten.
-    ['-p ! tcp', of(unknown('-p !'), unknown('tcp'))],
-    [
-      '-s ! 10.0.0.1 -i eth0',
-      of(unknown('-s !'), unknown('10.0.0.1'), { match: 'in-interface', name: 'eth0' }),
-    ],
+    ['-p ! tcp', of(unknown('-p ! tcp'))],
+    ['-s ! 10.0.0.1 -j ACCEPT', of(unknown('-s ! 10.0.0.1 -j ACCEPT'))],
     ['-s10.0.0.1', of(unknown('-s10.0.0.1'))],
     ['--source=10.0.0.1', of(unknown('--source=10.0.0.1'))],
     ['-i', of(unknown('-i'))],
-    ['-s 10.0.0.1 !', of(source('10.0.0.1'), unknown('!'))],
+    ['-s 10.0.0.1 !', of(unknown('-s 10.0.0.1 !'))],
+    ['-s 10.0.0.1 and more', of(unknown('-s 10.0.0.1 and more'))],
+    ['-s 10.0.0.1 -m comment --comment', of(unknown('-s 10.0.0.1 -m comment --comment'))],
+    ['-s 10.0.0.1 -j', of(unknown('-s 10.0.0.1 -j'))],
   ])('%s', (text, expected) => {
     expect(parseRule(text, 'ipv4')).toEqual(expected);
   });
@@ -269,6 +269,9 @@ describe('match extensions', () => {
     '-m recent --set --name X --mask 255.255.255.0',
     '-m recent --set --rcheck --seconds 60 --reap',
     '-m recent --remove --name X',
+    '-m recent --set x --name X',
+    '-m recent --rcheck --seconds 60 --reap x --name X',
+    '-m set --set blocked src',
     '-m nfacct',
     '! -m nfacct --nfacct-name a',
     '-m set --match-set blocked src',
@@ -340,6 +343,7 @@ describe('targets', () => {
     '-j REJECT --reject-with icmp6-port-unreachable',
     '-j MASQUERADE --to-ports 1024-2048',
     '-j MASQUERADE --random',
+    '-j MASQUERADE --random-fully x',
     '-j SNAT --to-source 10.0.0.1',
     '-j DNAT --to-destination 10.0.0.1',
     '-j DNAT --to-destination :80',
@@ -356,7 +360,6 @@ describe('targets', () => {
     '-j CONNMARK --save-mark',
     '-j TCPMSS --clamp-mss-to-pmtu',
     '-j ACCEPT more',
-    '-j',
     // Behind its target, too, iptables takes what belongs to a rule.
     '-j ACCEPT -s 10.0.0.1',
     '-j ACCEPT -m comment --comment x',

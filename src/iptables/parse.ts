@@ -76,10 +76,13 @@ export function parseRuleset(text: string, family: Family): Ruleset {
 
 /**
  * Parses what follows `-A CHAIN`. An extension of which anything is not known is kept as words, all of it, and so is a
- * base option whose value is not one that we would write: nothing is taken for what it is only almost.
+ * base option whose value is not one that we would write: nothing is taken for what it is only almost. What iptables
+ * would not take at all is one match of words.
  */
 export function parseRule(text: string, family: Family): Rule {
-  const parts = partsOf(splitWords(text));
+  const words = splitWords(text);
+  const parts = partsOf(words);
+  if (!parts) return { matches: [{ match: 'unknown', words }] };
   const protocol = protocolOf(parts);
   const matches: Match[] = [];
   let target: Target | undefined;
@@ -206,6 +209,7 @@ function parseExtension(name: string, options: readonly Option[]): Match | undef
 
 function parseRecent(given: ReadonlyMap<string, string>): Match | undefined {
   const { '--name': name = 'DEFAULT', '--mask': mask, '--rsource': _, ...rest } = Object.fromEntries(given);
+  if (['--set', '--rcheck', '--reap', '--rsource'].some((flag) => given.get(flag))) return undefined;
   // The mask that prints where none was given: the whole address.
   if (mask !== undefined && !Object.values(FULL_MASK).some((full) => full === mask)) return undefined;
   const names = Object.keys(rest).sort().join(' ');
@@ -231,6 +235,7 @@ function parseTarget({ head, options }: Part, family: Family): Target | undefine
       return given.get(names) === DEFAULT_REJECT[family] ? { target: 'REJECT' } : undefined;
     case 'MASQUERADE':
     case 'MASQUERADE --random-fully':
+      if (given.get('--random-fully')) return undefined;
       return { target: 'MASQUERADE', randomFully: names !== '' };
     case 'DNAT --to-destination': {
       const to = parseEndpoint(given.get(names) ?? '', family);

@@ -46,14 +46,15 @@ const SHORT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Options of extensions that take exactly so many words, whatever these look like: `--comment -j` is a comment. All
- * others take what does not look like an option.
+ * Options of extensions that take the next word, whatever it looks like: `--comment -j` is a comment. All others take
+ * what does not look like an option.
  */
-const VALUES: ReadonlyMap<string, number> = new Map([
-  ...['--comment', '--name', '--nfacct-name', '--string', '--hex-string'].map((name) => [name, 1] as const),
-  ...['--hashlimit-name', '--helper', '--log-prefix', '--nflog-prefix'].map((name) => [name, 1] as const),
-  ...['--rcheck', '--set', '--reap', '--rsource', '--random-fully'].map((name) => [name, 0] as const),
-]);
+const VALUES: ReadonlyMap<string, number> = new Map(
+  [
+    ...['--comment', '--name', '--nfacct-name', '--string', '--hex-string'],
+    ...['--hashlimit-name', '--helper', '--log-prefix', '--nflog-prefix'],
+  ].map((name) => [name, 1]),
+);
 
 const PORTS: ReadonlySet<string> = new Set(['--dport', '--sport']);
 
@@ -69,8 +70,11 @@ export function wordsOf({ head, options }: Part): string[] {
   ]);
 }
 
-/** Sorts the words of a rule. All that stands behind a target counts as the target's. */
-export function partsOf(words: readonly string[]): Part[] {
+/**
+ * Sorts the words of a rule. All that stands behind a target counts as the target's.
+ * @returns undefined where iptables would take it for no rule: a word is too many, or one is missing at the end
+ */
+export function partsOf(words: readonly string[]): Part[] | undefined {
   const parts: (Part & { readonly options: Option[] })[] = [];
   let protocol = '';
   let last: (typeof parts)[number] | undefined;
@@ -89,6 +93,8 @@ export function partsOf(words: readonly string[]): Part[] {
     const { name, values } = option;
     if (last && isTarget(last)) {
       last.options.push(option);
+    } else if (name === '' || values.length < (BASE.get(name) ?? VALUES.get(name) ?? 0)) {
+      return undefined;
     } else if (BASE.has(name)) {
       const part = open(option);
       if (name === '-p') protocol = protocolName(values[0] ?? '');
@@ -97,10 +103,12 @@ export function partsOf(words: readonly string[]): Part[] {
       // `-p tcp --dport 80` loads the protocol's extension without being told.
       open(option, loaded() ?? load(protocol));
     } else {
-      if (!last && name.startsWith('--') && protocol !== '') last = load(protocol);
+      // Extensions have long options only.
+      const isExtensions = name.startsWith('--');
+      if (!last && isExtensions && protocol !== '') last = load(protocol);
       // As an option of multiport it is short for `--dports`, but only while no protocol's extension is there.
-      if (last)
-        last.options.push(PORTS.has(name) && isMultiport(last) ? { ...option, name: `${name}s` } : option);
+      const spelled = PORTS.has(name) && isMultiport(last) ? { ...option, name: `${name}s` } : option;
+      if (last && isExtensions) last.options.push(spelled);
       else open(option);
     }
   }
@@ -127,7 +135,7 @@ function* optionsOf(words: readonly string[]): Generator<Option> {
     if (negated) i++;
     const word = words[i] ?? '';
     const name = SHORT[word] ?? word;
-    if (!word.startsWith('-')) {
+    if (isValue(word)) {
       yield { name: '', values: words.slice(i, ++i), negated };
       continue;
     }
@@ -140,5 +148,5 @@ function* optionsOf(words: readonly string[]): Generator<Option> {
 }
 
 function isValue(word: string): boolean {
-  return word !== '!' && !word.startsWith('-');
+  return word === '-' || (word !== '!' && !word.startsWith('-'));
 }
