@@ -172,6 +172,11 @@ describe('traffic to the cluster IP', () => {
       },
     ],
     ['no detector: nothing is masqueraded', { objects, config: { clusterCIDR: '' } }, toSVC()],
+    [
+      'every address is a local pod: iptables-nft would refuse a rule for the rest',
+      { objects, config: { clusterCIDR: '0.0.0.0/0' } },
+      toSVC(),
+    ],
     ['NodeCIDR', { objects, ...detect('NodeCIDR') }, toSVC(masquerade(' ! -s 10.244.1.0/24'))],
     [
       'BridgeInterface',

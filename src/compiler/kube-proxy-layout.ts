@@ -12,6 +12,7 @@ import {
   destinationPort,
   FROM_THIS_NODE,
   fromLocalPod,
+  isEverything,
   jump,
   notFromLocalPod,
   PROTOCOLS,
@@ -230,6 +231,8 @@ function internalMasquerade(
   if (internal.masquerade === 'none') return [];
   const matches = [comment(`${name} cluster IP`), ...toServicePort(servicePort, clusterIP)];
   if (internal.masquerade === 'not-from-local-pods' && options.detectLocal) {
+    // Where every address is a local pod's, nothing is left to mark, and iptables-nft refuses to look for it.
+    if (isEverything(options.detectLocal)) return [];
     matches.push(notFromLocalPod(options.detectLocal));
   }
   return [{ matches, target: MARK_FOR_MASQUERADE }];

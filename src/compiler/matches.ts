@@ -1,5 +1,6 @@
 /** Short words for the rules that layouts are made of. */
 import type { Match, Target } from '../iptables/types.ts';
+import { prefixLength } from '../net/address.ts';
 import type { DetectLocal } from './options.ts';
 import type { ServicePort } from './service-ports.ts';
 
@@ -42,3 +43,7 @@ export const notFromLocalPod = (detectLocal: DetectLocal): Match =>
   detectLocal.by === 'source'
     ? { match: 'source', address: detectLocal.range, negated: true }
     : { match: 'in-interface', name: detectLocal.name, negated: true };
+
+/** Whether packets from anywhere count as those of a pod of this node. */
+export const isEverything = (detectLocal: DetectLocal): boolean =>
+  detectLocal.by === 'source' && prefixLength(detectLocal.range) === 0;
