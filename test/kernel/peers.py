@@ -328,8 +328,12 @@ async def ask(message):
 probes = {}
 
 
+# Probes that are to end. To cancel them is not enough: asyncio.wait_for may lose that (Python before 3.12).
+stopped = set()
+
+
 async def probe(message, tally):
-    while True:
+    while message["probe"] not in stopped:
         tally[await ask_once(message)] += 1
         await asyncio.sleep(message["every"])
 
@@ -377,6 +381,7 @@ async def take_probe(message):
 
 async def stop_probe(message):
     task, tally = probes.pop(message["probe"])
+    stopped.add(message["probe"])
     task.cancel()
     return {"outcomes": tally}
 
@@ -455,10 +460,10 @@ async def main():
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     while line := await commands.readline():
         spawn(handle(json.loads(line)))
-
-
-try:
-    asyncio.run(main())
-finally:
     for name in sys.argv[1:]:
         subprocess.run(["ip", "netns", "delete", name], stderr=subprocess.DEVNULL, check=False)
+    # Without waiting for what is still asked or answered.
+    os._exit(0)
+
+
+asyncio.run(main())
