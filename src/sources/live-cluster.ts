@@ -65,22 +65,23 @@ export class LiveCluster {
     return this.#rejoin(service);
   }
 
-  /** Takes a list of all Services there are: others are gone. */
-  replaceServices(services: readonly Service[]): boolean {
+  /** Takes a list of all Services there are: others are gone. Tells how many have changed. */
+  replaceServices(services: readonly Service[]): number {
     const kept = new Set(services.map(namespacedName));
     const gone = [...this.#entries.keys()].filter((key) => !kept.has(key));
-    return [
-      ...gone.map((key) => this.deleteService(key)),
-      ...services.map((s) => this.setService(s)),
-    ].includes(true);
+    return (
+      gone.filter((key) => this.deleteService(key)).length +
+      services.filter((service) => this.setService(service)).length
+    );
   }
 
-  /** Takes a list of all EndpointSlices there are: others are gone. */
-  replaceSlices(slices: readonly EndpointSlice[]): boolean {
+  /** Takes a list of all EndpointSlices there are: others are gone. Tells how many have changed. */
+  replaceSlices(slices: readonly EndpointSlice[]): number {
     const kept = new Set(slices.map(namespacedName));
     const gone = [...this.#serviceOf.keys()].filter((key) => !kept.has(key));
-    return [...gone.map((key) => this.deleteSlice(key)), ...slices.map((s) => this.setSlice(s))].includes(
-      true,
+    return (
+      gone.filter((key) => this.deleteSlice(key)).length +
+      slices.filter((slice) => this.setSlice(slice)).length
     );
   }
 

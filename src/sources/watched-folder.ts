@@ -1,5 +1,6 @@
 /** A cluster from a folder of manifests that is watched: files appear, change and go. */
 import { stat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { watch } from 'chokidar';
 import type { ClusterState } from '../api/cluster.ts';
 import type { Node } from '../api/node.ts';
@@ -7,16 +8,7 @@ import { InputError } from '../api/problem.ts';
 import { type ClusterOptions, type LoadedCluster, loadCluster } from './cluster.ts';
 import { listManifests, readSource, type SourceText } from './files.ts';
 import { LiveCluster } from './live-cluster.ts';
-
-/** Who is told of what happens. */
-export interface FolderListener {
-  /** The cluster or its Nodes are others than before. */
-  changed(): void;
-  /** A file, or all of them together, cannot be used; the last good state stays. Told once for each new state. */
-  invalid(message: string): void;
-  /** What the author of the files should know of. Told when it is new. */
-  warned(message: string): void;
-}
+import { NO_CHANGE, type Source, type SourceListener } from './source.ts';
 
 export interface FolderTimes {
   /** A file is taken once it has been left alone for so long, since until then it may be half written. Milliseconds. */
@@ -27,10 +19,10 @@ export interface FolderTimes {
 
 const DEFAULT_TIMES: FolderTimes = { settled: 150, rescan: 10_000 };
 
-export class WatchedFolder {
+export class WatchedFolder implements Source {
   readonly #folder: string;
   readonly #options: ClusterOptions;
-  readonly #listener: FolderListener;
+  readonly #listener: Omit<SourceListener, 'failed'>;
   readonly #times: FolderTimes;
   readonly #cluster = new LiveCluster();
   /** The last text of each file, and the last that could be used. */
@@ -43,7 +35,7 @@ export class WatchedFolder {
   constructor(
     folder: string,
     options: ClusterOptions,
-    listener: FolderListener,
+    listener: Omit<SourceListener, 'failed'>,
     times: FolderTimes = DEFAULT_TIMES,
   ) {
     this.#folder = folder;
@@ -56,12 +48,10 @@ export class WatchedFolder {
     return this.#cluster.state;
   }
 
-  /** The Node objects in the folder, by name. */
   get nodes(): ReadonlyMap<string, Node> {
     return this.#nodes;
   }
 
-  /** Whether the folder has been read once. */
   get synced(): boolean {
     return this.#synced;
   }
@@ -141,17 +131,18 @@ export class WatchedFolder {
     }
     this.#conflict = undefined;
     const entries = [...loaded.cluster.services.values()];
-    const changed = [
-      this.#cluster.replaceServices(entries.map(({ service }) => service)),
-      this.#cluster.replaceSlices(entries.flatMap(({ endpointSlices }) => endpointSlices)),
-      JSON.stringify([...this.#nodes]) !== JSON.stringify([...loaded.nodes]),
-      !this.#synced,
-    ].includes(true);
+    const services = this.#cluster.replaceServices(entries.map(({ service }) => service));
+    const endpointSlices = this.#cluster.replaceSlices(
+      entries.flatMap(({ endpointSlices }) => endpointSlices),
+    );
+    const other = !this.#synced || !isDeepStrictEqual(this.#nodes, loaded.nodes);
     this.#nodes = loaded.nodes;
     this.#synced = true;
     for (const warning of loaded.warnings) if (!this.#warnings.has(warning)) this.#listener.warned(warning);
     this.#warnings = new Set(loaded.warnings);
-    if (changed) this.#listener.changed();
+    if (other || services + endpointSlices > 0) {
+      this.#listener.changed({ ...NO_CHANGE, services, endpointSlices });
+    }
   }
 }
 

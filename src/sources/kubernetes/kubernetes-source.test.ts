@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ApiObject, FakeApiServer } from '../../../test/api-server/fake-api-server.ts';
+import type { SourceChange } from '../source.ts';
 import { connect } from './connection.ts';
 import { KubernetesSource } from './kubernetes-source.ts';
 import type { ListWatchTimes } from './list-watch.ts';
@@ -16,12 +17,12 @@ let server: FakeApiServer;
 let source: KubernetesSource;
 let stop: AbortController;
 let running: Promise<void>;
-let told: { changes: number; invalid: string[]; failures: string[] };
+let told: { changes: SourceChange[]; invalid: string[]; failures: string[] };
 
 beforeEach(async () => {
   server = new FakeApiServer();
   await server.start();
-  told = { changes: 0, invalid: [], failures: [] };
+  told = { changes: [], invalid: [], failures: [] };
 });
 
 afterEach(async () => {
@@ -37,8 +38,9 @@ async function follow(): Promise<void> {
     connection,
     'node1',
     {
-      changed: () => told.changes++,
-      invalidObject: (message) => told.invalid.push(message),
+      changed: (change) => told.changes.push(change),
+      invalid: (message) => told.invalid.push(message),
+      warned: () => {},
       failed: (_, error) => told.failures.push(error.message),
     },
     TIMES,
@@ -105,8 +107,12 @@ describe('what a server does, and what is known afterwards', () => {
   test('lists come in pages, and objects that belong together are joined', () => {
     expect(state()).toEqual({ 'default/a': '80 10.244.0.1', 'default/b': '80', 'default/c': '80' });
     expect(server.requests.filter((request) => request === 'LIST /api/v1/services')).toHaveLength(2);
-    expect(source.node).toMatchObject({ name: 'node1', zone: 'zone-1', podCIDRs: ['10.244.1.0/24'] });
-    expect(told).toEqual({ changes: 1, invalid: [], failures: [] });
+    expect(source.nodes.get('node1')).toMatchObject({
+      name: 'node1',
+      zone: 'zone-1',
+      podCIDRs: ['10.244.1.0/24'],
+    });
+    expect(told).toEqual({ changes: [expect.anything()], invalid: [], failures: [] });
   });
 
   test.each<[string, () => void | Promise<void>]>([
@@ -206,13 +212,43 @@ describe('what a server does, and what is known afterwards', () => {
   });
 
   test('events that change nothing that matters are not told', async () => {
-    const before = told.changes;
+    const before = told.changes.length;
     server.put({ ...service('a'), metadata: { ...service('a').metadata, annotations: { note: 'changed' } } });
     server.bookmark();
     server.put(service('z'));
     await eventually(() => state()['default/z'], '80');
-    expect(told.changes).toBe(before + 1);
+    expect(told.changes).toHaveLength(before + 1);
   });
+});
+
+test('changes are counted by kind, and tell what they come from', async () => {
+  server.put(node);
+  server.put(service('a'));
+  await follow();
+  await eventually(() => server.watchCount, 3);
+  told.changes.length = 0;
+  server.put(service('a', 81));
+  const { metadata, ...rest } = slice('a', '10.244.0.1');
+  const annotations = { 'endpoints.kubernetes.io/last-change-trigger-time': '2026-11-21T01:02:30Z' };
+  server.put({ ...rest, metadata: { ...metadata, annotations } });
+  server.put({ ...node, spec: { podCIDRs: ['10.244.2.0/24'] } });
+  const triggered = [Date.UTC(2026, 10, 21, 1, 2, 30)];
+  await eventually(
+    () => told.changes.toSorted((x, y) => y.services - x.services || y.endpointSlices - x.endpointSlices),
+    [
+      { services: 1, endpointSlices: 0, triggered: [] },
+      { services: 0, endpointSlices: 1, triggered },
+      { services: 0, endpointSlices: 0, triggered: [] },
+    ],
+  );
+});
+
+test('what a later version may say of a Service, and what decides no rule, does not take its rules away', async () => {
+  const { spec, ...rest } = service('a');
+  server.put({ ...rest, spec: { ...(spec as object), trafficDistribution: 'PreferSameRack' } });
+  await follow();
+  await eventually(state, { 'default/a': '80' });
+  expect(told.invalid).toEqual([]);
 });
 
 test('nothing is told before everything has been listed', async () => {
@@ -220,6 +256,6 @@ test('nothing is told before everything has been listed', async () => {
   server.misbehave({ kind: 'status', status: 500 }, { path: '/api/v1/nodes', times: 5 });
   await follow();
   await eventually(() => source.cluster.services.size, 1);
-  expect([told.changes, source.synced]).toEqual([0, false]);
-  await eventually(() => [told.changes, source.synced], [1, true]);
+  expect([told.changes.length, source.synced]).toEqual([0, false]);
+  await eventually(() => [told.changes.length, source.synced], [1, true]);
 });
