@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   DEFAULT_CONFIGURATION,
   kubeProxyConfigurationSchema,
+  overlaySchema,
   svc2iptSectionSchema,
 } from './kube-proxy-configuration.ts';
 import { check, formatProblem } from './problem.ts';
@@ -14,42 +15,119 @@ const configuration = (more: Fields): Fields => ({
   ...more,
 });
 
-describe('what decides rules', () => {
-  test('kube-proxy has defaults for', () => {
-    expect(DEFAULT_CONFIGURATION).toMatchObject({
-      iptables: { masqueradeBit: 14, masqueradeAll: false, localhostNodePorts: true },
-      detectLocalMode: 'ClusterCIDR',
-      clusterCIDR: [],
-      nodePortAddresses: [],
-    });
-  });
-
+describe('defaults', () => {
   test.each<[string, Fields]>([
+    ['absent', {}],
     [
       'empty',
       {
-        detectLocalMode: '',
-        clusterCIDR: '',
-        nodePortAddresses: [],
+        featureGates: {},
+        clientConnection: { kubeconfig: '', contentType: '' },
+        logging: { format: '', vmodule: [], options: {} },
+        hostnameOverride: '',
+        bindAddress: '',
+        healthzBindAddress: '',
+        metricsBindAddress: '',
+        showHiddenMetricsForVersion: '',
         mode: '',
         iptables: {},
+        ipvs: { excludeCIDRs: [] },
+        detectLocalMode: '',
         detectLocal: {},
+        clusterCIDR: '',
+        nodePortAddresses: [],
+        conntrack: {},
+        portRange: '',
       },
     ],
     [
       'null',
-      { detectLocalMode: null, clusterCIDR: null, nodePortAddresses: null, mode: null, iptables: null },
+      {
+        featureGates: null,
+        clientConnection: null,
+        logging: null,
+        bindAddress: null,
+        healthzBindAddress: null,
+        mode: null,
+        iptables: null,
+        ipvs: null,
+        nftables: null,
+        winkernel: null,
+        detectLocalMode: null,
+        detectLocal: null,
+        clusterCIDR: null,
+        nodePortAddresses: null,
+        oomScoreAdj: null,
+        conntrack: null,
+        configSyncPeriod: null,
+      },
     ],
-    ['null within', { iptables: { masqueradeBit: null, masqueradeAll: null, localhostNodePorts: null } }],
-  ])('so do fields that are %s', (_, fields) => {
-    const { iptables, detectLocalMode, clusterCIDR, nodePortAddresses } = DEFAULT_CONFIGURATION;
+    [
+      'null within',
+      {
+        clientConnection: { contentType: null, qps: null },
+        logging: { flushFrequency: null, options: { json: { splitStream: null } } },
+        iptables: { masqueradeBit: null, masqueradeAll: null, localhostNodePorts: null, syncPeriod: null },
+        conntrack: { maxPerCore: null, tcpCloseWaitTimeout: null },
+      },
+    ],
+    [
+      '0 where Go takes that for absent',
+      {
+        clientConnection: { qps: 0, burst: 0 },
+        logging: { flushFrequency: '0s' },
+        iptables: { syncPeriod: '0s', minSyncPeriod: '0' },
+        configSyncPeriod: '0s',
+      },
+    ],
+    [
+      "other modes' periods, which kube-proxy does not keep",
+      {
+        ipvs: { syncPeriod: '30s', minSyncPeriod: '1s' },
+        nftables: { syncPeriod: '30s', minSyncPeriod: '1s', masqueradeAll: true },
+      },
+    ],
+  ])('stand for fields that are %s', (_, fields) => {
     const result = check(kubeProxyConfigurationSchema, configuration(fields), []);
-    expect(result).toMatchObject({
-      ok: true,
-      value: { iptables, detectLocalMode, clusterCIDR, nodePortAddresses },
-    });
+    expect(result).toEqual({ ok: true, value: DEFAULT_CONFIGURATION });
   });
 
+  test.each<[string, Fields, Fields]>([
+    [
+      '0 is no default where Go can tell it from nothing',
+      {
+        oomScoreAdj: 0,
+        iptables: { masqueradeBit: 0, localhostNodePorts: false },
+        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
+      },
+      {
+        oomScoreAdj: 0,
+        iptables: { masqueradeBit: 0, localhostNodePorts: false },
+        conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0, tcpCloseWaitTimeout: 0 },
+      },
+    ],
+    [
+      'an IPv6 address makes the others IPv6',
+      { bindAddress: '2001:db8::1' },
+      { bindAddress: '2001:db8::1', healthzBindAddress: '[::]:10256', metricsBindAddress: '[::1]:10249' },
+    ],
+    [
+      'but for those that are written',
+      { bindAddress: '::', metricsBindAddress: '0.0.0.0:1' },
+      { bindAddress: '::', healthzBindAddress: '[::]:10256', metricsBindAddress: '0.0.0.0:1' },
+    ],
+    [
+      'an address may leave out its port',
+      { healthzBindAddress: '10.0.0.1', metricsBindAddress: '::' },
+      { healthzBindAddress: '10.0.0.1:10256', metricsBindAddress: '[::]:10249' },
+    ],
+  ])('%s', (_, fields, expected) => {
+    const result = check(kubeProxyConfigurationSchema, configuration(fields), []);
+    expect(result).toMatchObject({ ok: true, value: expected });
+  });
+});
+
+describe('values', () => {
   test.each<[string, Fields, Fields]>([
     ['one range', { clusterCIDR: '10.244.3.4/16' }, { clusterCIDR: ['10.244.0.0/16'] }],
     [
@@ -72,6 +150,42 @@ describe('what decides rules', () => {
       'a name of a host, as kube-proxy takes it',
       { hostnameOverride: ' Node-A\n' },
       { hostnameOverride: 'node-a' },
+    ],
+    [
+      'durations, in milliseconds',
+      {
+        configSyncPeriod: '15m0s',
+        iptables: { syncPeriod: '1h2m3.5s', minSyncPeriod: '100ms' },
+        conntrack: { udpTimeout: '1ms2us3µs4ns', udpStreamTimeout: '.5s' },
+        logging: { flushFrequency: 1_500_000 },
+      },
+      {
+        configSyncPeriod: 900_000,
+        iptables: { syncPeriod: 3_723_500, minSyncPeriod: 100 },
+        conntrack: { udpTimeout: 1.005004, udpStreamTimeout: 500 },
+        logging: { flushFrequency: 1.5 },
+      },
+    ],
+    [
+      'sizes of buffers, as they are written',
+      {
+        logging: {
+          options: { json: { infoBufferSize: '1Ki', splitStream: true }, text: { infoBufferSize: 512 } },
+        },
+      },
+      {
+        logging: {
+          options: {
+            text: { splitStream: false, infoBufferSize: '512' },
+            json: { splitStream: true, infoBufferSize: '1Ki' },
+          },
+        },
+      },
+    ],
+    [
+      'addresses to listen on, made canonical',
+      { bindAddress: '010.0.0.1', healthzBindAddress: '010.0.0.1:080', metricsBindAddress: '[FD00::0]:1' },
+      { bindAddress: '10.0.0.1', healthzBindAddress: '10.0.0.1:80', metricsBindAddress: '[fd00::]:1' },
     ],
     [
       'a bridge',
@@ -104,13 +218,12 @@ const INTERFACE = 'the name of a network interface (1 to 15 of letters, digits, 
 
 describe('accepted', () => {
   test.each<[string, Fields]>([
-    ['durations', { configSyncPeriod: '15m0s', iptables: { syncPeriod: '1h2m3.5s', minSyncPeriod: '0' } }],
-    ['durations of small units', { conntrack: { udpTimeout: '1ms2us3µs4ns', udpStreamTimeout: '.5s' } }],
-    [
-      'addresses to listen on',
-      { healthzBindAddress: '[::]:10256', metricsBindAddress: '127.0.0.1:10249', bindAddress: '::' },
-    ],
-    ['no addresses to listen on', { healthzBindAddress: '', metricsBindAddress: '', bindAddress: '' }],
+    ['a port', { portRange: '80' }],
+    ['a range of ports', { portRange: ' 300-2000 ' }],
+    ['a range of ports by its size', { portRange: '300+100' }],
+    ['the version before', { showHiddenMetricsForVersion: '1.35' }],
+    ['no limit', { clientConnection: { qps: -1 } }],
+    ['the shortest period as long as the other', { iptables: { syncPeriod: '1s', minSyncPeriod: '1s' } }],
     [
       'the other modes',
       {
@@ -124,11 +237,9 @@ describe('accepted', () => {
       'logging',
       {
         logging: {
-          format: 'json',
-          flushFrequency: 5_000_000_000,
+          format: 'text',
           verbosity: 2,
           vmodule: [{ filePattern: 'a*', verbosity: 3 }],
-          options: { json: { infoBufferSize: '1Ki', splitStream: true }, text: { infoBufferSize: 0 } },
         },
       },
     ],
@@ -289,7 +400,7 @@ describe('refused, as kube-proxy does', () => {
       configuration({ configSyncPeriod: '30', iptables: { syncPeriod: 30, minSyncPeriod: '-1s' } }),
       [
         `iptables.syncPeriod: expected ${DURATION}, got 30`,
-        `iptables.minSyncPeriod: expected ${DURATION}, got "-1s"`,
+        'iptables.minSyncPeriod: expected a duration that is not negative, got "-1s"',
         `configSyncPeriod: expected ${DURATION}, got "30"`,
       ],
     ],
@@ -321,6 +432,63 @@ describe('refused, as kube-proxy does', () => {
       ['conntrack.maxPerCore: expected 0 to 2147483647, got -1'],
     ],
     [
+      'a number of nanoseconds that is none',
+      configuration({ logging: { flushFrequency: -5 } }),
+      [`logging.flushFrequency: expected ${DURATION}, got -5`],
+    ],
+    [
+      'periods that cannot both be kept',
+      configuration({ iptables: { syncPeriod: '30s', minSyncPeriod: '1m' } }),
+      ['iptables.minSyncPeriod: expected at most 30s, the sync period, got 1m0s'],
+    ],
+    [
+      'a period below the default of the shortest',
+      configuration({ iptables: { syncPeriod: '500ms' } }),
+      ['iptables.minSyncPeriod: expected at most 500ms, the sync period, got 1s'],
+    ],
+    [
+      'a burst below 0',
+      configuration({ clientConnection: { burst: -1 } }),
+      ['clientConnection.burst: expected 0 to 2147483647, got -1'],
+    ],
+    [
+      'another format of logs',
+      configuration({ logging: { format: 'xml' } }),
+      ['logging.format: expected text or json, got "xml"'],
+    ],
+    [
+      "files' verbosity in JSON",
+      configuration({ logging: { format: 'json', vmodule: [{ filePattern: 'a', verbosity: 1 }] } }),
+      ['logging.vmodule: expected none, as the format of logs is json, got a list of 1'],
+    ],
+    [
+      'a pattern of files',
+      configuration({ logging: { vmodule: [{ filePattern: 'a=b', verbosity: 1 }] } }),
+      ['logging.vmodule[0].filePattern: expected a pattern of file names without "=" and ",", got "a=b"'],
+    ],
+    [
+      'the size of a buffer',
+      configuration({ logging: { options: { text: { infoBufferSize: 'much' } } } }),
+      ['logging.options.text.infoBufferSize: expected a quantity such as 512 or 1Ki, got "much"'],
+    ],
+    [
+      'a name of nothing but white space',
+      configuration({ hostnameOverride: ' ' }),
+      ['hostnameOverride: expected a name, got " "'],
+    ],
+    [
+      'an older version',
+      configuration({ showHiddenMetricsForVersion: '1.34' }),
+      ['showHiddenMetricsForVersion: expected 1.35 or nothing, got "1.34"'],
+    ],
+    ...['2000-300', '70000', '65000+1000', '-5', '1-2-3', 'x'].map(
+      (portRange): [string, Fields, string[]] => [
+        `a range of ports: ${portRange}`,
+        configuration({ portRange }),
+        [`portRange: expected a range of ports such as 300-2000, got "${portRange}"`],
+      ],
+    ),
+    [
       'a duration that nobody has the time to read',
       configuration({ configSyncPeriod: '1'.repeat(200_000) }),
       [`configSyncPeriod: expected ${DURATION}, got "${'1'.repeat(59)}...`],
@@ -332,6 +500,50 @@ describe('refused, as kube-proxy does', () => {
     ],
   ])('%s', (_, value, expected) => {
     const result = check(kubeProxyConfigurationSchema, value, []);
+    expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual(expected);
+  });
+});
+
+describe('what is given beside a configuration', () => {
+  const base = {
+    ...DEFAULT_CONFIGURATION,
+    clusterCIDR: ['10.0.0.0/8'],
+    logging: { ...DEFAULT_CONFIGURATION.logging, format: 'json' as const },
+  };
+
+  test.each<[string, Fields, Fields]>([
+    ['nothing', {}, {}],
+    ['a field', { hostnameOverride: 'b' }, { hostnameOverride: 'b' }],
+    ['a field of a mapping', { logging: { verbosity: 3 } }, { logging: { ...base.logging, verbosity: 3 } }],
+    [
+      'an address, which makes no other one IPv6',
+      { bindAddress: '::' },
+      { bindAddress: '::', healthzBindAddress: '0.0.0.0:10256' },
+    ],
+    ['0', { iptables: { minSyncPeriod: '0s' } }, { iptables: { ...base.iptables, minSyncPeriod: 0 } }],
+    ['no address', { metricsBindAddress: '' }, { metricsBindAddress: '' }],
+  ])('%s', (_, fields, expected) => {
+    const result = check(overlaySchema(base), configuration(fields), []);
+    expect(result).toEqual({ ok: true, value: { ...base, ...expected } });
+  });
+
+  test.each<[string, Fields, string[]]>([
+    ['a field', { mode: 'ipvs' }, ['mode: expected iptables (svc2ipt has no other mode), got "ipvs"']],
+    [
+      'no periods',
+      { iptables: { syncPeriod: '0s' }, configSyncPeriod: '0' },
+      [
+        'iptables.syncPeriod: expected more than 0s, got 0s',
+        'configSyncPeriod: expected more than 0s, got 0s',
+      ],
+    ],
+    [
+      'what does not go together with the configuration',
+      { logging: { vmodule: [{ filePattern: 'a', verbosity: 1 }] } },
+      ['logging.vmodule: expected none, as the format of logs is json, got a list of 1'],
+    ],
+  ])('refused: %s', (_, fields, expected) => {
+    const result = check(overlaySchema(base), configuration(fields), []);
     expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual(expected);
   });
 });

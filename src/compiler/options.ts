@@ -54,9 +54,9 @@ function detectLocal(
     case 'NodeCIDR':
       return bySource(family, node.podCIDRs);
     case 'BridgeInterface':
-      return { by: 'interface', name: config.detectLocal?.bridgeInterface ?? '' };
+      return { by: 'interface', name: config.detectLocal.bridgeInterface };
     case 'InterfaceNamePrefix':
-      return { by: 'interface', name: startingWith(config.detectLocal?.interfaceNamePrefix ?? '') };
+      return { by: 'interface', name: startingWith(config.detectLocal.interfaceNamePrefix) };
   }
 }
 

@@ -1,4 +1,5 @@
 /** The configuration file and the file of facts about the host. */
+import { stringify } from 'yaml';
 import type { z } from 'zod';
 import {
   DEFAULT_CONFIGURATION,
@@ -8,6 +9,7 @@ import {
   svc2iptSectionSchema,
 } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema } from '../api/node.ts';
+import { printConfiguration } from '../api/print-configuration.ts';
 import { check, checkOrThrow, InputError, type Problem } from '../api/problem.ts';
 import { parseDocuments, type SourceDocument } from './documents.ts';
 import type { SourceText } from './files.ts';
@@ -48,6 +50,11 @@ export function parseConfiguration(source: SourceText): Configuration {
 
 function isOwnSection({ value }: SourceDocument): boolean {
   return typeof value === 'object' && value !== null && 'svc2ipt' in value;
+}
+
+/** A configuration as the YAML that kube-proxy v1.36 writes with `--write-config-to`: fields sorted by name. */
+export function configurationText(configuration: KubeProxyConfiguration): string {
+  return stringify(printConfiguration(configuration), { sortMapEntries: true, lineWidth: 0 });
 }
 
 /** Reads facts about the host, as in the `host.yaml` of a fixture. Throws an {@link InputError}. */
