@@ -1,6 +1,6 @@
 /** kube-proxy's defaults (v1.36): what holds where a configuration says nothing. */
-import { familyOf } from '../net/address.ts';
-import { formatIPPort, type GivenConfiguration } from './kube-proxy-fields.ts';
+import { familyOf, joinPort } from '../net/address.ts';
+import type { GivenConfiguration } from './kube-proxy-fields.ts';
 
 /**
  * A KubeProxyConfiguration with nothing left open, its fields in the order in which kube-proxy prints them. Durations
@@ -121,8 +121,8 @@ function withAddressesOf(bindAddress = '0.0.0.0'): KubeProxyConfiguration {
   if (familyOf(bindAddress) === 'ipv4') return DEFAULT_CONFIGURATION;
   return {
     ...DEFAULT_CONFIGURATION,
-    healthzBindAddress: formatIPPort({ address: '::', port: 10256 }),
-    metricsBindAddress: formatIPPort({ address: '::1', port: 10249 }),
+    healthzBindAddress: joinPort('::', 10256),
+    metricsBindAddress: joinPort('::1', 10249),
   };
 }
 

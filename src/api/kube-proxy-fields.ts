@@ -3,7 +3,7 @@
  * hold, as strict as kube-proxy v1.36. A field that is absent or null is undefined.
  */
 import { z } from 'zod';
-import { familyOf, parseAddress } from '../net/address.ts';
+import { joinPort, parseAddress } from '../net/address.ts';
 import { parseDuration } from './duration.ts';
 import {
   cidr,
@@ -48,7 +48,7 @@ function ipPort(defaultPort: number) {
       if (value === '') return '';
       const address = parseAddress(value);
       const listen = address === undefined ? parseIPPort(value) : { address, port: defaultPort };
-      if (listen) return formatIPPort(listen);
+      if (listen) return joinPort(listen.address, listen.port);
       context.addIssue({ code: 'custom', message: IP_PORT, input: value });
       return '';
     }),
@@ -61,17 +61,12 @@ export interface IPPort {
   readonly port: number;
 }
 
-/** `0.0.0.0:10256` or `[::]:10256`, taken apart; undefined where the text is something else. */
+/** `0.0.0.0:10256` or `[::]:10256`, taken apart (the inverse of `joinPort`); undefined where it is something else. */
 export function parseIPPort(text: string): IPPort | undefined {
   const [, bracketed, plain = '', digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
   const address = parseAddress(bracketed ?? plain);
   const port = portNumber.safeParse(Number(digits));
   return address !== undefined && port.success ? { address, port: port.data } : undefined;
-}
-
-/** The inverse of {@link parseIPPort}. */
-export function formatIPPort({ address, port }: IPPort): string {
-  return familyOf(address) === 'ipv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 const syncPeriods = { syncPeriod: duration, minSyncPeriod: duration };
