@@ -61,9 +61,16 @@ const endpoint = z
     nodeName: endpoint.nodeName,
     zone: endpoint.zone ?? firstLabel(endpoint.deprecatedTopology, ZONE_LABELS),
     region: firstLabel(endpoint.deprecatedTopology, REGION_LABELS),
-    forZones: (endpoint.hints?.forZones ?? []).map(({ name }) => name),
-    forNodes: (endpoint.hints?.forNodes ?? []).map(({ name }) => name),
+    forZones: namesOf(endpoint.hints?.forZones),
+    forNodes: namesOf(endpoint.hints?.forNodes),
   }));
+
+/** Most endpoints have no hints: these share one list of none. */
+const NONE: readonly string[] = [];
+
+function namesOf(list: readonly { readonly name: string }[] = []): readonly string[] {
+  return list.length === 0 ? NONE : list.map(({ name }) => name);
+}
 
 const slicePort = z
   .object({ name: optional(portName), port: optional(portNumber), protocol })

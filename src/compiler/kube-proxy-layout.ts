@@ -246,27 +246,32 @@ function choice(
   { largeCluster }: LoweringContext,
 ): Rule[] {
   const rules: Rule[] = [];
-  const add = (endpoint: Endpoint, match: (chain: string) => Match | undefined) => {
+  const add = (endpoint: Endpoint, match: (chain: string) => readonly Match[]) => {
     const chain = chainOf.get(endpoint) ?? '';
-    const about = largeCluster ? undefined : comment(`${name} -> ${endpoint.text}`);
-    rules.push({ matches: listOf(about, match(chain)), target: jump(chain) });
+    const about = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
+    rules.push({ matches: behind(about, match(chain)), target: jump(chain) });
   };
   if (affinitySeconds !== undefined) {
     for (const endpoint of endpoints) {
-      add(endpoint, (chain) => ({
-        match: 'recent',
-        operation: 'rcheck',
-        name: chain,
-        seconds: affinitySeconds,
-      }));
+      add(endpoint, (name) => [{ match: 'recent', operation: 'rcheck', name, seconds: affinitySeconds }]);
     }
   }
-  for (const [i, endpoint] of endpoints.entries()) {
-    const left = endpoints.length - i;
-    add(endpoint, () => (left > 1 ? { match: 'statistic', probability: 1 / left } : undefined));
-  }
+  for (const [i, endpoint] of endpoints.entries()) add(endpoint, () => oneOf(endpoints.length - i));
   return rules;
 }
+
+/** Matches one packet of so many, or every packet. */
+function oneOf(count: number): readonly Match[] {
+  const known = FRACTIONS[count];
+  if (known) return known;
+  const fraction: Match = { match: 'statistic', probability: 1 / count };
+  if (count < MOST_FRACTIONS) FRACTIONS[count] = [fraction];
+  return [fraction];
+}
+
+/** The same few lists are in most rules of a large cluster, and are there once. */
+const MOST_FRACTIONS = 256;
+const FRACTIONS: (readonly Match[] | undefined)[] = [[], []];
 
 /** KUBE-SEP: a pod that reaches itself is masqueraded, or it would answer itself directly; then the DNAT. */
 function endpointRules(
@@ -275,23 +280,26 @@ function endpointRules(
   chain: string,
   about: Match | undefined,
 ): Rule[] {
-  const dnat = listOf(about, PROTOCOLS[protocol]);
-  if (affinitySeconds !== undefined) {
-    dnat.splice(about ? 1 : 0, 0, { match: 'recent', operation: 'set', name: chain });
-  }
+  const from = source(object.address);
+  const set: Match[] =
+    affinitySeconds === undefined ? [] : [{ match: 'recent', operation: 'set', name: chain }];
   return [
-    { matches: listOf(about, source(object.address)), target: MARK_FOR_MASQUERADE },
-    { matches: dnat, target: { target: 'DNAT', to: text } },
+    { matches: about ? [about, from] : [from], target: MARK_FOR_MASQUERADE },
+    {
+      matches: behind(about ? [about, ...set] : set, OF_PROTOCOL[protocol]),
+      target: { target: 'DNAT', to: text },
+    },
   ];
 }
 
+const OF_PROTOCOL = { tcp: [PROTOCOLS.tcp], udp: [PROTOCOLS.udp], sctp: [PROTOCOLS.sctp] } as const;
+
 /**
- * The matches that there are. Most of a ruleset's memory is lists of matches, and one that is spread or pushed
- * together keeps room for 16 more.
+ * The second list, with the first in front of it. Most of a ruleset's memory is lists of matches: one that need not be
+ * made is not, and one that is spread or pushed together would keep room for 16 more.
  */
-function listOf(a: Match | undefined, b: Match | undefined): Match[] {
-  if (a) return b ? [a, b] : [a];
-  return b ? [b] : [];
+function behind(first: readonly Match[], second: readonly Match[]): readonly Match[] {
+  return first.length === 0 ? second : first.concat(second);
 }
 
 function shared(table: 'filter' | 'nat', chain: SharedChain, rule: Rule): SharedRule {
