@@ -95,7 +95,7 @@ async function measureLoaded(backend: Backend, size: Size) {
     const start = performance.now();
     const result = await applier.applyChanges(compiler.update({ services }), () => compiler.ruleset());
     changes.push(performance.now() - start);
-    if (result.input === '') throw new Error('a changed endpoint must be written');
+    if (result.input.isEmpty) throw new Error('a changed endpoint must be written');
     // The least that any program can do to this table.
     const input = '*nat\n:KUBE-PROXY-CANARY - [0:0]\nCOMMIT\n';
     minimalRestore.push(time(() => execaSync(programs.restore, ['--noflush'], { input })));
@@ -109,7 +109,7 @@ async function measureLoaded(backend: Backend, size: Size) {
     const start = performance.now();
     const result = await new Applier(programs).apply(compiler.ruleset());
     unchanged.push(performance.now() - start);
-    if (result.input !== '') throw new Error('an unchanged cluster must not be written');
+    if (!result.input.isEmpty) throw new Error('an unchanged cluster must not be written');
   }
 
   progress(`${backend}, ${sizeName(size)}: cleanup`);

@@ -96,7 +96,8 @@ export class FakeKernel implements KernelTables {
     return await lookAround(names, async (table, name) => saved.get(table)?.get(name)?.lines ?? []);
   }
 
-  async restore(input: string, wanted: Ruleset | undefined): Promise<void> {
+  async restore(pieces: Iterable<string>, wanted: Ruleset | undefined): Promise<void> {
+    const input = [...pieces].join('');
     this.inputs.push(input);
     const stderr = this.#failures-- > 0 ? 'line 1 failed' : this.tryRestore(input);
     this.#failures = Math.max(0, this.#failures);

@@ -5,15 +5,9 @@ import type { Ruleset, TableName } from '../iptables/types.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
 import type { IptablesPrograms } from './host.ts';
 import { JUMPS } from './own.ts';
-import {
-  CHAINS_AT_ONCE,
-  isUnchanged,
-  planChanges,
-  planTransactions,
-  restoreInput,
-  type TableChanges,
-} from './plan.ts';
+import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
 import { RestoreError } from './restore.ts';
+import { RestoreInput } from './restore-input.ts';
 import { type KernelTables, kernelTables } from './tables.ts';
 
 /** What an apply did, or would do. */
@@ -21,7 +15,7 @@ export interface ApplyResult {
   readonly family: IptablesPrograms['family'];
   readonly tables: readonly TableResult[];
   /** What was given to iptables-restore; empty where nothing was to be done. */
-  readonly input: string;
+  readonly input: RestoreInput;
   /** Milliseconds spent reading the kernel, working out the difference, and writing it. */
   readonly milliseconds: { readonly read: number; readonly plan: number; readonly write: number };
 }
@@ -169,15 +163,17 @@ export class Applier {
     return { current, result };
   }
 
-  #input(changes: readonly TableChanges[], current: CurrentTables, rewrite: boolean): string {
-    if (changes.every(isUnchanged)) return '';
-    return restoreInput(planTransactions(changes, current, CHAINS_AT_ONCE[this.#host.backend], rewrite));
+  #input(changes: readonly TableChanges[], current: CurrentTables, rewrite: boolean): RestoreInput {
+    if (changes.every(isUnchanged)) return new RestoreInput();
+    const chainsAtOnce = CHAINS_AT_ONCE[this.#host.backend];
+    return new RestoreInput(planTransactions(changes, current, chainsAtOnce, rewrite));
   }
 
-  async #write(input: string, wanted: Ruleset | undefined): Promise<number> {
+  async #write(input: RestoreInput, wanted: Ruleset | undefined): Promise<number> {
+    if (input.isEmpty) return 0;
     const start = performance.now();
-    if (input !== '') await this.#kernel.restore(input, wanted);
-    return input === '' ? 0 : performance.now() - start;
+    await this.#kernel.restore(input, wanted);
+    return performance.now() - start;
   }
 }
 

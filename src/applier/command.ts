@@ -37,15 +37,15 @@ const OPTIONS = {
 /**
  * Runs a program and gives what it printed.
  * @param command the program and its arguments
- * @param input what goes to its standard input
+ * @param input what goes to its standard input, piece by piece; nothing unless given
  * @throws CommandError where it cannot be run or does not exit with 0
  */
-export async function run(command: readonly string[], input = ''): Promise<CommandOutput> {
+export async function run(command: readonly string[], input?: Iterable<string>): Promise<CommandOutput> {
   const [program = '', ...args] = command;
   try {
     const { stdout, stderr } = await execa(program, args, {
       ...OPTIONS,
-      input,
+      stdin: input ?? 'ignore',
       maxBuffer: Number.POSITIVE_INFINITY,
     });
     return { stdout, stderr };

@@ -24,7 +24,8 @@ import { currentTables, wantedChains } from './current.ts';
 import { iptablesPrograms } from './host.ts';
 import { isCurrentRule, type SavedTables } from './kernel.ts';
 import { CANARY_TABLES, isOwnChain, JUMPS } from './own.ts';
-import { isUnchanged, planChanges, planTransactions, restoreInput, type Transaction } from './plan.ts';
+import { isUnchanged, planChanges, planTransactions, type Transaction } from './plan.ts';
+import { RestoreInput } from './restore-input.ts';
 
 interface How {
   readonly chainsAtOnce: number;
@@ -42,7 +43,7 @@ function plan(kernel: FakeKernel, wanted: Ruleset | undefined, how: How): Transa
 }
 
 function take(kernel: FakeKernel, transactions: readonly Transaction[]): void {
-  const input = restoreInput(transactions);
+  const input = String(new RestoreInput(transactions));
   const refused = kernel.tryRestore(input);
   if (refused !== undefined) expect.fail(`${refused}\n${numbered(input)}\n${kernel.save()}`);
 }

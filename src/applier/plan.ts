@@ -72,10 +72,13 @@ export function isUnchanged(changes: TableChanges): boolean {
   return Object.values(lists).every((list) => list.length === 0);
 }
 
-/** One transaction: the lines between `*TABLE` and `COMMIT`. */
+/** One transaction. */
 export interface Transaction {
   readonly table: TableName;
-  readonly lines: readonly string[];
+  /** How many chains it makes, empties or removes. */
+  readonly chains: number;
+  /** The lines between `*TABLE` and `COMMIT`: made as they are read, since a cold load has many megabytes of them. */
+  lines(): Iterable<string>;
 }
 
 /**
@@ -226,33 +229,58 @@ function changeTransactions(
     ...jumpsAdded.map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
     ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
   ];
-  const created = chunks(leavesFirst(added), chainsAtOnce).map((chains) => chains.map(createChain));
-  const switched = chunks(leavesFirst(changed.map(({ wanted }) => wanted)), 2 * chainsAtOnce).map((chains) =>
-    chains.map(({ name }) => edited.get(name) ?? { header: undefined, lines: [] }),
+  const created = chunks(leavesFirst(added), chainsAtOnce).map((chains) =>
+    transaction(table, chains.length, () => editLines(chains.map(createChain))),
   );
-  const steps = [...created, ...switched].map((edits) => [
-    ...edits.flatMap(({ header }) => (header === undefined ? [] : [header])),
-    ...edits.flatMap(({ lines }) => lines),
-  ]);
+  const switched = chunks(leavesFirst(changed.map(({ wanted }) => wanted)), 2 * chainsAtOnce).map(
+    (chains) => {
+      const edits = chains.flatMap(({ name }) => edited.get(name) ?? []);
+      return transaction(table, edits.filter(({ header }) => header !== undefined).length, () =>
+        editLines(edits),
+      );
+    },
+  );
+  const steps = [...created, ...switched];
   if (jumps.length > 0) {
     // The switch is one with the jumps where there is one, so that nothing leads into half of it.
     const last = switched.length > 0 ? steps.pop() : undefined;
-    steps.push([...(last ?? []), ...jumps]);
+    const jump = transaction(table, 0, () => jumps);
+    steps.push(last ? joined(last, jump) : jump);
   }
   // In the first of two steps there may be nothing to add.
-  return steps.filter((lines) => lines.length > 0).map((lines) => ({ table, lines }));
+  return steps.filter(hasLines);
+}
+
+function transaction(table: TableName, chains: number, lines: () => Iterable<string>): Transaction {
+  return { table, chains, lines };
+}
+
+function joined(first: Transaction, second: Transaction): Transaction {
+  return transaction(first.table, first.chains + second.chains, function* () {
+    yield* first.lines();
+    yield* second.lines();
+  });
+}
+
+function hasLines({ lines }: Transaction): boolean {
+  for (const _ of lines()) return true;
+  return false;
+}
+
+/** Chains must be there before rules lead to them. */
+function* editLines(edits: readonly ChainEdit[]): Iterable<string> {
+  for (const { header } of edits) if (header !== undefined) yield header;
+  for (const { lines } of edits) yield* lines;
 }
 
 function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtOnce: number): Transaction[] {
   const gone = chunks(leavesFirst(removed).reverse(), chainsAtOnce);
   const steps = [...(emptied.length > 0 ? [emptied] : []), ...gone];
-  return steps.map((chains) => ({
-    table,
-    lines: [
-      ...chains.map(({ name }) => `:${name} - [0:0]`),
-      ...(chains === emptied ? [] : chains.map(({ name }) => `-X ${name}`)),
-    ],
-  }));
+  return steps.map((chains) => {
+    const emptying = chains.map(({ name }) => `:${name} - [0:0]`);
+    const removing = chains === emptied ? [] : chains.map(({ name }) => `-X ${name}`);
+    return transaction(table, chains.length, () => [...emptying, ...removing]);
+  });
 }
 
 /** Chains in an order in which each comes after all those that it leads to. Else they keep their order. */
@@ -285,20 +313,14 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
  * once then, and costs one commit.
  */
 function joinNeighbours(transactions: readonly Transaction[], chainsAtOnce: number): Transaction[] {
-  const chainsOf = ({ lines }: Transaction) => lines.filter((line) => line.startsWith(':')).length;
   const result: Transaction[] = [];
   for (const transaction of transactions) {
     const last = result.at(-1);
-    if (last?.table === transaction.table && chainsOf(last) + chainsOf(transaction) <= chainsAtOnce) {
-      result[result.length - 1] = { table: last.table, lines: [...last.lines, ...transaction.lines] };
+    if (last?.table === transaction.table && last.chains + transaction.chains <= chainsAtOnce) {
+      result[result.length - 1] = joined(last, transaction);
     } else {
       result.push(transaction);
     }
   }
   return result;
-}
-
-/** The input for iptables-restore. */
-export function restoreInput(transactions: readonly Transaction[]): string {
-  return transactions.map(({ table, lines }) => `*${table}\n${lines.join('\n')}\nCOMMIT\n`).join('');
 }

@@ -28,14 +28,14 @@ export class RestoreError extends Error {
  */
 export async function restore(
   host: IptablesPrograms,
-  input: string,
+  input: Iterable<string>,
   wanted: Ruleset | undefined,
 ): Promise<void> {
   const command = [host.restore, '--noflush', '--counters', ...WAIT_FOR_LOCK];
   try {
     await run(command, input);
   } catch (error) {
-    throw error instanceof CommandError ? refusal(error, input, wanted) : error;
+    throw error instanceof CommandError ? refusal(error, [...input].join(''), wanted) : error;
   }
 }
 

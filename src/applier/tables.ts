@@ -16,7 +16,7 @@ export interface KernelTables {
    * fails. Rejects with a RestoreError then.
    * @param wanted whose chains the input writes, to tell which service port a refused line is for
    */
-  restore(input: string, wanted: Ruleset | undefined): Promise<void>;
+  restore(input: Iterable<string>, wanted: Ruleset | undefined): Promise<void>;
 }
 
 /** The tables behind the programs of iptables. */

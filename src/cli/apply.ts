@@ -65,12 +65,8 @@ function countRules({ tables }: Ruleset): number {
 }
 
 function asJSON(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {
-  const families = outcomes.map(({ input, ...outcome }) => ({ ...outcome, restoreLines: lineCount(input) }));
+  const families = outcomes.map(({ input, ...outcome }) => ({ ...outcome, restoreLines: input.lineCount }));
   return `${JSON.stringify({ dryRun, families }, undefined, 2)}\n`;
-}
-
-function lineCount(input: string): number {
-  return input === '' ? 0 : input.split('\n').length - 1;
 }
 
 function asText(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {
@@ -82,7 +78,7 @@ const NAMED = 10;
 
 export function describe(outcome: FamilyOutcome, dryRun: boolean): string[] {
   const { family, tables, rules, flowsDeleted, milliseconds, input } = outcome;
-  if (input === '') return [`${family}: unchanged, ${rules} rules; nothing was written`];
+  if (input.isEmpty) return [`${family}: unchanged, ${rules} rules; nothing was written`];
   const sum = (count: (table: TableResult) => number) =>
     tables.reduce((total, table) => total + count(table), 0);
   const parts = [

@@ -28,7 +28,7 @@ export async function cleanup({ backend }: NodeOptions): Promise<Outcome> {
 
 function describe({ family, backend }: IptablesPrograms, { tables, input }: ApplyResult): string {
   const name = `${family} (${backend})`;
-  if (input === '') return `${name}: nothing of ours`;
+  if (input.isEmpty) return `${name}: nothing of ours`;
   const chains = tables.reduce((sum, { removed }) => sum + removed.length, 0);
   const jumps = tables.reduce((sum, { jumpsRemoved }) => sum + jumpsRemoved, 0);
   const emptied = tables.flatMap(({ changed }) => changed);

@@ -89,7 +89,7 @@ async function apply({ host, compiler, applier }: FamilyAgent) {
   const result = await applier.applyChanges(changes, () => compiler.ruleset());
   if (host.family === 'ipv4') await allowLocalnetRouting();
   const flowsDeleted = await deleteStaleFlows(host.family, compiler.udpDestinations());
-  return { family: host.family, input: result.input, flowsDeleted };
+  return { family: host.family, input: String(result.input), flowsDeleted };
 }
 
 async function difference({ host, options }: FamilyAgent) {

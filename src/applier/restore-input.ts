@@ -1,0 +1,49 @@
+/** The text that iptables-restore is given. */
+import type { Transaction } from './plan.ts';
+
+/** Characters. So much is made at once: enough that writing costs little, and not as much as there may be in all. */
+const PIECE = 65_536;
+
+/** Made piece by piece, each time that it is read: 5,000 Services come to 16 MB, which need not be in memory at once. */
+export class RestoreInput implements Iterable<string> {
+  readonly #transactions: readonly Transaction[];
+
+  constructor(transactions: readonly Transaction[] = []) {
+    this.#transactions = transactions;
+  }
+
+  /** Nothing is to be done. */
+  get isEmpty(): boolean {
+    return this.#transactions.length === 0;
+  }
+
+  /** How many lines it has. */
+  get lineCount(): number {
+    let count = 0;
+    for (const piece of this) count += piece.split('\n').length - 1;
+    return count;
+  }
+
+  *[Symbol.iterator](): Iterator<string> {
+    let piece = '';
+    for (const line of this.#lines()) {
+      piece += `${line}\n`;
+      if (piece.length < PIECE) continue;
+      yield piece;
+      piece = '';
+    }
+    if (piece !== '') yield piece;
+  }
+
+  toString(): string {
+    return [...this].join('');
+  }
+
+  *#lines(): Iterable<string> {
+    for (const { table, lines } of this.#transactions) {
+      yield `*${table}`;
+      yield* lines();
+      yield 'COMMIT';
+    }
+  }
+}
