@@ -211,7 +211,9 @@ describe('applyChanges', () => {
     await applier.apply(BEFORE);
     const { input } = await applier.applyChanges(CHANGES, () => expect.fail('asked for'));
     expect(String(input).match(/^[:-].*/gm)).toHaveLength(6);
-    expect(await applier.applyChanges({}, () => expect.fail('asked for'))).toMatchObject({ input: { isEmpty: true } });
+    expect(await applier.applyChanges({}, () => expect.fail('asked for'))).toMatchObject({
+      input: { isEmpty: true },
+    });
     expect(holds(kernel, AFTER)).toBe(true);
   });
 
