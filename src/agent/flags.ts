@@ -1,0 +1,431 @@
+/** The flags of the agent: those of kube-proxy v1.36, each under its own name, and a few of svc2ipt's own. */
+
+export type Flag = FlagBase & (FlagWithEffect | FlagWithoutEffect);
+
+interface FlagBase {
+  readonly name: string;
+  /** The spelling with one letter. */
+  readonly short?: string;
+  readonly takes: 'switch' | 'text' | 'number' | 'list' | 'gates' | 'patterns';
+  /** What its value is called in the help. */
+  readonly value?: string;
+  /** The field of a KubeProxyConfiguration that it stands for; with `--config`, the file decides. */
+  readonly field?: string;
+  /** It counts beside a file, too, and more than that. */
+  readonly besideFile?: true;
+  /** The setting of the agent's own that it stands for. */
+  readonly setting?: string;
+  /** An empty value is one; for other flags it means none. */
+  readonly takesEmpty?: true;
+  readonly hidden?: true;
+}
+
+interface FlagWithEffect {
+  readonly help: string;
+}
+
+/** A flag that is taken because kube-proxy takes it. */
+interface FlagWithoutEffect {
+  readonly whyNoEffect: string;
+}
+
+export interface FlagGroup {
+  readonly heading: string;
+  readonly flags: readonly Flag[];
+}
+
+const ADDRESS = '<address:port>';
+const DURATION = '<duration>';
+const FILE = '<file>';
+
+const NO_IPVS = 'svc2ipt has no ipvs mode';
+const UNBUFFERED = 'every line is written at once';
+const FEW_REQUESTS = 'a few watches are all that is asked of the API server';
+const NO_IDENTITY = 'svc2ipt does not ask which machine this is';
+
+export const FLAG_GROUPS: readonly FlagGroup[] = [
+  {
+    heading: 'Where the cluster comes from:',
+    flags: [
+      {
+        name: 'config',
+        takes: 'text',
+        value: FILE,
+        setting: 'configFile',
+        help: 'a KubeProxyConfiguration, as kube-proxy takes it; it decides alone whatever it can say',
+      },
+      {
+        name: 'kubeconfig',
+        takes: 'text',
+        value: FILE,
+        field: 'clientConnection.kubeconfig',
+        help: "how to reach the API server; the pod's service account unless given",
+      },
+      {
+        name: 'master',
+        takes: 'text',
+        value: '<URL>',
+        setting: 'master',
+        help: 'the address of the API server, whatever the kubeconfig says',
+      },
+      {
+        name: 'manifests',
+        takes: 'text',
+        value: '<folder>',
+        setting: 'manifests',
+        help: 'follow the manifests in a folder, and ask no API server',
+      },
+      {
+        name: 'hostname-override',
+        takes: 'text',
+        value: '<name>',
+        field: 'hostnameOverride',
+        besideFile: true,
+        help: 'the name of this Node, where it is not the name of the host',
+      },
+      {
+        name: 'bind-address',
+        takes: 'text',
+        value: '<IP>',
+        field: 'bindAddress',
+        help: 'the primary IP of this node, where it is not the one in its Node object',
+      },
+    ],
+  },
+  {
+    heading: 'Rules:',
+    flags: [
+      {
+        name: 'proxy-mode',
+        takes: 'text',
+        value: '<mode>',
+        field: 'mode',
+        help: 'svc2ipt has no mode but iptables',
+      },
+      {
+        name: 'detect-local-mode',
+        takes: 'text',
+        value: '<mode>',
+        field: 'detectLocalMode',
+        help: "how traffic of this node's pods is told: ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix",
+      },
+      {
+        name: 'cluster-cidr',
+        takes: 'text',
+        value: '<ranges>',
+        field: 'clusterCIDR',
+        help: 'where pods have their IPs: a range, or one of each family (for ClusterCIDR)',
+      },
+      {
+        name: 'pod-bridge-interface',
+        takes: 'text',
+        value: '<name>',
+        field: 'detectLocal.bridgeInterface',
+        help: "the bridge that this node's pods are on (for BridgeInterface)",
+      },
+      {
+        name: 'pod-interface-name-prefix',
+        takes: 'text',
+        value: '<prefix>',
+        field: 'detectLocal.interfaceNamePrefix',
+        help: "how the names of pods' interfaces begin (for InterfaceNamePrefix)",
+      },
+      {
+        name: 'masquerade-all',
+        takes: 'switch',
+        field: 'iptables.masqueradeAll',
+        help: 'masquerade everything that goes to a cluster IP',
+      },
+      {
+        name: 'iptables-masquerade-bit',
+        takes: 'number',
+        field: 'iptables.masqueradeBit',
+        help: 'the bit of the packet mark that stands for "masquerade this", 0 to 31',
+      },
+      {
+        name: 'nodeport-addresses',
+        takes: 'list',
+        value: '<ranges>',
+        field: 'nodePortAddresses',
+        help: "node ports are served on addresses in these ranges, or on the node's primary ones (primary); all unless given",
+      },
+      {
+        name: 'iptables-localhost-nodeports',
+        takes: 'switch',
+        field: 'iptables.localhostNodePorts',
+        help: 'serve node ports on 127.0.0.1, too',
+      },
+      {
+        name: 'iptables-sync-period',
+        takes: 'text',
+        value: DURATION,
+        field: 'iptables.syncPeriod',
+        help: 'look so often whether the rules are still there',
+      },
+      {
+        name: 'iptables-min-sync-period',
+        takes: 'text',
+        value: DURATION,
+        field: 'iptables.minSyncPeriod',
+        help: 'write changes no more often than this',
+      },
+      {
+        name: 'backend',
+        takes: 'text',
+        value: '<name>',
+        setting: 'backend',
+        help: "which iptables to use, nft or legacy; the machine's own choice unless given",
+      },
+      {
+        name: 'legacy-port-names',
+        takes: 'switch',
+        setting: 'legacyPortNames',
+        help: 'print an unnamed port as namespace/name: (Kubernetes before 1.13)',
+      },
+    ],
+  },
+  {
+    heading: 'The kernel and the process:',
+    flags: [
+      {
+        name: 'conntrack-max-per-core',
+        takes: 'number',
+        field: 'conntrack.maxPerCore',
+        help: 'connections to track for each CPU core; 0 leaves the limit as it is',
+      },
+      {
+        name: 'conntrack-min',
+        takes: 'number',
+        field: 'conntrack.min',
+        help: 'connections to track at least, however few cores there are',
+      },
+      {
+        name: 'conntrack-tcp-timeout-established',
+        takes: 'text',
+        value: DURATION,
+        field: 'conntrack.tcpEstablishedTimeout',
+        help: 'forget an idle TCP connection after this; 0 leaves it as it is',
+      },
+      {
+        name: 'conntrack-tcp-timeout-close-wait',
+        takes: 'text',
+        value: DURATION,
+        field: 'conntrack.tcpCloseWaitTimeout',
+        help: 'forget a TCP connection in CLOSE_WAIT after this; 0 leaves it as it is',
+      },
+      {
+        name: 'conntrack-tcp-be-liberal',
+        takes: 'switch',
+        field: 'conntrack.tcpBeLiberal',
+        help: 'set nf_conntrack_tcp_be_liberal',
+      },
+      {
+        name: 'conntrack-udp-timeout',
+        takes: 'text',
+        value: DURATION,
+        field: 'conntrack.udpTimeout',
+        help: 'forget UDP that got no reply after this; 0 leaves it as it is',
+      },
+      {
+        name: 'conntrack-udp-timeout-stream',
+        takes: 'text',
+        value: DURATION,
+        field: 'conntrack.udpStreamTimeout',
+        help: 'forget UDP that got replies after this; 0 leaves it as it is',
+      },
+      {
+        name: 'oom-score-adj',
+        takes: 'number',
+        field: 'oomScoreAdj',
+        help: 'how readily the kernel kills the agent when memory runs out, -1000 (never) to 1000',
+      },
+    ],
+  },
+  {
+    heading: 'Health, metrics and logs:',
+    flags: [
+      {
+        name: 'healthz-bind-address',
+        takes: 'text',
+        value: ADDRESS,
+        field: 'healthzBindAddress',
+        help: 'where to serve /healthz and /livez',
+      },
+      {
+        name: 'metrics-bind-address',
+        takes: 'text',
+        value: ADDRESS,
+        field: 'metricsBindAddress',
+        takesEmpty: true,
+        help: "where to serve /metrics; '' serves none",
+      },
+      {
+        name: 'bind-address-hard-fail',
+        takes: 'switch',
+        field: 'bindAddressHardFail',
+        help: 'exit where one of these addresses cannot be had',
+      },
+      {
+        name: 'logging-format',
+        takes: 'text',
+        value: '<format>',
+        field: 'logging.format',
+        besideFile: true,
+        help: 'text or json',
+      },
+      {
+        name: 'v',
+        short: 'v',
+        takes: 'number',
+        value: '<level>',
+        field: 'logging.verbosity',
+        besideFile: true,
+        help: 'how much to tell',
+      },
+      ...(['text', 'json'] as const).map(
+        (format): Flag => ({
+          name: `log-${format}-split-stream`,
+          takes: 'switch',
+          field: `logging.options.${format}.splitStream`,
+          besideFile: true,
+          help: `in the format ${format}, write errors to standard error and the rest to standard output`,
+        }),
+      ),
+    ],
+  },
+  {
+    heading: 'Instead of running:',
+    flags: [
+      {
+        name: 'dry-run',
+        takes: 'switch',
+        setting: 'dryRun',
+        help: 'run, and tell what would change, but write nothing to the kernel',
+      },
+      {
+        name: 'init-only',
+        takes: 'switch',
+        setting: 'initOnly',
+        help: 'do what needs full root privileges, and exit; after that CAP_NET_ADMIN is enough',
+      },
+      {
+        name: 'cleanup',
+        takes: 'switch',
+        setting: 'cleanup',
+        help: 'take every rule of svc2ipt and kube-proxy out of the kernel, and exit',
+      },
+      {
+        name: 'write-config-to',
+        takes: 'text',
+        value: FILE,
+        setting: 'writeConfigTo',
+        help: 'write the configuration to a file, with all defaults, and exit',
+      },
+    ],
+  },
+  {
+    heading: 'Taken as kube-proxy takes them, but without effect:',
+    flags: [
+      {
+        name: 'feature-gates',
+        takes: 'gates',
+        value: '<name=bool,...>',
+        field: 'featureGates',
+        whyNoEffect: "they switch parts of kube-proxy's own code",
+      },
+      {
+        name: 'config-sync-period',
+        takes: 'text',
+        value: DURATION,
+        field: 'configSyncPeriod',
+        whyNoEffect: 'watches tell of every change, and need no refreshing',
+      },
+      { name: 'kube-api-burst', takes: 'number', field: 'clientConnection.burst', whyNoEffect: FEW_REQUESTS },
+      { name: 'kube-api-qps', takes: 'number', field: 'clientConnection.qps', whyNoEffect: FEW_REQUESTS },
+      {
+        name: 'kube-api-content-type',
+        takes: 'text',
+        field: 'clientConnection.contentType',
+        whyNoEffect: 'svc2ipt speaks JSON with the API server',
+      },
+      {
+        name: 'profiling',
+        takes: 'switch',
+        field: 'enableProfiling',
+        whyNoEffect: 'there is no /debug/pprof; Node.js has a profiler of its own (node --inspect)',
+      },
+      {
+        name: 'show-hidden-metrics-for-version',
+        takes: 'text',
+        value: '<version>',
+        field: 'showHiddenMetricsForVersion',
+        whyNoEffect: 'no metric is hidden',
+      },
+      {
+        name: 'vmodule',
+        takes: 'patterns',
+        value: '<pattern=level,...>',
+        field: 'logging.vmodule',
+        besideFile: true,
+        whyNoEffect: "it names files of kube-proxy's code; -v counts for everything",
+      },
+      {
+        name: 'log-flush-frequency',
+        takes: 'text',
+        value: DURATION,
+        field: 'logging.flushFrequency',
+        besideFile: true,
+        whyNoEffect: UNBUFFERED,
+      },
+      ...(['text', 'json'] as const).map(
+        (format): Flag => ({
+          name: `log-${format}-info-buffer-size`,
+          takes: 'text',
+          value: '<size>',
+          field: `logging.options.${format}.infoBufferSize`,
+          besideFile: true,
+          whyNoEffect: UNBUFFERED,
+        }),
+      ),
+      { name: 'machine-id-file', takes: 'text', value: '<files>', whyNoEffect: NO_IDENTITY },
+      { name: 'boot-id-file', takes: 'text', value: '<files>', whyNoEffect: NO_IDENTITY },
+      { name: 'ipvs-scheduler', takes: 'text', field: 'ipvs.scheduler', whyNoEffect: NO_IPVS },
+      {
+        name: 'ipvs-exclude-cidrs',
+        takes: 'list',
+        value: '<ranges>',
+        field: 'ipvs.excludeCIDRs',
+        whyNoEffect: NO_IPVS,
+      },
+      { name: 'ipvs-strict-arp', takes: 'switch', field: 'ipvs.strictARP', whyNoEffect: NO_IPVS },
+      ...(
+        [
+          ['ipvs-sync-period', 'ipvs.syncPeriod'],
+          ['ipvs-min-sync-period', 'ipvs.minSyncPeriod'],
+          ['ipvs-tcp-timeout', 'ipvs.tcpTimeout'],
+          ['ipvs-tcpfin-timeout', 'ipvs.tcpFinTimeout'],
+          ['ipvs-udp-timeout', 'ipvs.udpTimeout'],
+        ] as const
+      ).map(([name, field]): Flag => ({ name, takes: 'text', value: DURATION, field, whyNoEffect: NO_IPVS })),
+      {
+        name: 'healthz-port',
+        takes: 'text',
+        hidden: true,
+        whyNoEffect: 'it is deprecated; --healthz-bind-address has a port',
+      },
+      {
+        name: 'metrics-port',
+        takes: 'text',
+        hidden: true,
+        whyNoEffect: 'it is deprecated; --metrics-bind-address has a port',
+      },
+    ],
+  },
+];
+
+export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap(({ flags }) => flags);
+
+/** How a flag is spelled in messages: `--masquerade-all`, `-v`. */
+export function spelled({ name, short }: Flag): string {
+  return short ? `-${short}` : `--${name}`;
+}
