@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { printConfiguration } from '../api/print-configuration.ts';
-import { configurationText, parseConfiguration, parseHost } from './configuration.ts';
+import {
+  configurationText,
+  parseConfiguration,
+  parseConfigurationLeniently,
+  parseHost,
+} from './configuration.ts';
 
 const HEAD = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
 
@@ -92,6 +97,57 @@ describe('a configuration', () => {
     ['a text', 'iptables', 'f, document 1: expected a mapping, got "iptables"'],
   ])('refused: %s', (_, text, expected) => {
     expect(() => parseConfiguration({ name: 'f', text })).toThrow(expected);
+  });
+});
+
+describe('read as kube-proxy does', () => {
+  test.each<[string, string, readonly string[]]>([
+    ['nothing unknown', `${HEAD}mode: iptables`, []],
+    ['an empty file', '', []],
+    [
+      'fields of older versions',
+      `${HEAD}udpIdleTimeout: 0s\nipvs: {ipSet: {hashSize: 1}}\niptables: {masqueradeBits: 1}\n---\nsvc2ipt: {}`,
+      [
+        'f, document 1, iptables.masqueradeBits: unknown field, passed over',
+        'f, document 1, ipvs.ipSet: unknown field, passed over',
+        'f, document 1, udpIdleTimeout: unknown field, passed over',
+      ],
+    ],
+    [
+      'in lists, too',
+      `${HEAD}logging: {vmodule: [{filePattern: a, verbosity: 0}, {filePattern: b, verbosity: 1, c: 2}]}`,
+      ['f, document 1, logging.vmodule[1].c: unknown field, passed over'],
+    ],
+  ])('%s', (_, text, expected) => {
+    const { configuration, warnings } = parseConfigurationLeniently({ name: 'f', text });
+    expect(warnings).toEqual(expected);
+    expect(configuration.kubeProxy.iptables).toEqual(DEFAULT_CONFIGURATION.iptables);
+    expect(configuration.own).toEqual({ legacyPortNames: undefined });
+  });
+
+  test('what is known counts', () => {
+    const text = `${HEAD}a: 1\niptables: {b: 2, masqueradeBit: 3}`;
+    const { configuration } = parseConfigurationLeniently({ name: 'f', text });
+    expect(configuration).toEqual(
+      parseConfiguration({ name: 'f', text: `${HEAD}iptables: {masqueradeBit: 3}` }),
+    );
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'a field that is wrong',
+      `${HEAD}a: 1\nmode: ipvs`,
+      'f, document 1, mode: expected iptables (svc2ipt has no other mode), got "ipvs"',
+    ],
+    ['an unknown field of our own', 'svc2ipt: {a: 1}', 'f, document 1, svc2ipt.a: unknown field'],
+    ['a text', 'iptables', 'f, document 1: expected a mapping, got "iptables"'],
+    [
+      'another object',
+      'apiVersion: v1\nkind: ConfigMap\ndata: {}',
+      'f, document 1, apiVersion: expected kubeproxy.config.k8s.io/v1alpha1, got "v1"',
+    ],
+  ])('refused: %s', (_, text, expected) => {
+    expect(() => parseConfigurationLeniently({ name: 'f', text })).toThrow(expected);
   });
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema } from '../api/node.ts';
 import { printConfiguration } from '../api/print-configuration.ts';
-import { check, checkOrThrow, InputError, type Problem } from '../api/problem.ts';
+import { check, checkOrThrow, formatPath, formatProblem, InputError, type Problem } from '../api/problem.ts';
 import { parseDocuments, type SourceDocument } from './documents.ts';
 import type { SourceText } from './files.ts';
 
@@ -23,10 +23,31 @@ export interface Configuration {
 /**
  * Reads a configuration: a KubeProxyConfiguration, and in a second document a `svc2ipt` section, either of which may
  * be missing.
- * @throws InputError for anything that kube-proxy would refuse
+ * @throws InputError for anything that kube-proxy would refuse, and for unknown fields
  */
 export function parseConfiguration(source: SourceText): Configuration {
-  const { own: sections = [], kubeProxy: others = [] } = Object.groupBy(documentsOf(source), (document) =>
+  return configurationOf(documentsOf(source));
+}
+
+/**
+ * Like {@link parseConfiguration}, but as kube-proxy v1.36 does when it runs: fields of a KubeProxyConfiguration that
+ * it does not know, which older versions may have known, are passed over with a warning.
+ */
+export function parseConfigurationLeniently(source: SourceText): {
+  readonly configuration: Configuration;
+  readonly warnings: readonly string[];
+} {
+  const documents = documentsOf(source).map((document) =>
+    isOwnSection(document) ? { document, unknown: [] } : withoutUnknownFields(document),
+  );
+  return {
+    configuration: configurationOf(documents.map(({ document }) => document)),
+    warnings: documents.flatMap(({ unknown }) => unknown.map(formatProblem)),
+  };
+}
+
+function configurationOf(documents: readonly SourceDocument[]): Configuration {
+  const { own: sections = [], kubeProxy: others = [] } = Object.groupBy(documents, (document) =>
     isOwnSection(document) ? 'own' : 'kubeProxy',
   );
   const problems: Problem[] = [];
@@ -46,6 +67,26 @@ export function parseConfiguration(source: SourceText): Configuration {
   }
   if (problems.length > 0) throw new InputError(problems);
   return { kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION, own: own ?? { legacyPortNames: undefined } };
+}
+
+function withoutUnknownFields({ value, at }: SourceDocument): {
+  readonly document: SourceDocument;
+  readonly unknown: readonly Problem[];
+} {
+  const known = structuredClone(value);
+  const unknown: Problem[] = [];
+  for (const issue of kubeProxyConfigurationSchema.safeParse(value).error?.issues ?? []) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const parent = issue.path.reduce<object>(
+      (value, name) => Object(Reflect.get(value, name)),
+      Object(known),
+    );
+    for (const key of issue.keys) {
+      Reflect.deleteProperty(parent, key);
+      unknown.push({ at: [...at, formatPath([...issue.path, key])], message: 'unknown field, passed over' });
+    }
+  }
+  return { document: { value: known, at }, unknown };
 }
 
 function isOwnSection({ value }: SourceDocument): boolean {
