@@ -167,6 +167,23 @@ describe('a flag', () => {
     ['--iptables-sync-period 1h2m3.5s', { configuration: { iptables: { syncPeriod: 3_723_500 } } }],
     ['--iptables-min-sync-period 0', { configuration: { iptables: { minSyncPeriod: 0 } } }],
     ['--conntrack-max-per-core 0', { configuration: { conntrack: { maxPerCore: 0, min: 131_072 } } }],
+    [
+      '--conntrack-max-per-core 1 --conntrack-min 2 --conntrack-tcp-timeout-established 3s --conntrack-tcp-be-liberal ' +
+        '--conntrack-tcp-timeout-close-wait 4s --conntrack-udp-timeout 5s --conntrack-udp-timeout-stream 6s',
+      {
+        configuration: {
+          conntrack: {
+            maxPerCore: 1,
+            min: 2,
+            tcpEstablishedTimeout: 3000,
+            tcpCloseWaitTimeout: 4000,
+            tcpBeLiberal: true,
+            udpTimeout: 5000,
+            udpStreamTimeout: 6000,
+          },
+        },
+      },
+    ],
     // The other addresses are defaults of flags, not of the file.
     ['--bind-address ::', { configuration: { bindAddress: '::', healthzBindAddress: '0.0.0.0:10256' } }],
     ['--healthz-bind-address 10.0.0.1', { configuration: { healthzBindAddress: '10.0.0.1:10256' } }],
