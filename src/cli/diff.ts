@@ -4,9 +4,9 @@ import { type ChainDifference, chainDifferences } from '../applier/chain-diff.ts
 import { currentTables } from '../applier/current.ts';
 import { planChanges } from '../applier/plan.ts';
 import { compile } from '../compiler/compile.ts';
-import { unified } from '../golden/diff.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
+import { unified } from '../text/unified-diff.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import { type NodeOptions, thisNode } from './node.ts';
 import { paintDiff } from './paint.ts';

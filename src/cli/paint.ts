@@ -1,7 +1,7 @@
 /** Differences on a terminal. */
 import { styleText } from 'node:util';
 import { printable } from '../api/problem.ts';
-import type { DiffLine } from '../golden/diff.ts';
+import type { DiffLine } from '../text/unified-diff.ts';
 
 const STYLES = { header: 'bold', place: 'cyan', removed: 'red', added: 'green', same: undefined } as const;
 

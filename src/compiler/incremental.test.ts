@@ -23,6 +23,11 @@ function printed(ruleset: Ruleset, table: TableName): PrintedChains {
   return new Map(chains.map((chain) => [chain.name, print(chain)]));
 }
 
+function countRules(ruleset: Ruleset, table: TableName): number {
+  const { chains } = ruleset.tables.find(({ name }) => name === table) ?? { chains: [] };
+  return chains.reduce((count, { rules }) => count + rules.length, 0);
+}
+
 const EMPTY: Ruleset = { family: 'ipv4', tables: [] };
 
 /** Applies changes to chains, and refuses those that change nothing. */
@@ -56,6 +61,10 @@ test('whatever happens to a cluster: the same as compiling anew, and the changes
             sorted(printed(after, table)),
           );
         }
+        expect(compiler.totals.rules).toEqual({
+          filter: countRules(after, 'filter'),
+          nat: countRules(after, 'nat'),
+        });
         before = after;
       }
     }),
@@ -92,6 +101,23 @@ test.each<[string, Manifest[], boolean]>([
   const compiler = new IncrementalCompiler(node, options('ipv4'));
   compiler.update(cluster);
   expect(compiler.has('shop/web')).toBe(expected);
+});
+
+test.each<[string, Manifest, { internal: number; external: number }]>([
+  ['Cluster', { externalIPs: ['203.0.113.9'] }, { internal: 0, external: 0 }],
+  ['Local inside', { internalTrafficPolicy: 'Local' }, { internal: 1, external: 0 }],
+  [
+    'Local outside',
+    { externalIPs: ['203.0.113.9'], externalTrafficPolicy: 'Local' },
+    { internal: 0, external: 1 },
+  ],
+])('service ports without local endpoints: %s', (_, spec, expected) => {
+  const { cluster, node, options } = inputOf({ objects: [service(spec), slice(['10.244.9.9'])] });
+  const compiler = new IncrementalCompiler(node, options('ipv4'));
+  compiler.update(cluster);
+  expect(compiler.totals.withoutLocalEndpoints).toEqual(expected);
+  compiler.update({ services: new Map() });
+  expect(compiler.totals.withoutLocalEndpoints).toEqual({ internal: 0, external: 0 });
 });
 
 describe('what a change touches', () => {

@@ -15,6 +15,13 @@ const LARGE_CLUSTER_ENDPOINTS = 1000;
 /** How a ruleset changed, by table. */
 export type RulesetChanges = Readonly<Record<ServiceTable, ChainChanges>>;
 
+/** What the rules come to in numbers. */
+export interface RulesetTotals {
+  readonly rules: Readonly<Record<ServiceTable, number>>;
+  /** Service ports whose traffic is dropped, as their policy is Local and all their endpoints are elsewhere. */
+  readonly withoutLocalEndpoints: { readonly internal: number; readonly external: number };
+}
+
 /** What a Service compiled to. */
 interface CompiledService {
   readonly entry: ServiceEntry;
@@ -23,6 +30,8 @@ interface CompiledService {
   readonly shared: readonly SharedRule[];
   readonly chains: readonly Chain[];
   readonly udpDestinations: readonly UdpDestination[];
+  /** Its ports whose traffic is dropped for want of endpoints on this node. */
+  readonly dropping: RulesetTotals['withoutLocalEndpoints'];
 }
 
 type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
@@ -104,6 +113,21 @@ export class IncrementalCompiler {
     return this.#keys().flatMap((key) => this.#services.get(key)?.udpDestinations ?? []);
   }
 
+  /** As of the last update. */
+  get totals(): RulesetTotals {
+    const services = [...this.#services.values()];
+    const sum = (numberOf: (service: CompiledService) => number) =>
+      services.reduce((total, service) => total + numberOf(service), 0);
+    const { filter = [], nat = [] } = this.#nodeChains ?? {};
+    return {
+      rules: { filter: ruleCount(filter), nat: ruleCount(nat) + sum(({ chains }) => ruleCount(chains)) },
+      withoutLocalEndpoints: {
+        internal: sum(({ dropping }) => dropping.internal),
+        external: sum(({ dropping }) => dropping.external),
+      },
+    };
+  }
+
   /** Whether a Service, by `namespace/name`, has rules. */
   has(key: string): boolean {
     const { shared, chains } = this.#services.get(key) ?? { shared: [], chains: [] };
@@ -159,11 +183,14 @@ export class IncrementalCompiler {
     const shared = servicePorts.flatMap((rules) => rules.shared);
     const chains = servicePorts.flatMap((rules) => rules.chains);
     const udpDestinations = plans.flatMap(udpDestinationsOf);
-    if (!former) return { entry, endpointCount, shared, chains, udpDestinations };
+    const dropping = {
+      internal: plans.filter(({ internal }) => internal.fate === 'drop').length,
+      external: plans.filter(({ external }) => external?.fate === 'drop').length,
+    };
+    const compiled = { entry, endpointCount, shared, chains, udpDestinations, dropping };
+    if (!former) return compiled;
     return {
-      entry,
-      endpointCount,
-      udpDestinations,
+      ...compiled,
       shared: sameList(former.shared, shared, sameSharedRule) ? former.shared : shared,
       chains: keepSame(former.chains, chains),
     };
@@ -184,6 +211,10 @@ export class IncrementalCompiler {
     const shared = keys.map((key) => this.#services.get(key)?.shared ?? []);
     return this.#layout.lowerShared(shared, this.#context);
   }
+}
+
+function ruleCount(chains: readonly Chain[]): number {
+  return chains.reduce((count, { rules }) => count + rules.length, 0);
 }
 
 function sameSharedRule(a: SharedRule, b: SharedRule): boolean {
