@@ -1,5 +1,4 @@
 /** Keeping a node's kernel equal to a ruleset. */
-import { writeFile } from 'node:fs/promises';
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
@@ -228,9 +227,4 @@ function summarize({
     jumpsAdded: jumpsAdded.length,
     jumpsRemoved: jumpsRemoved.length,
   };
-}
-
-/** Lets packets to 127.0.0.0/8 be sent on, which node ports on localhost need (IPv4 only, this namespace only). */
-export async function allowLocalnetRouting(): Promise<void> {
-  await writeFile('/proc/sys/net/ipv4/conf/all/route_localnet', '1');
 }

@@ -1,7 +1,8 @@
 /** `svc2ipt apply`: makes this node's kernel hold the rules of a cluster given as files. */
-import { Applier, type ApplyResult, allowLocalnetRouting, type TableResult } from '../applier/applier.ts';
+import { Applier, type ApplyResult, type TableResult } from '../applier/applier.ts';
 import { deleteStaleFlows } from '../applier/conntrack.ts';
 import { HostError, type IptablesHost } from '../applier/host.ts';
+import { allowLocalnetRouting } from '../applier/sysctl.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { type ClusterOptions, type CompilerInput, readInput } from './inputs.ts';

@@ -1,0 +1,113 @@
+/** The kernel's own settings that services need: connection tracking, and node ports on localhost. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { HostError } from './host.ts';
+
+/** As in the `conntrack` section of kube-proxy's configuration. Times are in milliseconds; 0 leaves a setting as it is. */
+export interface ConntrackSettings {
+  readonly maxPerCore: number;
+  readonly min: number;
+  readonly tcpEstablishedTimeout: number;
+  readonly tcpCloseWaitTimeout: number;
+  readonly tcpBeLiberal: boolean;
+  readonly udpTimeout: number;
+  readonly udpStreamTimeout: number;
+}
+
+/**
+ * Sets up connection tracking as kube-proxy v1.36 does when it starts. The limit is only ever raised.
+ * @param root where `/proc` and `/sys` are
+ * @returns what could not be set though it should be, and what to do about it, for people
+ * @throws HostError where a setting is refused that services depend on
+ */
+export async function setUpConntrack(settings: ConntrackSettings, root = '/'): Promise<readonly string[]> {
+  const { maxPerCore, min, tcpEstablishedTimeout, tcpCloseWaitTimeout, udpTimeout, udpStreamTimeout } =
+    settings;
+  const warnings =
+    maxPerCore > 0 ? await raiseLimit(Math.max(maxPerCore * availableParallelism(), min), root) : [];
+  const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
+  const timeouts = {
+    tcp_timeout_established: tcpEstablishedTimeout,
+    tcp_timeout_close_wait: tcpCloseWaitTimeout,
+    udp_timeout: udpTimeout,
+    udp_timeout_stream: udpStreamTimeout,
+  };
+  for (const [name, timeout] of Object.entries(timeouts)) {
+    if (timeout > 0) await set(netfilter(`nf_conntrack_${name}`), seconds(timeout), root);
+  }
+  if (settings.tcpBeLiberal) await set(netfilter('nf_conntrack_tcp_be_liberal'), 1, root);
+  return warnings;
+}
+
+/** Lets packets to 127.0.0.0/8 be sent on, which node ports on localhost need (IPv4 only, this namespace only). */
+export async function allowLocalnetRouting(root = '/'): Promise<void> {
+  await set('proc/sys/net/ipv4/conf/all/route_localnet', 1, root);
+}
+
+const netfilter = (name: string) => `proc/sys/net/netfilter/${name}`;
+
+const HASH_SIZE = 'sys/module/nf_conntrack/parameters/hashsize';
+
+/** The kernel looks connections up in a table of so many times fewer buckets (kube-proxy v1.36, and older kernels). */
+const CONNECTIONS_PER_BUCKET = 4;
+
+/** kube-proxy goes on where it may not enlarge the table of buckets, and so do we: connections still work. */
+async function raiseLimit(limit: number, root: string): Promise<string[]> {
+  const path = netfilter('nf_conntrack_max');
+  const current = Number(await read(path, root));
+  if (current >= limit) return [];
+  const refused = await write(path, limit, root);
+  if (refused) {
+    // A network namespace of its own has the limit of the machine, and may not change it.
+    return [
+      `${inWords(path)} stays ${current}, as ${limit} cannot be written (${refused}): ` +
+        `set it on the machine itself (sysctl -w net.netfilter.nf_conntrack_max=${limit}), or set maxPerCore to 0`,
+    ];
+  }
+  const buckets = Math.floor(limit / CONNECTIONS_PER_BUCKET);
+  if (Number(await read(HASH_SIZE, root)) >= buckets) return [];
+  const readOnly = await write(HASH_SIZE, buckets, root);
+  if (!readOnly) return [];
+  return [
+    `${inWords(HASH_SIZE)} cannot be written (${readOnly}), so that ${limit} connections take longer to find: ` +
+      `on the machine itself, echo ${buckets} >/${HASH_SIZE}`,
+  ];
+}
+
+/** Writes a setting where it is another. Throws a HostError where it is refused. */
+async function set(path: string, value: number, root: string): Promise<void> {
+  if ((await read(path, root)) === String(value)) return;
+  const refused = await write(path, value, root);
+  if (refused === undefined) return;
+  throw new HostError(
+    `${inWords(path)} cannot be set to ${value} (${refused}): ` +
+      'it needs root, and in a container a writable /proc/sys (privileged: true)',
+  );
+}
+
+async function read(path: string, root: string): Promise<string> {
+  try {
+    return (await readFile(join(root, path), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new HostError(
+      `/${path} is not there: the kernel has no connection tracking; modprobe nf_conntrack`,
+    );
+  }
+}
+
+/** Gives why it was refused. */
+async function write(path: string, value: number, root: string): Promise<string | undefined> {
+  try {
+    await writeFile(join(root, path), String(value));
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+/** `net.netfilter.nf_conntrack_max`; other files as they are. */
+function inWords(path: string): string {
+  return path.startsWith('proc/sys/') ? path.slice('proc/sys/'.length).replaceAll('/', '.') : `/${path}`;
+}
