@@ -2,6 +2,7 @@
  * A kernel that behaves: tables in memory that take what iptables-restore takes and print what iptables-save prints.
  * What it refuses, and in which words, is what iptables 1.8.9 does and says, of either kind.
  */
+import { ENTRY_CHAINS } from '../src/applier/entries.ts';
 import { lookAround } from '../src/applier/glance.ts';
 import type { Backend } from '../src/applier/host.ts';
 import { parseSaved, type SavedTables, targetOf } from '../src/applier/kernel.ts';
@@ -85,6 +86,16 @@ export class FakeKernel implements KernelTables {
   async read(): Promise<SavedTables> {
     this.reads++;
     return this.saved();
+  }
+
+  async entries(): Promise<SavedTables> {
+    const saved = this.saved();
+    return new Map(
+      [...ENTRY_CHAINS].map(([table, names]) => [
+        table,
+        new Map([...(saved.get(table) ?? [])].filter(([name]) => names.includes(name))),
+      ]),
+    );
   }
 
   async glance(): Promise<SavedTables | undefined> {

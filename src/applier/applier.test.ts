@@ -81,6 +81,27 @@ describe('apply', () => {
     expect(holds(kernel, BEFORE)).toBe(true);
   });
 
+  test.each([
+    ['nothing', '', true],
+    ['a rule of somebody else', '*filter\n-A INPUT -j ACCEPT\nCOMMIT\n', true],
+    ['a rule in a chain of ours, which a full reading finds', '*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n', true],
+    ['a canary gone', '*mangle\n-X KUBE-PROXY-CANARY\nCOMMIT\n', false],
+    ['everything in a table', '*nat\n-F PREROUTING\n-F OUTPUT\n-F POSTROUTING\nCOMMIT\n', false],
+    [
+      'a jump gone',
+      '*nat\n-D POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING\nCOMMIT\n',
+      false,
+    ],
+  ])('knows what leads into its rules when somebody changes %s', async (_, input, intact) => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    expect(await applier.intact()).toBe(true);
+    expect(kernel.tryRestore(input)).toBeUndefined();
+    expect(await applier.intact()).toBe(intact);
+    expect(kernel.reads).toBe(1);
+  });
+
   test('plan writes nothing', async () => {
     const kernel = new FakeKernel('ipv4');
     const { input, tables } = await applierOf(kernel).plan(BEFORE);

@@ -2,6 +2,7 @@
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
+import { hasEntries } from './entries.ts';
 import type { IptablesPrograms } from './host.ts';
 import { JUMPS } from './own.ts';
 import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
@@ -45,6 +46,14 @@ export class Applier {
   /** Reads the kernel anew before the next apply. */
   forget(): void {
     this.#current = undefined;
+  }
+
+  /**
+   * Whether the jumps and canaries that were written are still there; not whether every rule is.
+   * @throws HostError where the kernel may not be read
+   */
+  async intact(): Promise<boolean> {
+    return this.#current === undefined || hasEntries(this.#current, await this.#kernel.entries());
   }
 
   /**
@@ -149,7 +158,8 @@ export class Applier {
     rewrite: boolean,
   ): Promise<{ current: CurrentTables; result: ApplyResult }> {
     const start = performance.now();
-    const current = this.#current ?? currentTables(await this.#kernel.read(), this.#host.family);
+    const known = this.#current;
+    const current = known ?? currentTables(await this.#kernel.read(), this.#host.family);
     const read = performance.now();
     const changes = planChanges(current, wanted, rewrite);
     const input = this.#input(changes, current, rewrite);
@@ -157,7 +167,7 @@ export class Applier {
       family: this.#host.family,
       tables: changes.map(summarize),
       input,
-      milliseconds: { read: read - start, plan: performance.now() - read, write: 0 },
+      milliseconds: { read: known ? 0 : read - start, plan: performance.now() - read, write: 0 },
     };
     return { current, result };
   }

@@ -1,6 +1,7 @@
 /** The kernel's tables of one family, as the applier reaches them. */
 import type { Ruleset } from '../iptables/types.ts';
 import { runStreaming } from './command.ts';
+import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
 import { explain, type IptablesPrograms } from './host.ts';
 import { SavedReader, type SavedTables } from './kernel.ts';
@@ -9,6 +10,8 @@ import { restore } from './restore.ts';
 export interface KernelTables {
   /** All that is there. Rejects with a HostError where it may not be read. */
   read(): Promise<SavedTables>;
+  /** The chains that lead into ours from outside, and our canaries, alone. Rejects like {@link read}. */
+  entries(): Promise<SavedTables>;
   /** As much of it as a cleanup needs, if that is to be had for less; else undefined. */
   glance(): Promise<SavedTables | undefined>;
   /**
@@ -29,6 +32,7 @@ export function kernelTables(host: IptablesPrograms): KernelTables {
       });
       return reader.finish();
     },
+    entries: () => readEntries(host),
     glance: () => glance(host),
     restore: (input, wanted) => restore(host, input, wanted),
   };
