@@ -32,6 +32,7 @@ interface Event {
 }
 
 interface Resource {
+  readonly path: string;
   readonly kind: string;
   readonly apiVersion: string;
   readonly objects: Map<string, ApiObject>;
@@ -51,6 +52,7 @@ export class FakeApiServer {
   readonly requests: string[] = [];
   token: string | undefined;
   readonly #resources = new Map<string, Resource>();
+  readonly #held = new Map<string, Event[]>();
   readonly #faults: { path: string | undefined; watch: boolean | undefined; fault: Fault }[] = [];
   #server: Server | undefined;
   #port = 0;
@@ -119,6 +121,23 @@ export class FakeApiServer {
     this.#publish(resource, { type: 'DELETED', object: last, version });
   }
 
+  /** What the server holds, of all kinds. */
+  get objects(): readonly ApiObject[] {
+    return [...this.#resources.values()].flatMap(({ objects }) => [...objects.values()]);
+  }
+
+  /** Keeps the events of a resource back until they are let go, so that those of other resources overtake them. */
+  hold(path: Path): void {
+    this.#held.set(path, []);
+  }
+
+  release(path: Path): void {
+    const events = this.#held.get(path) ?? [];
+    this.#held.delete(path);
+    const resource = this.#resources.get(path);
+    for (const event of events) if (resource) this.#publish(resource, event);
+  }
+
   /** Forgets all events so far: watches from before must list again. */
   compact(): void {
     this.#oldest = ++this.#version;
@@ -166,7 +185,7 @@ export class FakeApiServer {
 
   #reset(): void {
     for (const [path, names] of Object.entries(PATHS)) {
-      this.#resources.set(path, { ...names, objects: new Map(), events: [], watches: new Set() });
+      this.#resources.set(path, { path, ...names, objects: new Map(), events: [], watches: new Set() });
     }
   }
 
@@ -177,6 +196,11 @@ export class FakeApiServer {
   }
 
   #publish(resource: Resource, event: Event): void {
+    const held = this.#held.get(resource.path);
+    if (held) {
+      held.push(event);
+      return;
+    }
     resource.events.push(event);
     for (const watch of resource.watches) watch.write(lineOf(event));
   }

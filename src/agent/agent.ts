@@ -1,0 +1,191 @@
+/** The loop of the node agent: source → compile → apply, for as long as the node lives. */
+import { isDeepStrictEqual } from 'node:util';
+import type { KubeProxyConfiguration, Svc2iptSection } from '../api/kube-proxy-configuration.ts';
+import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
+import type { IptablesHost } from '../applier/host.ts';
+import { compileOptions } from '../compiler/options.ts';
+import { familyOf } from '../net/address.ts';
+import { resolveNode } from '../sources/node.ts';
+import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
+import { FamilyLoop, type RulesObserver } from './family-loop.ts';
+import { FamilyRules, type NodeKernel, type RulesInput } from './family-rules.ts';
+import type { Log } from './log.ts';
+import type { SyncTimes } from './sync-runner.ts';
+
+/** Who is told what happens, for metrics, health checks and Events. */
+export interface AgentObserver extends RulesObserver {
+  changed(change: SourceChange): void;
+  invalidObject(): void;
+  sourceFailed(resource: string): void;
+  /** The cluster, or this node, is another one than before. */
+  clusterChanged(cluster: RulesInput['cluster'], facts: NodeFacts, node: Node | undefined): void;
+}
+
+export interface AgentOptions {
+  readonly configuration: KubeProxyConfiguration;
+  readonly own: Svc2iptSection;
+  readonly iptables: readonly IptablesHost[];
+  kernelOf(host: IptablesHost): NodeKernel;
+  /** Compiles and reads, but writes nothing. */
+  readonly dryRun: boolean;
+  /** What the machine itself tells of the node, as of now. */
+  machineFacts(): HostFacts;
+  readonly observer: AgentObserver;
+  readonly log: Log;
+  /** Pauses after failed syncs; a second to a minute unless given. */
+  readonly retry?: SyncTimes['retry'];
+}
+
+const RETRY: SyncTimes['retry'] = { first: 1000, longest: 60_000 };
+
+/** Everything is compared with the kernel every hour, as kube-proxy v1.36 writes everything anew. Milliseconds. */
+const COMPARISON_PERIOD = 3_600_000;
+
+/** The agent cannot go on as it is: it must be started again. */
+export class RestartError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'RestartError';
+  }
+}
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #families: readonly FamilyLoop[];
+  readonly #broken = Promise.withResolvers<never>();
+  #source: Source | undefined;
+  /** This node's object as it was last there: a Node that is deleted leaves its facts behind. */
+  #node: Node | undefined;
+  #facts: NodeFacts | undefined;
+  #waiting = false;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { iptables, dryRun, log, observer, configuration } = options;
+    const times = { shortest: configuration.iptables.minSyncPeriod, retry: options.retry ?? RETRY };
+    this.#families = iptables.map(
+      (host) =>
+        new FamilyLoop(new FamilyRules(host, options.kernelOf(host), { dryRun, log }), {
+          input: () => this.#input(host),
+          times,
+          observer,
+          log,
+        }),
+    );
+  }
+
+  get families(): readonly FamilyLoop[] {
+    return this.#families;
+  }
+
+  get cluster(): Source['cluster'] {
+    return this.#source?.cluster ?? { services: new Map() };
+  }
+
+  /** Facts about this node as far as they are known. */
+  get facts(): NodeFacts {
+    const { configuration, machineFacts } = this.#options;
+    const name = this.nodeName;
+    const nodes = new Map(this.#node ? [[name, this.#node]] : []);
+    const live = machineFacts();
+    const ips = nodeIPs(configuration.bindAddress, this.#node?.ips ?? []);
+    return resolveNode({ flags: { name, ips }, host: {}, hostnameOverride: undefined, nodes, live });
+  }
+
+  get nodeName(): string {
+    const { configuration, machineFacts } = this.#options;
+    return configuration.hostnameOverride || machineFacts().name || '';
+  }
+
+  /** What the source tells this agent. */
+  get listener(): SourceListener {
+    const { observer, log } = this.#options;
+    return {
+      changed: (change) => {
+        observer.changed(change);
+        this.#changed();
+      },
+      invalid: (message) => {
+        observer.invalidObject();
+        log.error('What cannot be used is left as it was known last', { problem: message });
+      },
+      warned: (message) => log.warning(message),
+      failed: (resource, error, retryIn) => {
+        observer.sourceFailed(resource);
+        log.warning('The API server does not answer as it should; the rules stay', {
+          resource,
+          error: error.message,
+          retryInSeconds: Math.round(retryIn / 100) / 10,
+        });
+      },
+    };
+  }
+
+  /**
+   * Follows a source until the signal ends it; what is being written then is finished. The rules stay.
+   * @throws RestartError when the node has changed in a way that only a new start can follow; whatever the source
+   *   throws where it cannot begin
+   */
+  async run(source: Source, signal: AbortSignal): Promise<void> {
+    this.#source = source;
+    const { syncPeriod } = this.#options.configuration.iptables;
+    const timers = [
+      setInterval(() => this.#check(), syncPeriod),
+      setInterval(() => this.compare(), COMPARISON_PERIOD),
+    ];
+    const stop = new AbortController();
+    try {
+      await Promise.race([source.run(AbortSignal.any([signal, stop.signal])), this.#broken.promise]);
+    } finally {
+      stop.abort();
+      for (const timer of timers) clearInterval(timer);
+      await Promise.all(this.#families.map((family) => family.stop()));
+    }
+  }
+
+  /** Compares everything with the kernel, and writes what differs. */
+  compare(): void {
+    for (const family of this.#families) family.compare();
+  }
+
+  #check(): void {
+    // The addresses of interfaces change without anybody telling.
+    if (this.#facts && !isDeepStrictEqual(this.facts, this.#facts)) this.#changed();
+    for (const family of this.#families) family.check();
+  }
+
+  #changed(): void {
+    const node = this.#source?.nodes.get(this.nodeName);
+    this.#node = node ?? this.#node;
+    const facts = this.facts;
+    const { detectLocalMode } = this.#options.configuration;
+    const ranges = this.#facts?.podCIDRs ?? [];
+    if (detectLocalMode === 'NodeCIDR' && ranges.length > 0 && !isDeepStrictEqual(ranges, facts.podCIDRs)) {
+      const message = `the pod ranges of this node were ${ranges.join(', ')} and are ${facts.podCIDRs.join(', ')}`;
+      this.#broken.reject(new RestartError(message));
+      return;
+    }
+    this.#facts = facts;
+    this.#options.observer.clusterChanged(this.cluster, facts, node);
+    for (const family of this.#families) family.changed();
+  }
+
+  #input({ family }: IptablesHost): RulesInput | undefined {
+    const { configuration, own, log } = this.#options;
+    const node = this.#facts;
+    if (!this.#source?.synced || !node) return undefined;
+    if (configuration.detectLocalMode === 'NodeCIDR' && node.podCIDRs.length === 0) {
+      if (!this.#waiting) log.warning('No rules until the Node object has pod ranges', { node: node.name });
+      this.#waiting = true;
+      return undefined;
+    }
+    this.#waiting = false;
+    return { cluster: this.cluster, node, options: compileOptions(family, configuration, node, own) };
+  }
+}
+
+/** kube-proxy v1.36 takes `bindAddress` for the node's primary IP, where it is not the unspecified address. */
+function nodeIPs(bindAddress: string, ips: readonly string[]): readonly string[] | undefined {
+  if (bindAddress === '0.0.0.0' || bindAddress === '::') return undefined;
+  return [bindAddress, ...ips.filter((ip) => familyOf(ip) !== familyOf(bindAddress))];
+}

@@ -1,0 +1,162 @@
+/** Keeps one family's rules equal to a cluster: writes what changes, and looks after what was written. */
+import type { Family } from '../net/address.ts';
+import type { FamilyRules, RulesInput, SyncReport } from './family-rules.ts';
+import type { Log } from './log.ts';
+import { SyncRunner, type SyncTimes } from './sync-runner.ts';
+
+/** Who is told of what becomes of the rules. */
+export interface RulesObserver {
+  /** Something waits to be written. */
+  queued(family: Family): void;
+  /** What has come so far is being written. */
+  syncing(family: Family): void;
+  synced(family: Family, report: SyncReport): void;
+  syncFailed(family: Family, failure: SyncFailure): void;
+  /** The kernel did not hold what had been written. */
+  driftFound(family: Family): void;
+}
+
+export interface SyncFailure {
+  readonly error: Error;
+  readonly milliseconds: number;
+}
+
+export interface FamilyLoopOptions {
+  /** What the rules are made for at this moment; undefined while that is not known. */
+  input(): RulesInput | undefined;
+  readonly times: SyncTimes;
+  readonly observer: RulesObserver;
+  readonly log: Log;
+}
+
+export class FamilyLoop {
+  readonly #rules: FamilyRules;
+  readonly #options: FamilyLoopOptions;
+  readonly #runner: SyncRunner;
+  /** What the next sync is for. */
+  #todo = { write: false, check: false };
+  /** A full comparison is due, whose findings are somebody else's doing. */
+  #comparing = false;
+
+  constructor(rules: FamilyRules, options: FamilyLoopOptions) {
+    this.#rules = rules;
+    this.#options = options;
+    this.#runner = new SyncRunner(
+      () => this.#run(),
+      options.times,
+      (error, retryIn) => this.#failed(error, retryIn),
+    );
+  }
+
+  get family(): Family {
+    return this.#rules.host.family;
+  }
+
+  get rules(): FamilyRules {
+    return this.#rules;
+  }
+
+  /** The cluster or the node is another one than before. */
+  changed(): void {
+    this.#todo.write = true;
+    this.#options.observer.queued(this.family);
+    this.#runner.request();
+  }
+
+  /** Looks whether what leads into our rules is still there; where it is not, everything is written again. */
+  check(): void {
+    this.#todo.check = true;
+    this.#runner.request();
+  }
+
+  /** Compares everything with the kernel, and writes what differs. */
+  compare(): void {
+    this.#rules.forget();
+    this.#comparing = this.#rules.ruleset !== undefined;
+    this.changed();
+  }
+
+  /** Begins nothing more, and waits for what is being written. */
+  async stop(): Promise<void> {
+    await this.#runner.stop();
+  }
+
+  async #run(): Promise<void> {
+    const { observer, log } = this.#options;
+    const { family } = this;
+    const input = this.#options.input();
+    if (!input) return;
+    const todo = this.#todo;
+    this.#todo = { write: false, check: false };
+    try {
+      if (todo.check && this.#rules.ruleset && !(await this.#rules.isIntact())) {
+        log.warning('Chains or jumps of ours are gone from the kernel: all rules are written again', {
+          family,
+        });
+        observer.driftFound(family);
+        this.#rules.forget();
+        todo.write = true;
+      }
+      if (todo.write) await this.#write(input);
+    } catch (error) {
+      this.#todo = { write: this.#todo.write || todo.write, check: this.#todo.check || todo.check };
+      throw error;
+    }
+  }
+
+  async #write(input: RulesInput): Promise<void> {
+    const { observer, log } = this.#options;
+    const { family } = this;
+    const start = performance.now();
+    observer.syncing(family);
+    try {
+      const report = await this.#rules.sync(input);
+      if (this.#comparing && !report.result.input.isEmpty) this.#foundDifference(report);
+      this.#comparing = false;
+      observer.synced(family, report);
+      if (this.#todo.write) observer.queued(family);
+      log.detail(report.result.input.isEmpty ? 4 : 2, 'Rules are in the kernel', {
+        family,
+        ...factsOf(report),
+      });
+    } catch (error) {
+      const milliseconds = performance.now() - start;
+      observer.syncFailed(family, { error: asError(error), milliseconds });
+      throw error;
+    }
+  }
+
+  #foundDifference({ result }: SyncReport): void {
+    const chains = result.tables.flatMap(({ added, changed, removed }) => [...added, ...changed, ...removed]);
+    this.#options.log.warning('The kernel did not hold the rules that had been written: mended', {
+      family: this.family,
+      chains: chains.length,
+      some: chains.slice(0, 5).join(' '),
+    });
+    this.#options.observer.driftFound(this.family);
+  }
+
+  #failed(error: unknown, retryIn: number): void {
+    this.#options.log.error('Rules could not be written; what is in the kernel stays', {
+      family: this.family,
+      error: asError(error).message,
+      retryInSeconds: Math.round(retryIn / 100) / 10,
+    });
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function factsOf({ result, full, milliseconds }: SyncReport) {
+  const count = (list: 'added' | 'changed' | 'removed') =>
+    result.tables.reduce((sum, table) => sum + table[list].length, 0);
+  return {
+    full,
+    chainsAdded: count('added'),
+    chainsChanged: count('changed'),
+    chainsRemoved: count('removed'),
+    milliseconds: Math.round(milliseconds),
+  };
+}

@@ -1,0 +1,21 @@
+/** The fake API server in a process of its own, to be run in a namespace. Takes commands as JSON, one on each line. */
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { type ApiObject, FakeApiServer } from './fake-api-server.ts';
+
+const command = z.object({
+  id: z.number(),
+  command: z.enum(['start', 'stop', 'put', 'delete']),
+  objects: z.array(z.custom<ApiObject>()).default([]),
+});
+
+const server = new FakeApiServer();
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, command: name, objects } = command.parse(JSON.parse(line));
+  if (name === 'start') await server.start();
+  else if (name === 'stop') await server.stop();
+  else for (const object of objects) server[name](object);
+  process.stdout.write(`${JSON.stringify({ id, result: server.url })}\n`);
+}
+await server.stop();
