@@ -1,0 +1,183 @@
+/** Rulesets in the form that packets are sent through: of each chain that one comes to, what its rules ask and do. */
+import { parseRule } from '../parse.ts';
+import type { Family, Match, Rule, Ruleset, TableName } from '../types.ts';
+import { type Condition, conditionOf } from './conditions.ts';
+import { type Effect, effectOf } from './effects.ts';
+import type { Header } from './packet.ts';
+import { readSavedText } from './saved-text.ts';
+
+/** A ruleset that packets can be sent through, as often as one likes: its chains are prepared when one comes to them. */
+export interface PreparedRuleset {
+  readonly family: Family;
+  /** A chain by its table and name; undefined where there is none. */
+  chain(table: TableName, name: string): PreparedChain | undefined;
+}
+
+export interface PreparedChain {
+  readonly table: TableName;
+  readonly name: string;
+  /** Of built-in chains. */
+  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  readonly rules: readonly PreparedRule[];
+  /** The rules that a packet can fit, in their order: all but those for another destination. */
+  candidates(header: Header): readonly PreparedRule[];
+}
+
+/** A rule, and where it stands. */
+export interface PlacedRule {
+  readonly table: TableName;
+  readonly chain: string;
+  /** Its place in the chain, from 1 as iptables counts. */
+  readonly number: number;
+  readonly rule: Rule;
+}
+
+export interface PreparedRule extends PlacedRule {
+  readonly conditions: readonly RuleCondition[];
+  /** Its conditions look at the packet and do nothing else. */
+  readonly onlyLooks: boolean;
+  readonly effect: Effect;
+}
+
+/** A condition, and the match that it comes from. */
+export type RuleCondition = Condition & { readonly match: Match };
+
+/** Prepares a ruleset. Without built-in chains, no packet comes to it: see `withJumps`. */
+export function prepare({ family, tables }: Ruleset): PreparedRuleset {
+  const byName = tables.map(({ name, chains }): [string, Map<string, UnpreparedChain>] => [
+    name,
+    new Map(chains.map((chain) => [chain.name, { policy: chain.policy, rules: () => chain.rules }])),
+  ]);
+  return prepared(family, new Map(byName));
+}
+
+/**
+ * Prepares what iptables-save prints, with or without counters, or what iptables-restore reads: the text of whole
+ * tables. Rules are parsed when a packet comes to their chain, since on a node of 5,000 Services most never are.
+ * @throws ParseError where the text is not of that form
+ */
+export function prepareSaved(text: string, family: Family): PreparedRuleset {
+  const byName = [...readSavedText(text)].map(([table, chains]): [string, Map<string, UnpreparedChain>] => [
+    table,
+    new Map(
+      [...chains].map(([name, { policy, lines }]) => [
+        name,
+        { policy, rules: () => lines.map((line) => parseRule(line, family)) },
+      ]),
+    ),
+  ]);
+  return prepared(family, new Map(byName));
+}
+
+interface UnpreparedChain {
+  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  rules(): readonly Rule[];
+}
+
+function prepared(
+  family: Family,
+  tables: ReadonlyMap<string, ReadonlyMap<string, UnpreparedChain>>,
+): PreparedRuleset {
+  const known = new Map(tables.keys().map((table) => [table, new Map<string, PreparedChain>()]));
+  return {
+    family,
+    chain(table, name) {
+      const ofTable = known.get(table);
+      const chain = ofTable?.get(name);
+      if (chain) return chain;
+      const unprepared = tables.get(table)?.get(name);
+      if (!unprepared) return undefined;
+      const prepared = prepareChain({ table, chain: name, family }, unprepared);
+      ofTable?.set(name, prepared);
+      return prepared;
+    },
+  };
+}
+
+interface Place {
+  readonly table: TableName;
+  readonly chain: string;
+  readonly family: Family;
+}
+
+function prepareChain(place: Place, { policy, rules }: UnpreparedChain): PreparedChain {
+  const all = rules().map((rule, i) => prepareRule(place, i + 1, rule));
+  return { table: place.table, name: place.chain, policy, rules: all, candidates: candidatesIn(all) };
+}
+
+function prepareRule({ table, chain, family }: Place, number: number, rule: Rule): PreparedRule {
+  const conditions = inOrder(rule.matches).flatMap((match): RuleCondition[] => {
+    const condition = conditionOf(match, family);
+    return condition ? [{ ...condition, match }] : [];
+  });
+  return {
+    table,
+    chain,
+    number,
+    rule,
+    conditions,
+    onlyLooks: conditions.every(({ condition }) => condition === 'test'),
+    effect: effectOf(rule, family),
+  };
+}
+
+/** Matches in the order in which the kernel looks at them. */
+function inOrder(matches: readonly Match[]): Match[] {
+  const base = matches.filter(isBase);
+  const port = matches.find(({ match }) => match === 'destination-port');
+  // The port is looked at where the extension of its protocol stands, wherever it is written.
+  const extensions = matches.flatMap((match) => {
+    if (port && match.match === 'protocol') return [port];
+    return isBase(match) || match === port ? [] : [match];
+  });
+  return [...base, ...extensions];
+}
+
+/** What the kernel looks at before any extension, wherever it is written. */
+const BASE: ReadonlySet<string> = new Set(['source', 'destination', 'in-interface', 'protocol']);
+
+const FOREIGN_BASE: ReadonlySet<string> = new Set(['-s', '-d', '-i', '-o', '-p', '-f']);
+
+function isBase(match: Match): boolean {
+  if (match.match !== 'unknown') return BASE.has(match.match);
+  const [first = '', second = ''] = match.words;
+  return FOREIGN_BASE.has(first === '!' ? second : first);
+}
+
+/** Shorter chains are as fast without an index. */
+const WORTH_AN_INDEX = 16;
+
+/**
+ * Finds the rules that a packet can fit by its destination. Most chains of very many rules, such as KUBE-SERVICES, have
+ * one for each address or port.
+ */
+function candidatesIn(rules: readonly PreparedRule[]): PreparedChain['candidates'] {
+  if (rules.length < WORTH_AN_INDEX) return () => rules;
+  const byDestination = Map.groupBy(rules, destinationOfRule);
+  const others = byDestination.get(undefined) ?? [];
+  if (others.length === rules.length) return () => rules;
+  return (header) => {
+    // A packet whose port is not known may fit any rule for one.
+    if (header.destinationPort === undefined) return rules;
+    const found = [
+      ...(byDestination.get(header.destination.text) ?? []),
+      ...(byDestination.get(portKey(header.protocol, header.destinationPort)) ?? []),
+    ];
+    if (found.length === 0) return others;
+    return [...others, ...found].sort((a, b) => a.number - b.number);
+  };
+}
+
+/** The only address, or else the only port, that a rule is for. */
+function destinationOfRule({ rule: { matches }, onlyLooks }: PreparedRule): string | undefined {
+  const address = matches.find((match) => match.match === 'destination');
+  if (address && !address.negated && !address.address.includes('/')) return address.address;
+  const port = matches.find((match) => match.match === 'destination-port');
+  const protocol = matches.find((match) => match.match === 'protocol');
+  // What a rule does before it looks at the port, it does to any packet.
+  return port && protocol && onlyLooks ? portKey(protocol.protocol, port.port) : undefined;
+}
+
+function portKey(protocol: string, port: number): string {
+  return `${protocol} ${port}`;
+}
