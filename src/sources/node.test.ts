@@ -9,6 +9,7 @@ const NODE_A: Node = {
   region: 'region-1',
   podCIDRs: ['10.244.1.0/24'],
   ips: ['192.168.0.2'],
+  beingDeleted: false,
 };
 const NODE_B: Node = { ...NODE_A, name: 'node-b', zone: 'zone-2', ips: ['192.168.0.3'] };
 

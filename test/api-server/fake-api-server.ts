@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 
 /** An object as the server keeps it. */
 export interface ApiObject {
@@ -50,6 +51,8 @@ export type Path = keyof typeof PATHS;
 
 export class FakeApiServer {
   readonly requests: string[] = [];
+  /** What was sent to be made, such as Events. */
+  readonly posted: unknown[] = [];
   token: string | undefined;
   readonly #resources = new Map<string, Resource>();
   readonly #held = new Map<string, Event[]>();
@@ -222,9 +225,16 @@ export class FakeApiServer {
     if (faulty) this.#fail(response, faulty.fault);
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#fail(response, { kind: 'status', status: 401 });
-    } else if (!resource) this.#fail(response, { kind: 'status', status: 404 });
+    } else if (request.method === 'POST') void this.#take(request, response);
+    else if (!resource) this.#fail(response, { kind: 'status', status: 404 });
     else if (watching) this.#watch(resource, Number(url.searchParams.get('resourceVersion')), response);
     else this.#list(resource, url.searchParams, response);
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const object: unknown = await json(request);
+    this.posted.push(object);
+    response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify(object));
   }
 
   #fail(response: ServerResponse, fault: Fault): void {

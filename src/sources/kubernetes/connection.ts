@@ -1,9 +1,10 @@
 /** A connection to the Kubernetes API: what is asked of it, and how it may fail. */
-import type { IncomingMessage } from 'node:http';
-import { request as requestHTTP } from 'node:http';
-import { type RequestOptions, request as requestHTTPS } from 'node:https';
+import { readFile } from 'node:fs/promises';
+import { Agent as HTTPAgent, type IncomingMessage, request as requestHTTP } from 'node:http';
+import { Agent as HTTPSAgent, type RequestOptions, request as requestHTTPS } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
+import { type Access, type AccessOptions, findAccess } from './access.ts';
 
 /** The API server answered, but not with what was asked for. */
 export class ApiError extends Error {
@@ -21,8 +22,6 @@ export class ApiError extends Error {
 }
 
 export interface Connection {
-  /** The server's URL, for messages. */
-  readonly server: string;
   /**
    * Sends a GET request.
    * @param path such as `/api/v1/services`
@@ -32,74 +31,102 @@ export interface Connection {
    * @throws ApiError for any status but 200; another Error where no answer came
    */
   get(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage>;
+  /** Sends an object with POST, to make it. Throws like {@link get}. */
+  post(path: string, object: object, signal: AbortSignal): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
-export interface ConnectionOptions {
-  /** A kubeconfig file; the pod's service account unless given. */
-  readonly kubeconfig: string | undefined;
-  /** The server's URL, whatever the kubeconfig says. */
-  readonly master: string | undefined;
+/** A request that was answered, or was not. */
+export interface SentRequest {
+  readonly method: string;
+  /** `host:port` of the API server. */
+  readonly host: string;
+  /** The HTTP status; undefined where no answer came. */
+  readonly code: number | undefined;
+}
+
+export interface ConnectionOptions extends AccessOptions {
+  /** Told of every request. */
+  readonly onRequest?: (request: SentRequest) => void;
 }
 
 /**
- * Makes a connection from a kubeconfig or the pod's service account. Tokens in files are read again as they change;
- * after a 401 everything is read anew.
+ * Connects to an API server by a kubeconfig or the pod's service account. Both are read again after a 401, since
+ * tokens and certificates are replaced from time to time.
  *
- * Of the client library only this part is used: which server, which certificates, which token, through which proxy.
- * Its informer lists without paging, keeps whole objects, starts again without delay when a list fails, and does not
- * tell a watch that expired from one that broke (v2.0), so list-watch.ts does that itself.
+ * Of the client library only the reading of these is used. Its informer lists without paging, keeps whole objects,
+ * starts again without delay when a list fails, and does not tell a watch that expired from one that broke (v2.0), so
+ * list-watch.ts does that itself.
  * @throws Error where the kubeconfig cannot be used
  */
-export async function connect({ kubeconfig, master }: ConnectionOptions): Promise<Connection> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const load = () => {
-    const config = new KubeConfig();
-    if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
-    else if (master === undefined) config.loadFromCluster();
-    else
-      config.loadFromClusterAndUser(
-        { name: 'master', server: master, skipTLSVerify: false },
-        { name: 'nobody' },
-      );
-    // The library refuses a server without TLS unless it is told that TLS need not be verified.
-    config.clusters = config.clusters.map((cluster) =>
-      (master ?? cluster.server).startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster,
+export async function connect({ onRequest, ...options }: ConnectionOptions): Promise<Connection> {
+  let access = findAccess(options);
+  await access;
+
+  async function send(
+    method: 'GET' | 'POST',
+    path: string,
+    { query = {}, body, signal }: { query?: Query; body?: string; signal: AbortSignal },
+  ): Promise<IncomingMessage> {
+    const used = access;
+    const found = await used;
+    const url = new URL(path, found.server);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const host = url.port === '' ? `${url.hostname}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
+    const answer = await request(url, { ...(await requestOptions(found)), method, signal }, body).catch(
+      (error: unknown) => {
+        onRequest?.({ method, host, code: undefined });
+        throw error;
+      },
     );
-    return config;
-  };
-  let config = load();
-  const server = () => {
-    const url = master ?? config.getCurrentCluster()?.server;
-    if (url === undefined)
-      throw new Error(`${kubeconfig ?? 'the service account'}: names no cluster to connect to`);
-    return url;
-  };
+    onRequest?.({ method, host, code: answer.statusCode });
+    if (answer.statusCode === 200 || answer.statusCode === 201) return answer;
+    // Whoever comes first finds out anew; what cannot be found out now is as it was.
+    if (answer.statusCode === 401 && access === used) access = findAccess(options).catch(() => found);
+    throw await errorOf(answer);
+  }
+
   return {
-    server: server(),
-    async get(path, query, signal) {
-      const url = new URL(path, server());
-      for (const [name, value] of Object.entries(query)) {
-        if (value !== undefined) url.searchParams.set(name, String(value));
-      }
-      const options: RequestOptions = {
-        headers: { Accept: 'application/json', 'User-Agent': 'svc2ipt' },
-        signal,
-      };
-      await config.applyToHTTPSOptions(options);
-      const answer = await send(url, options);
-      if (answer.statusCode === 200) return answer;
-      if (answer.statusCode === 401) config = load();
-      throw await errorOf(answer);
+    get: (path, query, signal) => send('GET', path, { query, signal }),
+    post: async (path, object, signal) => {
+      const answer = await send('POST', path, { body: JSON.stringify(object), signal });
+      answer.resume();
     },
   };
 }
 
-function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+async function requestOptions({
+  server,
+  proxy,
+  tls,
+  headers,
+  tokenFile,
+  auth,
+}: Access): Promise<RequestOptions> {
+  const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, 'utf8')).trim();
+  const through = proxy === undefined ? undefined : { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
+  const Agent = server.startsWith('https:') ? HTTPSAgent : HTTPAgent;
+  return {
+    ...tls,
+    headers: {
+      Accept: 'application/json',
+      'Content-Type': 'application/json',
+      'User-Agent': 'svc2ipt',
+      ...headers,
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    },
+    ...(auth === undefined ? {} : { auth }),
+    ...(through ? { agent: new Agent({ proxyEnv: through }) } : {}),
+  };
+}
+
+function request(url: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = url.protocol === 'https:' ? requestHTTPS(url, options) : requestHTTP(url, options);
-    request.on('response', resolve).on('error', reject).end();
+    const sent = url.protocol === 'https:' ? requestHTTPS(url, options) : requestHTTP(url, options);
+    sent.on('response', resolve).on('error', reject).end(body);
   });
 }
 

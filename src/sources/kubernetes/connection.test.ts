@@ -1,0 +1,136 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeApiServer } from '../../../test/api-server/fake-api-server.ts';
+import { ApiError, type Connection, connect, type SentRequest } from './connection.ts';
+
+const PATH = '/api/v1/services';
+const never = new AbortController().signal;
+
+let server: FakeApiServer;
+let folder: string;
+let kubeconfig: string;
+
+beforeEach(async () => {
+  server = new FakeApiServer();
+  await server.start();
+  folder = await mkdtemp(join(tmpdir(), 'svc2ipt-connection-'));
+  kubeconfig = join(folder, 'kubeconfig');
+});
+afterEach(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Writes a kubeconfig for a user. */
+async function write(user: object): Promise<void> {
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: server.url } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+}
+
+const list = async (connection: Connection) => await json(await connection.get(PATH, {}, never));
+
+describe('a token', () => {
+  beforeEach(() => {
+    server.token = 'first';
+  });
+
+  test.each<[string, (token: string) => Promise<void>]>([
+    ['in the kubeconfig', (token) => write({ token })],
+    [
+      'from a program',
+      async (token) => {
+        const credential = {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          kind: 'ExecCredential',
+          status: { token },
+        };
+        await writeFile(join(folder, 'credential'), JSON.stringify(credential));
+        const apiVersion = 'client.authentication.k8s.io/v1';
+        await write({ exec: { apiVersion, command: 'cat', args: [join(folder, 'credential')] } });
+      },
+    ],
+  ])('%s, and another one once that is refused', async (_, give) => {
+    await give('first');
+    const connection = await connect({ kubeconfig, master: undefined });
+    expect(await list(connection)).toMatchObject({ kind: 'ServiceList' });
+
+    server.token = 'second';
+    await give('second');
+    await expect(list(connection)).rejects.toEqual(new ApiError(401, 'HTTP 401: no'));
+    expect(await list(connection)).toMatchObject({ kind: 'ServiceList' });
+  });
+
+  test('in a file that the kubeconfig names is read for each request', async () => {
+    await writeFile(join(folder, 'token'), 'first\n');
+    await write({ tokenFile: 'token' });
+    const connection = await connect({ kubeconfig, master: undefined });
+    expect(await list(connection)).toMatchObject({ kind: 'ServiceList' });
+    server.token = 'second';
+    await writeFile(join(folder, 'token'), 'second\n');
+    expect(await list(connection)).toMatchObject({ kind: 'ServiceList' });
+  });
+
+  test('that stays refused is told of each time', async () => {
+    await write({ token: 'wrong' });
+    const connection = await connect({ kubeconfig, master: undefined });
+    for (let i = 0; i < 2; i++) await expect(list(connection)).rejects.toMatchObject({ status: 401 });
+  });
+
+  test('is still used where the kubeconfig is away for a moment', async () => {
+    await write({ token: 'first' });
+    const connection = await connect({ kubeconfig, master: undefined });
+    await rm(kubeconfig);
+    server.misbehave({ kind: 'status', status: 401 });
+    await expect(list(connection)).rejects.toMatchObject({ status: 401 });
+    expect(await list(connection)).toMatchObject({ kind: 'ServiceList' });
+  });
+});
+
+test('the address that is given counts more than that of the kubeconfig', async () => {
+  const { url } = server;
+  await server.stop();
+  await write({ token: 'one' });
+  await server.start();
+  server.token = 'one';
+  const elsewhere = await connect({ kubeconfig, master: 'http://127.0.0.1:1' });
+  await expect(list(elsewhere)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  const there = await connect({ kubeconfig, master: url });
+  expect(await list(there)).toMatchObject({ kind: 'ServiceList' });
+});
+
+test.each<[string, string | undefined, RegExp]>([
+  ['a kubeconfig that is not there', '/nowhere/kubeconfig', /^\/nowhere\/kubeconfig: ENOENT/],
+  ['no kubeconfig, and no pod', undefined, /^the pod's service account: this is no pod .*--kubeconfig/],
+])('%s', async (_, kubeconfig, message) => {
+  await expect(connect({ kubeconfig, master: undefined })).rejects.toThrow(message);
+});
+
+test('objects are made, and every request is told of', async () => {
+  const told: SentRequest[] = [];
+  const connection = await connect({
+    kubeconfig: undefined,
+    master: server.url,
+    onRequest: (request) => told.push(request),
+  });
+  await connection.post('/apis/events.k8s.io/v1/namespaces/default/events', { kind: 'Event' }, never);
+  expect(server.posted).toEqual([{ kind: 'Event' }]);
+  await expect(connection.get('/nowhere', {}, never)).rejects.toMatchObject({ status: 404 });
+  await server.stop();
+  await expect(list(connection)).rejects.toThrow();
+  const host = new URL(server.url).host;
+  expect(told).toEqual([
+    { method: 'POST', host, code: 201 },
+    { method: 'GET', host, code: 404 },
+    { method: 'GET', host, code: undefined },
+  ]);
+});
