@@ -20,8 +20,14 @@ const cidrOrNone = z.union([z.literal(''), cidr], { error: 'a CIDR range' });
 
 export const nodeSchema = z
   .object({
-    metadata: clusterMetadata,
-    spec: optional(z.object({ podCIDR: optional(cidrOrNone), podCIDRs: list(cidr) })),
+    metadata: clusterMetadata.extend({ deletionTimestamp: optional(z.string()) }),
+    spec: optional(
+      z.object({
+        podCIDR: optional(cidrOrNone),
+        podCIDRs: list(cidr),
+        taints: list(z.object({ key: z.string() })),
+      }),
+    ),
     status: optional(z.object({ addresses: list(z.object({ type: z.string(), address: z.string() })) })),
   })
   .transform(({ metadata, spec, status }) => ({
@@ -31,7 +37,14 @@ export const nodeSchema = z
     region: firstLabel(metadata.labels, REGION_LABELS),
     podCIDRs: spec?.podCIDRs.length ? spec.podCIDRs : spec?.podCIDR ? [spec.podCIDR] : [],
     ips: nodeIPs(status?.addresses ?? []),
+    /** Load balancers should send it no new traffic (kube-proxy v1.36, KEP-3836). */
+    beingDeleted:
+      metadata.deletionTimestamp !== undefined ||
+      (spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED),
   }));
+
+/** The taint by which the cluster autoscaler announces that it will delete a node. */
+const TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler';
 
 /**
  * The node's IPs: the first InternalIP (else ExternalIP) is the primary one, the first of the other family the

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { CommandError, run } from './command.ts';
 import { parseSaved } from './kernel.ts';
+import { hasNfacct } from './nfacct.ts';
 import { isOwnChain } from './own.ts';
 
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
@@ -218,19 +219,8 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
 }
 
-async function hasNfacct(): Promise<boolean> {
-  try {
-    const { stdout } = await run(['nfacct', 'list']);
-    return ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted_pkts'].every((name) =>
-      stdout.includes(name),
-    );
-  } catch (error) {
-    if (error instanceof CommandError) return false;
-    throw error;
-  }
-}
-
-function interfaceAddresses(): string[] {
+/** The addresses on this machine's interfaces, such as `192.168.0.2/24`. */
+export function interfaceAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((addresses) =>
     (addresses ?? []).flatMap(({ cidr, scopeid }) => (cidr && !scopeid ? [cidr] : [])),
   );

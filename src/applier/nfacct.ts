@@ -1,0 +1,43 @@
+/** The kernel's named counters (nfnetlink_acct), by which kube-proxy's rules count packets: `-m nfacct`. */
+import { CommandError, run } from './command.ts';
+
+/** Those that kube-proxy v1.36 has, by the names that its rules use. */
+export const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted_pkts'] as const;
+
+/** How many packets each object has counted in this network namespace; nothing where there is no nfacct. */
+export async function countedPackets(): Promise<ReadonlyMap<string, number>> {
+  try {
+    const { stdout } = await run(['nfacct', 'list']);
+    return parseObjects(stdout);
+  } catch (error) {
+    if (error instanceof CommandError) return new Map();
+    throw error;
+  }
+}
+
+/** Whether all objects exist. */
+export async function hasNfacct(): Promise<boolean> {
+  const objects = await countedPackets();
+  return NFACCT_OBJECTS.every((name) => objects.has(name));
+}
+
+/** Makes the objects that are not there yet. Does nothing where there is no nfacct: rules do without. */
+export async function createNfacct(): Promise<void> {
+  const objects = await countedPackets();
+  for (const name of NFACCT_OBJECTS) {
+    if (objects.has(name)) continue;
+    await run(['nfacct', 'add', name]).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
+    });
+  }
+}
+
+/** Parses the output of `nfacct list`: `{ pkts = 00042, bytes = 04711 } = name;` on each line. */
+export function parseObjects(text: string): ReadonlyMap<string, number> {
+  return new Map(
+    [...text.matchAll(/^\{ pkts = (\d+), bytes = \d+ .*\} = (\S+);$/gm)].map(([, packets, name = '']) => [
+      name,
+      Number(packets),
+    ]),
+  );
+}
