@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { allowLocalnetRouting, type ConntrackSettings, setUpConntrack } from './sysctl.ts';
@@ -50,17 +50,17 @@ async function changed(): Promise<Record<string, string>> {
   return Object.fromEntries(values.flat());
 }
 
-const cores = availableParallelism();
-
 describe('connection tracking', () => {
   test.each<[string, Partial<ConntrackSettings>, Record<string, string>]>([
     ['nothing is asked for', {}, {}],
+    ['a limit by cores', { maxPerCore: 32_768, min: 0 }, { max: '131072', [HASH_SIZE]: '32768' }],
+    ['a limit by very many cores', { maxPerCore: 600_000 }, { max: '1048576', [HASH_SIZE]: '262144' }],
+    ['a limit at least', { maxPerCore: 1, min: 262_144 }, { max: '262144', [HASH_SIZE]: '65536' }],
     [
-      'a limit by cores',
-      { maxPerCore: 1_000_000, min: 0 },
-      { max: `${1_000_000 * cores}`, [HASH_SIZE]: `${250_000 * cores}` },
+      'a limit at least, beyond what cores ask for',
+      { maxPerCore: 600_000, min: 2_000_000 },
+      { max: '2000000', [HASH_SIZE]: '500000' },
     ],
-    ['a limit at least', { maxPerCore: 1, min: 131_072 }, { max: '131072', [HASH_SIZE]: '32768' }],
     ['a limit that is lower than there is', { maxPerCore: 1, min: 1000 }, {}],
     ['no limit, whatever the least', { maxPerCore: 0, min: 1_000_000 }, {}],
     [
@@ -71,8 +71,14 @@ describe('connection tracking', () => {
     ['times that are so already', { udpStreamTimeout: 120_000 }, {}],
     ['liberal TCP', { tcpBeLiberal: true }, { tcp_be_liberal: '1' }],
   ])('%s', async (_, settings, expected) => {
-    expect(await setUpConntrack({ ...NOTHING, ...settings }, root)).toEqual([]);
+    expect(await setUpConntrack({ ...NOTHING, ...settings }, root, 4)).toEqual([]);
     expect(await changed()).toEqual(expected);
+  });
+
+  test('a table that is too small for a limit that is high enough', async () => {
+    await writeFile(join(root, HASH_SIZE), '1024\n');
+    expect(await setUpConntrack({ ...NOTHING, maxPerCore: 1, min: 65_536 }, root)).toEqual([]);
+    expect(await changed()).toEqual({}); // 16384 again, which is a quarter of 65536
   });
 
   test('a kernel without it', async () => {

@@ -1,6 +1,6 @@
 /** The kernel's own settings that services need: connection tracking, and node ports on localhost. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { HostError } from './host.ts';
 
@@ -15,17 +15,26 @@ export interface ConntrackSettings {
   readonly udpStreamTimeout: number;
 }
 
+/** However many cores a machine has, they do not ask for more connections than this (kube-proxy v1.36). */
+const MOST_BY_CORES = 1_048_576;
+
 /**
- * Sets up connection tracking as kube-proxy v1.36 does when it starts. The limit is only ever raised.
+ * Sets up connection tracking as kube-proxy v1.36 does when it starts. The limit is only ever raised, since
+ * whoever set a higher one meant it; v1.36.2 lowers it, which was taken for a bug and mended after.
  * @param root where `/proc` and `/sys` are
+ * @param cores of the machine, not only those that this process may use: the limit is for everybody on it
  * @returns what could not be set though it should be, and what to do about it, for people
  * @throws HostError where a setting is refused that services depend on
  */
-export async function setUpConntrack(settings: ConntrackSettings, root = '/'): Promise<readonly string[]> {
+export async function setUpConntrack(
+  settings: ConntrackSettings,
+  root = '/',
+  cores = cpus().length,
+): Promise<readonly string[]> {
   const { maxPerCore, min, tcpEstablishedTimeout, tcpCloseWaitTimeout, udpTimeout, udpStreamTimeout } =
     settings;
-  const warnings =
-    maxPerCore > 0 ? await raiseLimit(Math.max(maxPerCore * availableParallelism(), min), root) : [];
+  const limit = Math.max(Math.min(maxPerCore * cores, MOST_BY_CORES), min);
+  const warnings = maxPerCore > 0 ? await raiseLimit(limit, root) : [];
   const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
   const timeouts = {
     tcp_timeout_established: tcpEstablishedTimeout,
@@ -52,12 +61,14 @@ const HASH_SIZE = 'sys/module/nf_conntrack/parameters/hashsize';
 /** The kernel looks connections up in a table of so many times fewer buckets (kube-proxy v1.36, and older kernels). */
 const CONNECTIONS_PER_BUCKET = 4;
 
-/** kube-proxy goes on where it may not enlarge the table of buckets, and so do we: connections still work. */
+/**
+ * Where either number may not be written, kube-proxy v1.36 ends (before, it went on where only the table of buckets
+ * stayed small). We go on: Services work all the same, until there are more connections than the limit.
+ */
 async function raiseLimit(limit: number, root: string): Promise<string[]> {
   const path = netfilter('nf_conntrack_max');
   const current = Number(await read(path, root));
-  if (current >= limit) return [];
-  const refused = await write(path, limit, root);
+  const refused = current < limit ? await write(path, limit, root) : undefined;
   if (refused) {
     // A network namespace of its own has the limit of the machine, and may not change it.
     return [
