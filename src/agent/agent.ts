@@ -4,7 +4,7 @@ import type { KubeProxyConfiguration, Svc2iptSection } from '../api/kube-proxy-c
 import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
 import type { IptablesHost } from '../applier/host.ts';
 import { compileOptions } from '../compiler/options.ts';
-import { familyOf } from '../net/address.ts';
+import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
 import { FamilyLoop, type RulesObserver } from './family-loop.ts';
@@ -66,7 +66,7 @@ export class Agent {
     this.#families = iptables.map(
       (host) =>
         new FamilyLoop(new FamilyRules(host, options.kernelOf(host), { dryRun, log }), {
-          input: () => this.#input(host),
+          input: () => this.inputOf(host.family),
           times,
           observer,
           log,
@@ -170,7 +170,8 @@ export class Agent {
     for (const family of this.#families) family.changed();
   }
 
-  #input({ family }: IptablesHost): RulesInput | undefined {
+  /** What a family's rules are made for at this moment; undefined while that is not known. */
+  inputOf(family: Family): RulesInput | undefined {
     const { configuration, own, log } = this.#options;
     const node = this.#facts;
     if (!this.#source?.synced || !node) return undefined;

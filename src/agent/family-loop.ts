@@ -18,6 +18,8 @@ export interface RulesObserver {
 
 export interface SyncFailure {
   readonly error: Error;
+  /** It was to write everything, not only what has changed. */
+  readonly full: boolean;
   readonly milliseconds: number;
 }
 
@@ -108,6 +110,7 @@ export class FamilyLoop {
     const { observer, log } = this.#options;
     const { family } = this;
     const start = performance.now();
+    const full = this.#rules.ruleset === undefined;
     observer.syncing(family);
     try {
       const report = await this.#rules.sync(input);
@@ -121,7 +124,7 @@ export class FamilyLoop {
       });
     } catch (error) {
       const milliseconds = performance.now() - start;
-      observer.syncFailed(family, { error: asError(error), milliseconds });
+      observer.syncFailed(family, { error: asError(error), full, milliseconds });
       throw error;
     }
   }

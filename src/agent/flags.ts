@@ -282,6 +282,12 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         besideFile: true,
         help: 'how much to tell',
       },
+      {
+        name: 'profiling',
+        takes: 'switch',
+        field: 'enableProfiling',
+        help: 'let PUT /debug/flags/v change how much is told; there is no /debug/pprof (node --inspect has a profiler)',
+      },
       ...(['text', 'json'] as const).map(
         (format): Flag => ({
           name: `log-${format}-split-stream`,
@@ -347,12 +353,6 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         field: 'clientConnection.contentType',
         whyNoEffect: 'svc2ipt speaks JSON with the API server',
-      },
-      {
-        name: 'profiling',
-        takes: 'switch',
-        field: 'enableProfiling',
-        whyNoEffect: 'there is no /debug/pprof; Node.js has a profiler of its own (node --inspect)',
       },
       {
         name: 'show-hidden-metrics-for-version',

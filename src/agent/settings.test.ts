@@ -370,10 +370,6 @@ describe('a configuration file', () => {
 
   test.each<[string, string]>([
     [
-      'enableProfiling: true',
-      'enableProfiling in the configuration file has no effect: there is no /debug/pprof; Node.js has a profiler of its own (node --inspect)',
-    ],
-    [
       'ipvs: {scheduler: rr}',
       'ipvs.scheduler in the configuration file has no effect: svc2ipt has no ipvs mode',
     ],

@@ -2,6 +2,7 @@
 /** The command line: its commands and options. What a command does is loaded when it runs. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { agentOptions } from '../agent/agent-options.ts';
 import { printable } from '../api/problem.ts';
 import { runAction } from './run.ts';
 
@@ -104,6 +105,27 @@ Examples:
       new Option('--backend <name>', 'only this iptables; both unless given').choices(['nft', 'legacy']),
     )
     .action((options) => runAction(async () => (await import('./cleanup.ts')).cleanup(options)));
+
+  const agent = program
+    .command('agent')
+    .description(
+      "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
+    );
+  for (const option of agentOptions()) agent.addOption(option);
+  agent
+    .addHelpText(
+      'after',
+      `
+SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2
+as much as at the start.
+
+Examples:
+  svc2ipt agent --config /var/lib/kube-proxy/config.conf      where kube-proxy was
+  svc2ipt agent --manifests /etc/svc2ipt/manifests            a folder that is watched; no cluster needed
+  svc2ipt agent --kubeconfig node.conf --dry-run -v 2         everything but the writing
+  curl -s 127.0.0.1:10249/debug/drift                         how the kernel differs from what is wanted`,
+    )
+    .action((given) => runAction(async () => (await import('./agent.ts')).agent(given, version())));
 
   const golden = program
     .command('golden')

@@ -1,5 +1,5 @@
 /** This machine as the node of a command. */
-import { hostname } from 'node:os';
+import { machineFacts } from '../agent/machine.ts';
 import type { HostFacts } from '../api/node.ts';
 import { type Backend, detectHost, type Host, type IptablesHost } from '../applier/host.ts';
 import { FAMILIES } from '../net/address.ts';
@@ -22,17 +22,9 @@ export interface ThisNode {
 export async function thisNode({ backend }: NodeOptions): Promise<ThisNode> {
   const host = await detectHost(backend);
   for (const warning of host.warnings) warn(warning);
-  const { nfacct, conntrackTCPBeLiberal, interfaceAddresses } = host;
   return {
     host,
     iptables: FAMILIES.flatMap((family) => host.iptables[family] ?? []),
-    facts: {
-      // As kube-proxy v1.36 makes a node's name of the machine's.
-      name: hostname().trim().toLowerCase(),
-      interfaceAddresses,
-      randomFully: host.iptables.ipv4?.randomFully,
-      nfacct,
-      conntrackTCPBeLiberal,
-    },
+    facts: machineFacts(host),
   };
 }

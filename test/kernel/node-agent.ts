@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { machineFacts } from '../../src/agent/machine.ts';
 import type { ClusterState } from '../../src/api/cluster.ts';
 import { Applier, readTables } from '../../src/applier/applier.ts';
 import { chainDifferences } from '../../src/applier/chain-diff.ts';
@@ -33,18 +34,12 @@ const command = z.object({
 
 const configuration = parseConfiguration({ name: 'config.json', text: JSON.stringify(CONFIGURATION) });
 const host = await detectHost(backend);
-const { nfacct, conntrackTCPBeLiberal, interfaceAddresses } = host;
 const node = resolveNode({
   flags: {},
   host: parseHost({ name: 'host.json', text: JSON.stringify(HOST) }),
   hostnameOverride: undefined,
   nodes: new Map(),
-  live: {
-    interfaceAddresses,
-    randomFully: host.iptables.ipv4?.randomFully,
-    nfacct,
-    conntrackTCPBeLiberal,
-  },
+  live: { ...machineFacts(host), name: undefined },
 });
 
 interface FamilyAgent {

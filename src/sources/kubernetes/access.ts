@@ -45,7 +45,15 @@ const accessSchema = z.object({
 
 const answerSchema = z.union([z.object({ access: accessSchema }), z.object({ error: z.string() })]);
 
-/** Throws an Error where the kubeconfig or the service account cannot be used. */
+/** A kubeconfig or a service account that cannot be used. */
+export class AccessError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'AccessError';
+  }
+}
+
+/** Throws an AccessError. */
 export async function findAccess(options: AccessOptions): Promise<Access> {
   // Without authentication there is nothing to be found.
   if (options.kubeconfig === undefined && options.master !== undefined) {
@@ -63,9 +71,9 @@ export async function findAccess(options: AccessOptions): Promise<Access> {
     answer = answerSchema.parse(ipcOutput[0]);
   } catch (error) {
     const { shortMessage, stderr } = error as Partial<ExecaError>;
-    throw new Error(`${nameOf(options)}: ${[shortMessage ?? String(error), stderr].join('\n').trim()}`);
+    throw new AccessError(`${nameOf(options)}: ${[shortMessage ?? String(error), stderr].join('\n').trim()}`);
   }
-  if ('error' in answer) throw new Error(`${nameOf(options)}: ${answer.error}`);
+  if ('error' in answer) throw new AccessError(`${nameOf(options)}: ${answer.error}`);
   return answer.access;
 }
 

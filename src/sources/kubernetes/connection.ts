@@ -58,7 +58,7 @@ export interface ConnectionOptions extends AccessOptions {
  * Of the client library only the reading of these is used. Its informer lists without paging, keeps whole objects,
  * starts again without delay when a list fails, and does not tell a watch that expired from one that broke (v2.0), so
  * list-watch.ts does that itself.
- * @throws Error where the kubeconfig cannot be used
+ * @throws AccessError where the kubeconfig cannot be used
  */
 export async function connect({ onRequest, ...options }: ConnectionOptions): Promise<Connection> {
   let access = findAccess(options);

@@ -1,0 +1,56 @@
+/** What becomes of what the agent tells: metrics, health, health check node ports, Events. */
+import { RestoreError } from '../applier/restore.ts';
+import { type CompileOptions, compileOptions } from '../compiler/options.ts';
+import type { AgentObserver, AgentOptions } from './agent.ts';
+import type { NodeEvent } from './events.ts';
+import type { ProxyHealth } from './health.ts';
+import { healthChecks } from './health-check-node-ports.ts';
+import type { HealthCheckServers } from './health-check-servers.ts';
+import { IP_FAMILY } from './ip-family.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface Listeners {
+  readonly metrics: Metrics;
+  readonly health: ProxyHealth;
+  readonly healthCheckServers: HealthCheckServers;
+  tell(event: NodeEvent): void;
+}
+
+export function observerOf(
+  {
+    configuration,
+    own,
+    iptables,
+    dryRun,
+  }: Pick<AgentOptions, 'configuration' | 'own' | 'iptables' | 'dryRun'>,
+  { metrics, health, healthCheckServers, tell }: Listeners,
+): AgentObserver {
+  return {
+    changed: (change) => metrics.changed(change),
+    invalidObject: () => metrics.invalidObject(),
+    sourceFailed: (resource) => metrics.sourceFailed(resource),
+    clusterChanged(cluster, facts, node) {
+      health.setEligible(!node?.beingDeleted);
+      const options = iptables.map(
+        ({ family }): CompileOptions => compileOptions(family, configuration, facts, own),
+      );
+      void healthCheckServers.update(healthChecks(cluster, facts, options));
+    },
+    queued(family) {
+      metrics.queued(family);
+      health.queued(family);
+    },
+    syncing: (family) => metrics.syncing(family),
+    synced(family, { result, full, totals, milliseconds }) {
+      // What was not written is no sync.
+      if (!dryRun) metrics.synced({ family, seconds: milliseconds / 1000, full, result, ...totals });
+      health.synced(family);
+    },
+    syncFailed(family, { error, full, milliseconds }) {
+      const refused = error instanceof RestoreError;
+      metrics.syncFailed({ family, seconds: milliseconds / 1000, full, refused });
+      tell({ type: 'Warning', reason: 'FailedToWriteRules', note: `${IP_FAMILY[family]}: ${error.message}` });
+    },
+    driftFound: (family) => metrics.driftFound(family),
+  };
+}

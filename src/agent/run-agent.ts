@@ -1,0 +1,102 @@
+/** The agent put together: the node prepared, the loop, and everything that tells how it is. */
+import type { HostFacts } from '../api/node.ts';
+import { detectHost, type Host, interfaceAddresses } from '../applier/host.ts';
+import { countedPackets } from '../applier/nfacct.ts';
+import { FAMILIES } from '../net/address.ts';
+import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
+import { connect } from '../sources/kubernetes/connection.ts';
+import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
+import { WatchedFolder } from '../sources/watched-folder.ts';
+import { Agent, RestartError } from './agent.ts';
+import { untilChanged } from './config-watch.ts';
+import { type NodeEvent, NodeEvents } from './events.ts';
+import { nodeKernel } from './family-rules.ts';
+import { ProxyHealth } from './health.ts';
+import { HealthCheckServers } from './health-check-servers.ts';
+import type { Log } from './log.ts';
+import { machineFacts } from './machine.ts';
+import { Metrics } from './metrics.ts';
+import { observerOf } from './observer.ts';
+import { prepareNode } from './prepare.ts';
+import { agentServers } from './servers.ts';
+import type { AgentSettings } from './settings.ts';
+
+/**
+ * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the
+ * rules stay.
+ * @param version of svc2ipt
+ * @throws HostError where this machine cannot do it; RestartError where it must be started again; ListenError,
+ *   InputError or AccessError where it cannot begin
+ */
+export async function runAgent(
+  settings: AgentSettings,
+  version: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const { configuration, dryRun } = settings;
+  if (!dryRun) await prepareNode(configuration, log);
+  if (settings.initOnly) return;
+  const host = await detectHost(settings.backend);
+  for (const warning of host.warnings) log.warning(warning);
+
+  const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);
+  const families = iptables.map(({ family }) => family);
+  const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
+  const metrics = new Metrics({ version, families, log, ...readPackets });
+  const health = new ProxyHealth({ syncPeriod: configuration.iptables.syncPeriod, families });
+  const healthCheckServers = new HealthCheckServers({ healthy: () => health.healthy, log });
+  let events: NodeEvents | undefined;
+  const tell = (event: NodeEvent) => void events?.tell(event);
+
+  const base = { ...settings, iptables, log };
+  const agent = new Agent({
+    ...base,
+    kernelOf: nodeKernel,
+    machineFacts: () => currentFacts(host, settings),
+    observer: observerOf(base, { metrics, health, healthCheckServers, tell }),
+  });
+  const servers = agentServers(base, { agent, health, metrics });
+
+  const ended = new AbortController();
+  const stop = AbortSignal.any([signal, ended.signal]);
+  const compare = () => {
+    log.info('SIGHUP: everything is compared with the kernel');
+    agent.compare();
+  };
+  process.on('SIGHUP', compare);
+  const running: Promise<void>[] = [];
+  try {
+    for (const server of servers) await server.start({ hardFail: configuration.bindAddressHardFail });
+    log.info('Starting', { version, node: agent.nodeName, families: families.join(' '), dryRun });
+    const { manifests, configFile } = settings;
+    if (manifests === undefined) {
+      const connection = await connect({ ...settings, onRequest: (request) => metrics.apiAnswered(request) });
+      events = new NodeEvents(connection, agent.nodeName, log);
+      tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
+      running.push(agent.run(new KubernetesSource(connection, agent.nodeName, agent.listener), stop));
+    } else {
+      const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
+      running.push(agent.run(new WatchedFolder(manifests, options, agent.listener), stop));
+    }
+    if (configFile !== undefined) running.push(untilConfigurationChanges(configFile, stop));
+    await Promise.race(running);
+  } finally {
+    ended.abort();
+    await Promise.allSettled(running);
+    process.off('SIGHUP', compare);
+    await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
+  }
+}
+
+/** The addresses of interfaces change while the agent runs, and only `nodePortAddresses` looks at them. */
+function currentFacts(host: Host, { configuration }: AgentSettings): HostFacts {
+  const looked = configuration.nodePortAddresses.length > 0;
+  return { ...machineFacts(host), interfaceAddresses: looked ? interfaceAddresses() : [] };
+}
+
+/** As kube-proxy v1.36: whoever starts it again starts it with the new configuration. */
+async function untilConfigurationChanges(file: string, signal: AbortSignal): Promise<void> {
+  await untilChanged(file, signal);
+  if (!signal.aborted) throw new RestartError(`the configuration file ${file} has changed`);
+}

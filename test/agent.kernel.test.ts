@@ -1,0 +1,270 @@
+/** The node agent in a network of its own: against an API server and a watched folder, with real packets. */
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FAMILIES } from '../src/net/address.ts';
+import type { ApiObject } from './api-server/fake-api-server.ts';
+import { ApiServer } from './kernel/api-server.ts';
+import { addressOf, type LabService, labCluster, PORT } from './kernel/cluster.ts';
+import { svc2ipt } from './kernel/command-line.ts';
+import { ADDRESSES, Lab, NODE_NAME } from './kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+import { wrapRestore } from './kernel/restore-wrapper.ts';
+import { RunningAgent } from './kernel/running-agent.ts';
+
+const HEALTHZ = 'http://127.0.0.1:10256/healthz';
+const METRICS = 'http://127.0.0.1:10249';
+
+const NODE: ApiObject = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: NODE_NAME },
+  spec: {},
+  status: { addresses: FAMILIES.map((family) => ({ type: 'InternalIP', address: ADDRESSES[family].node })) },
+};
+
+/** Both families were compared with the kernel. */
+const COMPARED = /full=true[\s\S]*full=true/;
+
+const objects = (...services: readonly LabService[]) => labCluster(services) as unknown as ApiObject[];
+const WEB: LabService = { name: 'web', index: 1, endpoints: ['pod-1'] };
+
+describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
+  let lab: Lab;
+  let server: ApiServer;
+  let url: string;
+  let agent: RunningAgent | undefined;
+  /** One line for each call of iptables-restore. */
+  let calls: string;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    lab = await Lab.create();
+    server = new ApiServer(lab);
+    url = await server.start();
+    calls = join(lab.folder, 'calls');
+    env = { PATH: await wrapRestore(lab, backend, { before: `echo called >>'${calls}'` }) };
+  });
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await lab?.[Symbol.asyncDispose]();
+  });
+  afterEach(async () => {
+    await agent?.[Symbol.asyncDispose]();
+    agent = undefined;
+  });
+
+  const fromServer = async (...args: readonly string[]) =>
+    await RunningAgent.start(lab, { backend, args: ['--master', url, '-v', '4', ...args], env });
+
+  /** How many calls of iptables-restore there were since this was asked the last time. */
+  async function writes(): Promise<number> {
+    const text = await readFile(calls, 'utf8').catch(() => '');
+    await rm(calls, { force: true });
+    return text.split('\n').length - 1;
+  }
+
+  /** What a pod gets from a Service, in both families. */
+  async function answers(index: number, timeout = 0.5): Promise<string[]> {
+    return await Promise.all(
+      FAMILIES.map(async (family) => {
+        const to = addressOf(family, 'cluster IP', index);
+        const { outcomes } = await lab.peers.ask(
+          { from: 'pod-2', protocol: 'tcp', to, port: PORT },
+          { times: 2, timeout },
+        );
+        return Object.keys(outcomes).join(' or ');
+      }),
+    );
+  }
+
+  async function eventually<T>(actual: () => Promise<T>, expected: T, seconds = 15): Promise<void> {
+    const end = performance.now() + seconds * 1000;
+    while (JSON.stringify(await actual()) !== JSON.stringify(expected) && performance.now() < end) {
+      await sleep(30);
+    }
+    expect(await actual()).toEqual(expected);
+  }
+
+  const both = (outcome: string) => [outcome, outcome];
+
+  /** What `svc2ipt diff` says of the kernel and a cluster. */
+  async function difference(...services: readonly LabService[]): Promise<string> {
+    return (await svc2ipt(lab, backend, 'diff', labCluster(services))).stdout;
+  }
+  const NO_DIFFERENCE = 'no difference: the kernel holds these rules';
+
+  test('Services come and go, and packets go with them', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+    await server.put(...objects({ ...WEB, endpoints: ['pod-3'] }));
+    await eventually(() => answers(1), both('pod-3 sees pod-2'));
+    await server.put(...objects({ ...WEB, endpoints: [] }));
+    // In IPv6, a first refusal may go unheard: the second packet's comes after a second.
+    await eventually(() => answers(1, 3), both('refused'));
+    const second: LabService = { name: 'second', index: 2, endpoints: ['pod-1'] };
+    await server.put(...objects(second));
+    await eventually(() => answers(2), both('pod-1 sees pod-2'));
+    await server.delete(...objects(second));
+    await eventually(() => answers(2), both('dropped'));
+    await server.put(...objects(WEB));
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+  });
+
+  test('an API server that is away, and changes when it is back', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+    await server.stop();
+    await agent.tells(/does not answer/);
+    expect(await answers(1)).toEqual(both('pod-1 sees pod-2'));
+    await server.start();
+    await server.put(...objects({ ...WEB, endpoints: ['pod-3'] }));
+    await eventually(() => answers(1), both('pod-3 sees pod-2'), 30);
+  });
+
+  test('what somebody else flushes is healed', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+    for (const program of [`iptables-${backend}`, `ip6tables-${backend}`]) {
+      for (const table of ['nat', 'filter']) await lab.run('node', [program, '-w', '-t', table, '-F']);
+    }
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+    await eventually(() => difference(WEB), NO_DIFFERENCE);
+    expect((await agent.page(`${METRICS}/metrics`)).body).toMatch(
+      /svc2ipt_drift_found_total\{ip_family="IPv4"\} [1-9]/,
+    );
+  });
+
+  test('a chain of ours that somebody else has changed is mended on SIGHUP', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => difference(WEB), NO_DIFFERENCE);
+    await lab.run('node', [`iptables-${backend}`, '-w', '-t', 'nat', '-I', 'KUBE-MARK-MASQ', '-j', 'RETURN']);
+    expect((await agent.page(`${METRICS}/debug/drift`)).body).toContain('KUBE-MARK-MASQ');
+    agent.signal('SIGHUP');
+    await eventually(() => difference(WEB), NO_DIFFERENCE);
+  });
+
+  test('killed and started again: nothing is written where nothing has changed, else only that', async () => {
+    const second: LabService = { name: 'second', index: 2, endpoints: ['pod-1'] };
+    await server.put(NODE, ...objects(WEB, second));
+    agent = await fromServer();
+    await eventually(() => difference(WEB, second), NO_DIFFERENCE);
+    await agent.end('SIGKILL');
+    await writes();
+
+    agent = await fromServer();
+    await agent.tells(COMPARED);
+    expect(await writes()).toBe(0);
+    await agent.end('SIGKILL');
+
+    await server.put(...objects({ ...second, endpoints: ['pod-3'] }));
+    agent = await fromServer();
+    await eventually(() => answers(2), both('pod-3 sees pod-2'));
+    await agent.tells(COMPARED);
+    // One call for each family.
+    expect(await writes()).toBe(2);
+    const { body } = await agent.page(`${METRICS}/debug/rules?family=ipv4`);
+    expect(body).toContain('KUBE-SEP-');
+    expect(body).not.toContain('lab/web');
+    await server.delete(...objects(second));
+  });
+
+  test('SIGTERM ends it soon, and the rules stay', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => difference(WEB), NO_DIFFERENCE);
+    const { exitCode, milliseconds } = await agent.end('SIGTERM');
+    expect(exitCode).toBe(0);
+    expect(milliseconds).toBeLessThan(2000);
+    expect(await difference(WEB)).toBe(NO_DIFFERENCE);
+  });
+
+  test('it tells how it is', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await agent.tells(COMPARED);
+    const running = agent;
+    const page = async (path: string) => await running.page(`${METRICS}${path}`);
+    expect(JSON.parse((await agent.page(HEALTHZ)).body)).toMatchObject({ healthy: true, nodeEligible: true });
+    expect((await page('/proxyMode')).body).toBe('iptables');
+    const configz: unknown = JSON.parse((await page('/configz')).body);
+    expect(configz).toMatchObject({ 'kubeproxy.config.k8s.io': { iptables: { syncPeriod: '1s' } } });
+    expect((await page('/metrics')).body).toMatch(
+      /kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv6"\} [1-9]/,
+    );
+    expect(JSON.stringify(JSON.parse((await page('/debug/state')).body))).toContain(ADDRESSES.ipv4['pod-1']);
+    expect((await page('/debug/rules')).status).toBe(200);
+    expect((await page('/debug/drift')).body).not.toContain('KUBE-SVC');
+  });
+
+  test('a health check node port follows its Service', async () => {
+    const checked: LabService = {
+      name: 'checked',
+      index: 3,
+      endpoints: ['pod-1'],
+      spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: 32123 },
+    };
+    await server.put(NODE, ...objects(checked));
+    agent = await fromServer();
+    const running = agent;
+    const check = async () => (await running.page(`http://${ADDRESSES.ipv4.node}:32123/`)).status;
+    await eventually(check, 200);
+    await server.put(...objects({ ...checked, endpoints: ['pod-3'] }));
+    await eventually(check, 503);
+    await server.delete(...objects(checked));
+    await eventually(check, 0);
+  });
+
+  test('a folder of manifests: files appear, are half written, change and go', async () => {
+    const folder = join(lab.folder, 'manifests');
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, 'web.json');
+    const text = (...services: readonly LabService[]) =>
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: labCluster(services) });
+    await writeFile(file, text(WEB));
+    agent = await RunningAgent.start(lab, { backend, args: ['--manifests', folder], env });
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+
+    await writeFile(`${file}.new`, text({ ...WEB, endpoints: ['pod-3'] }));
+    await rename(`${file}.new`, file);
+    await eventually(() => answers(1), both('pod-3 sees pod-2'));
+
+    const whole = text(WEB);
+    await writeFile(file, whole.slice(0, whole.length / 2));
+    await agent.tells(/web\.json/);
+    expect(await answers(1)).toEqual(both('pod-3 sees pod-2'));
+    await appendFile(file, whole.slice(whole.length / 2));
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+
+    await rm(file);
+    await eventually(() => answers(1), both('dropped'));
+  });
+
+  test('a dry run writes nothing', async () => {
+    await lab.run('node', [process.execPath, '--version']);
+    await server.put(NODE, ...objects({ ...WEB, endpoints: ['pod-3'] }));
+    const before = await lab.run('node', [`iptables-${backend}-save`]);
+    await writes();
+    agent = await fromServer('--dry-run');
+    await agent.tells(COMPARED);
+    const after = await lab.run('node', [`iptables-${backend}-save`]);
+    const rules = (text: string) => text.split('\n').filter((line) => line.startsWith('-A'));
+    expect(rules(after.stdout)).toEqual(rules(before.stdout));
+    expect(await writes()).toBe(0);
+  });
+
+  test('its configuration changes: it ends, to be started anew', async () => {
+    agent = await fromServer();
+    await agent.tells(/full=true/);
+    const config = join(lab.folder, 'agent.json');
+    await writeFile(config, `${await readFile(config, 'utf8')}\n`);
+    await agent.tells(/configuration/);
+    const running = agent;
+    await eventually(async () => (await running.page(HEALTHZ)).status, 0);
+  });
+});

@@ -1,0 +1,92 @@
+/** `svc2ipt agent` itself, on the node of a lab. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { MAIN } from './command-line.ts';
+import { CONFIGURATION, type Lab, NODE_NAME } from './lab.ts';
+import type { Backend } from './namespace.ts';
+
+/** Fast, so that tests are, and without the node's own sysctls, which a namespace has not. */
+const AGENT_CONFIGURATION = {
+  ...CONFIGURATION,
+  hostnameOverride: NODE_NAME,
+  iptables: { syncPeriod: '1s', minSyncPeriod: '50ms' },
+  conntrack: { maxPerCore: 0 },
+};
+
+export interface AgentStart {
+  readonly backend: Backend;
+  /** The rest of the command line, such as where the cluster comes from. */
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class RunningAgent implements AsyncDisposable {
+  readonly #lab: Lab;
+  readonly #process: ReturnType<typeof startAgent>;
+  #log = '';
+
+  private constructor(lab: Lab, { backend, args, env = {} }: AgentStart, config: string) {
+    this.#lab = lab;
+    this.#process = startAgent(lab, ['--config', config, '--backend', backend, ...args], env);
+    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text;
+    });
+  }
+
+  static async start(lab: Lab, start: AgentStart): Promise<RunningAgent> {
+    const config = join(lab.folder, 'agent.json');
+    await writeFile(config, JSON.stringify(AGENT_CONFIGURATION));
+    return new RunningAgent(lab, start, config);
+  }
+
+  /** What it has told so far. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Asks one of its pages, from the node. */
+  async page(url: string): Promise<{ readonly status: number; readonly body: string }> {
+    const { stdout } = await this.#lab.run('node', ['curl', '-s', '-m', '20', '-w', '\n%{http_code}', url]);
+    const [, body = '', status = '0'] = /^([\s\S]*)\n(\d+)$/.exec(stdout) ?? [];
+    return { status: Number(status), body };
+  }
+
+  /** Waits for a line of its log. */
+  async tells(what: RegExp, seconds = 20): Promise<void> {
+    for (const end = performance.now() + seconds * 1000; !what.test(this.#log); await sleep(10)) {
+      if (performance.now() > end) throw new Error(`it never told ${what}:\n${this.#log}`);
+    }
+  }
+
+  /** Sends a signal, and gives how it ended and how many milliseconds that took. */
+  async end(signal: NodeJS.Signals): Promise<{ exitCode: number | undefined; milliseconds: number }> {
+    const start = performance.now();
+    this.#process.kill(signal);
+    const { exitCode } = await this.#process;
+    return { exitCode, milliseconds: performance.now() - start };
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL');
+  }
+}
+
+function startAgent(lab: Lab, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const [program = '', ...words] = [...lab.inside('node'), process.execPath, MAIN, 'agent', ...args];
+  return execa(program, words, {
+    env: { ...lab.environment, ...env },
+    reject: false,
+    stdin: 'ignore',
+    buffer: false,
+  });
+}
