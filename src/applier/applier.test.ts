@@ -40,6 +40,8 @@ const CHANGES = {
   },
 };
 
+const SERVICE_CHAIN = CHANGES.nat.changed.find(({ name }) => name.startsWith('KUBE-SVC-'))?.name ?? '';
+
 describe('apply', () => {
   test('reads once, and from then on knows what is there', async () => {
     const kernel = new FakeKernel('ipv4');
@@ -84,7 +86,14 @@ describe('apply', () => {
   test.each([
     ['nothing', '', true],
     ['a rule of somebody else', '*filter\n-A INPUT -j ACCEPT\nCOMMIT\n', true],
-    ['a rule in a chain of ours, which a full reading finds', '*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n', true],
+    ['a rule more in a chain of ours', '*nat\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n', true],
+    [
+      'rules of a service port, which a full reading finds',
+      `*nat\n:${SERVICE_CHAIN} - [0:0]\nCOMMIT\n`,
+      true,
+    ],
+    ['what the jumps lead to', '*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n', false],
+    ['what the jumps lead to in part', '*filter\n-D KUBE-FORWARD 1\nCOMMIT\n', false],
     ['a canary gone', '*mangle\n-X KUBE-PROXY-CANARY\nCOMMIT\n', false],
     ['everything in a table', '*nat\n-F PREROUTING\n-F OUTPUT\n-F POSTROUTING\nCOMMIT\n', false],
     [

@@ -49,7 +49,8 @@ export class Applier {
   }
 
   /**
-   * Whether the jumps and canaries that were written are still there; not whether every rule is.
+   * Whether the jumps and canaries that were written are still there, and rules behind the jumps; not whether every
+   * rule is.
    * @throws HostError where the kernel may not be read
    */
   async intact(): Promise<boolean> {

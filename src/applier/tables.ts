@@ -10,7 +10,7 @@ import { restore } from './restore.ts';
 export interface KernelTables {
   /** All that is there. Rejects with a HostError where it may not be read. */
   read(): Promise<SavedTables>;
-  /** The chains that lead into ours from outside, and our canaries, alone. Rejects like {@link read}. */
+  /** The chains that our jumps are in, those that they lead to, and our canaries, alone. Rejects like {@link read}. */
   entries(): Promise<SavedTables>;
   /** As much of it as a cleanup needs, if that is to be had for less; else undefined. */
   glance(): Promise<SavedTables | undefined>;
