@@ -60,6 +60,9 @@ function countRules(chain: CurrentChain | undefined): number {
   return 'lines' in chain ? chain.lines.length : chain.rules.length;
 }
 
+/** What iptables says of a chain that is not there; the second is iptables-nft's way (1.8.9). */
+const NO_SUCH_CHAIN = /No chain\/target\/match by that name|is incompatible, use 'nft' tool/;
+
 /** The lines that iptables-save would print of a chain; none where there is no such chain. */
 async function readChain(
   { iptables, family }: IptablesPrograms,
@@ -73,7 +76,7 @@ async function readChain(
       return line === '' ? [] : [`[0:0] ${line}`];
     });
   } catch (error) {
-    if (error instanceof CommandError && /No chain\/target\/match by that name/.test(error.stderr)) return [];
+    if (error instanceof CommandError && NO_SUCH_CHAIN.test(error.stderr)) return [];
     throw explain(error, iptables, family);
   }
 }
