@@ -3,9 +3,18 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { z } from 'zod';
 import { MAIN } from './command-line.ts';
 import { CONFIGURATION, type Lab, NODE_NAME } from './lab.ts';
 import type { Backend } from './namespace.ts';
+
+const pageSchema = z.object({ status: z.number(), body: z.string() });
+
+/** A program that asks for a page; of a server that is not there, the status is 0. */
+const ASK = `
+  const answer = await fetch(process.argv[1], { signal: AbortSignal.timeout(20_000) }).catch(() => undefined);
+  console.log(JSON.stringify({ status: answer?.status ?? 0, body: (await answer?.text()) ?? '' }));
+`;
 
 /** Fast, so that tests are, and without the node's own sysctls, which a namespace has not. */
 const AGENT_CONFIGURATION = {
@@ -47,10 +56,10 @@ export class RunningAgent implements AsyncDisposable {
   }
 
   /** Asks one of its pages, from the node. */
-  async page(url: string): Promise<{ readonly status: number; readonly body: string }> {
-    const { stdout } = await this.#lab.run('node', ['curl', '-s', '-m', '20', '-w', '\n%{http_code}', url]);
-    const [, body = '', status = '0'] = /^([\s\S]*)\n(\d+)$/.exec(stdout) ?? [];
-    return { status: Number(status), body };
+  async page(url: string): Promise<z.output<typeof pageSchema>> {
+    const command = [process.execPath, '--input-type=module', '-e', ASK, url];
+    const { stdout } = await this.#lab.run('node', command);
+    return pageSchema.parse(JSON.parse(stdout));
   }
 
   /** Waits for a line of its log. */
