@@ -40,16 +40,18 @@ export async function readEntries(programs: IptablesPrograms): Promise<SavedTabl
 
 /**
  * Whether every canary and jump that is known to be there still is, and the chains behind the jumps have no fewer
- * rules. More are somebody else's: the kubelet and we share a chain.
+ * rules. More are somebody else's: the kubelet and we share a chain. Nothing is known of jumps in a built-in chain that
+ * was not to be read; where they are gone with the whole table, the canary is, too.
  */
 export function hasEntries({ tables, family }: CurrentTables, saved: SavedTables): boolean {
   const now = currentTables(saved, family).tables;
   return [...tables].every(([name, { chains, jumps }]) => {
     const table = now.get(name) ?? EMPTY_TABLE;
+    const wasRead = (chain: string) => saved.get(name)?.has(chain) === true;
     const known = (ENTRY_CHAINS.get(name) ?? []).flatMap((chain) => chains.get(chain) ?? []);
     return (
       known.every((chain) => countRules(table.chains.get(chain.name)) >= countRules(chain)) &&
-      [...jumps.keys()].every((jump) => table.jumps.has(jump))
+      [...jumps.keys()].every((jump) => table.jumps.has(jump) || !wasRead(jump.from))
     );
   });
 }
@@ -60,7 +62,10 @@ function countRules(chain: CurrentChain | undefined): number {
   return 'lines' in chain ? chain.lines.length : chain.rules.length;
 }
 
-/** What iptables says of a chain that is not there; the second is iptables-nft's way (1.8.9). */
+/**
+ * What iptables says of a chain that is not there; the second is iptables-nft's way (1.8.9). It says that of a chain
+ * with a rule that only nft understands, too: somebody's rule in a built-in chain, which is always there.
+ */
 const NO_SUCH_CHAIN = /No chain\/target\/match by that name|is incompatible, use 'nft' tool/;
 
 /** The lines that iptables-save would print of a chain; none where there is no such chain. */

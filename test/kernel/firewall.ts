@@ -23,7 +23,7 @@ const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted
 export class FirewallNamespace implements AsyncDisposable {
   readonly namespace: NetworkNamespace;
   readonly on: Firewall;
-  /** iptables-save and iptables-restore, as commands that enter the namespace first. */
+  /** iptables, iptables-save and iptables-restore, as commands that enter the namespace first. */
   readonly programs: IptablesPrograms;
   readonly #folder: string;
   /** iptables-legacy has one lock for a whole machine, which others use, too; this namespace has its own. */
@@ -48,8 +48,12 @@ export class FirewallNamespace implements AsyncDisposable {
       await chmod(path, 0o755);
       return path;
     };
-    const [save, restore] = [await entering(programs.save), await entering(programs.restore)];
-    return new FirewallNamespace(namespace, on, { ...programs, save, restore }, folder);
+    const [iptables, save, restore] = [
+      await entering(programs.iptables),
+      await entering(programs.save),
+      await entering(programs.restore),
+    ];
+    return new FirewallNamespace(namespace, on, { ...programs, iptables, save, restore }, folder);
   }
 
   applier(): Applier {
