@@ -69,6 +69,26 @@ describe('what is made of a Node', () => {
       node(addresses(['Hostname', 'node-a'], ['InternalDNS', 'node-a.local'], ['InternalIP', 'node-a'])),
       { ips: [] },
     ],
+    ['that stays', node({ spec: { taints: null } }), { beingDeleted: false }],
+    [
+      'that stays, with taints',
+      node({
+        spec: { taints: [{ key: 'DeletionCandidateOfClusterAutoscaler', effect: 'PreferNoSchedule' }] },
+      }),
+      { beingDeleted: false },
+    ],
+    [
+      'that the cluster autoscaler will delete',
+      node({
+        spec: { taints: [{ key: 'other' }, { key: 'ToBeDeletedByClusterAutoscaler', value: '1795222950' }] },
+      }),
+      { beingDeleted: true },
+    ],
+    [
+      'that is being deleted',
+      { metadata: { name: 'node-a', deletionTimestamp: '2026-11-21T01:02:30Z' } },
+      { beingDeleted: true },
+    ],
   ])('%s', (_, value, expected) => {
     expect(check(nodeSchema, value, [])).toMatchObject({ ok: true, value: expected });
   });
