@@ -209,6 +209,8 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
       await server.delete(...objects(...gone));
       for (const service of put) last.set(service.index, service);
       for (const { index } of gone) last.delete(index);
+      // Time for many syncs, not one.
+      await sleep(20);
       if (changes % 3000 < 75) memory.push(await memoryOf(agent.pid));
     }
     await eventually(() => difference(...last.values()), NO_DIFFERENCE, 30);

@@ -83,11 +83,12 @@ export class FamilyLoop {
     await this.#runner.stop();
   }
 
-  async #run(): Promise<void> {
+  /** Tells whether anything was written, or would have been. */
+  async #run(): Promise<boolean> {
     const { observer, log } = this.#options;
     const { family } = this;
     const input = this.#options.input();
-    if (!input) return;
+    if (!input) return false;
     const todo = this.#todo;
     this.#todo = { write: false, check: false };
     try {
@@ -100,6 +101,7 @@ export class FamilyLoop {
         todo.write = true;
       }
       if (todo.write) await this.#write(input);
+      return todo.write;
     } catch (error) {
       this.#todo = { write: this.#todo.write || todo.write, check: this.#todo.check || todo.check };
       throw error;

@@ -7,7 +7,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 
 afterEach(() => void vi.useRealTimers());
 
 /** A runner whose syncs take so long and fail so often, and when each began. */
-function runner({ takes = 0, failures = 0 } = {}) {
+function runner({ takes = 0, failures = 0, did = true } = {}) {
   const began: number[] = [];
   const start = performance.now();
   const retries: number[] = [];
@@ -16,16 +16,20 @@ function runner({ takes = 0, failures = 0 } = {}) {
     began.push(Math.round((performance.now() - start) / 10) * 10);
     await new Promise((resolve) => setTimeout(resolve, takes));
     if (failures-- > 0) throw new Error('refused');
+    return did;
   };
   return { began, retries, runner: new SyncRunner(sync, TIMES, (_, retryIn) => retries.push(retryIn)) };
 }
 
-test.each<[string, { takes?: number; failures?: number }, readonly number[], readonly number[]]>([
+test.each<
+  [string, { takes?: number; failures?: number; did?: boolean }, readonly number[], readonly number[]]
+>([
   ['the first change is synced at once', {}, [0], [0]],
   ['changes soon after wait for the shortest period, together', {}, [0, 10, 500, 900], [0, 1000]],
   ['a change after quiet is synced at once again', {}, [0, 5000], [0, 5000]],
   ['a change during a sync is not lost', { takes: 300 }, [0, 100], [0, 1300]],
   ['the period counts from the end of a sync', { takes: 300 }, [0, 400], [0, 1300]],
+  ['a sync that had nothing to do keeps no other waiting', { did: false }, [0, 10], [0, 10]],
   ['a failed sync is run again, with longer pauses', { failures: 2 }, [0], [0, 2000, 6000]],
   ['pauses grow to the longest only', { failures: 5 }, [0], [0, 2000, 6000, 14000, 22000, 30000]],
   ['a change while a retry waits does not hurry it', { failures: 1 }, [0, 100], [0, 2000]],

@@ -10,10 +10,10 @@ export interface SyncTimes {
 /**
  * Runs a sync whenever something has changed: the first change after quiet at once, further ones gathered until the
  * shortest period has passed, as kube-proxy does. One sync runs at a time. A sync that throws is run again, so that
- * no change is lost.
+ * no change is lost; one that finds nothing to do, and says so with false, keeps no other waiting.
  */
 export class SyncRunner {
-  readonly #sync: () => Promise<void>;
+  readonly #sync: () => Promise<boolean>;
   readonly #times: SyncTimes;
   readonly #failed: (error: unknown, retryIn: number) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -25,7 +25,7 @@ export class SyncRunner {
   #notBefore = 0;
 
   constructor(
-    sync: () => Promise<void>,
+    sync: () => Promise<boolean>,
     times: SyncTimes,
     failed: (error: unknown, retryIn: number) => void,
   ) {
@@ -71,9 +71,9 @@ export class SyncRunner {
 
   async #run(): Promise<void> {
     try {
-      await this.#sync();
+      const did = await this.#sync();
       this.#failures = 0;
-      this.#notBefore = performance.now() + this.#times.shortest;
+      if (did) this.#notBefore = performance.now() + this.#times.shortest;
     } catch (error) {
       const { first, longest } = this.#times.retry;
       const pause = Math.max(Math.min(first * 2 ** this.#failures++, longest), this.#times.shortest);

@@ -181,6 +181,8 @@ async function* watch<T>(
       }
       yield { ...event, resourceVersion: event.object.metadata.resourceVersion };
     }
+  } catch (error) {
+    throw silence.signal.aborted ? silence.signal.reason : error;
   } finally {
     silence.stop();
   }

@@ -1,0 +1,293 @@
+/**
+ * The agent under load: `scripts/soak`, which runs this in a network namespace of its own. A fake Kubernetes API
+ * server holds a cluster, the agent follows it into the namespace's kernel, and in the end the kernel is compared with
+ * a compile from scratch.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { SingleBar } from 'cli-progress';
+import { execa } from 'execa';
+import { machineFacts } from '../src/agent/machine.ts';
+import { clusterState } from '../src/api/cluster.ts';
+import { endpointSliceSchema } from '../src/api/endpoint-slice.ts';
+import { DEFAULT_CONFIGURATION } from '../src/api/kube-proxy-configuration.ts';
+import { serviceSchema } from '../src/api/service.ts';
+import { readTables } from '../src/applier/applier.ts';
+import { type Backend, detectHost } from '../src/applier/host.ts';
+import { isUnchanged, planChanges } from '../src/applier/plan.ts';
+import { endpointChain } from '../src/compiler/chain-names.ts';
+import { compile } from '../src/compiler/compile.ts';
+import { resolveEndpoints } from '../src/compiler/endpoints.ts';
+import { compileOptions } from '../src/compiler/options.ts';
+import { resolveServicePorts } from '../src/compiler/service-ports.ts';
+import { formatAddress } from '../src/net/address.ts';
+import { completeFacts, resolveNode } from '../src/sources/node.ts';
+import { type ApiObject, FakeApiServer } from '../test/api-server/fake-api-server.ts';
+import { percentile, table } from './statistics.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    backend: { type: 'string', default: 'nft' },
+    services: { type: 'string', default: '5000' },
+    endpoints: { type: 'string', default: '10' },
+    latencies: { type: 'string', default: '100' },
+    changes: { type: 'string', default: '10000' },
+    rate: { type: 'string', default: '100' },
+  },
+});
+const backend = given.backend as Backend;
+const [services, endpoints, latencies, changes, rate] = [
+  Number(given.services),
+  Number(given.endpoints),
+  Number(given.latencies),
+  Number(given.changes),
+  Number(given.rate),
+];
+
+const NODE = 'node-0';
+const CLUSTER_CIDR = '10.128.0.0/9';
+const AGENT = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js');
+const POD_NETWORK = (10n << 24n) + (128n << 16n);
+const SERVICE_NETWORK = (10n << 24n) + (64n << 16n);
+/** Pods that replace others have addresses from here on. */
+const NEW_PODS = POD_NETWORK + (1n << 22n);
+
+const nameOf = (i: number) => `service-${String(i).padStart(5, '0')}`;
+
+function service(i: number): ApiObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: nameOf(i), namespace: 'default' },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: formatAddress('ipv4', SERVICE_NETWORK + BigInt(i)),
+      clusterIPs: [formatAddress('ipv4', SERVICE_NETWORK + BigInt(i))],
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      selector: { app: nameOf(i) },
+      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }],
+    },
+  };
+}
+
+const podsOf = (i: number) =>
+  Array.from({ length: endpoints }, (_, j) => POD_NETWORK + BigInt(i * endpoints + j));
+
+function slice(i: number, pods: readonly bigint[]): ApiObject {
+  const name = nameOf(i);
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${name}-abcde`,
+      namespace: 'default',
+      labels: {
+        'kubernetes.io/service-name': name,
+        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+      },
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    endpoints: pods.map((pod, j) => ({
+      addresses: [formatAddress('ipv4', pod)],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: `node-${(i + j) % 100}`,
+      zone: 'zone-0',
+      targetRef: { kind: 'Pod', namespace: 'default', name: `${name}-${j}`, uid: `${i}-${j}` },
+    })),
+  };
+}
+
+const progress = new SingleBar({
+  format: '{what} {bar} {value}/{total}, {rss} MB',
+  stream: process.stderr,
+  hideCursor: true,
+});
+
+/** Resident memory of a process, as it is and at its peak, in MB. */
+async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const of = (field: string) =>
+    Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
+  return { now: of('VmRSS'), peak: of('VmHWM') };
+}
+
+const server = new FakeApiServer();
+await server.start();
+for (let i = 0; i < services; i++) {
+  server.put(service(i));
+  server.put(slice(i, podsOf(i)));
+}
+
+const started = performance.now();
+const agent = execa(
+  process.execPath,
+  [
+    AGENT,
+    'agent',
+    ...['--master', server.url, '--hostname-override', NODE, '--cluster-cidr', CLUSTER_CIDR],
+    ...['--backend', backend, '--conntrack-max-per-core', '0', '--oom-score-adj', '0'],
+  ],
+  { stdin: 'ignore', stdout: 'ignore', stderr: 'inherit', reject: false },
+);
+const pid = agent.pid ?? 0;
+
+async function metric(name: string): Promise<number> {
+  const text = await fetch('http://127.0.0.1:10249/metrics').then(
+    (answer) => answer.text(),
+    () => '',
+  );
+  const line = text.split('\n').find((line) => line.startsWith(name));
+  return line === undefined ? 0 : Number(line.split(' ').at(-1));
+}
+
+const SYNCS = 'kubeproxy_sync_proxy_rules_duration_seconds_count{ip_family="IPv4"}';
+while ((await metric(SYNCS)) === 0) await sleep(50);
+const coldLoad = performance.now() - started;
+const atStart = await memoryOf(pid);
+
+// Only now: the agent has prepared the node.
+const host = await detectHost(backend);
+const programs = host.iptables.ipv4;
+if (!programs) throw new Error('this machine has no iptables');
+
+/** Chains that came into the kernel, as it tells of them itself: asking again and again would keep the agent waiting. */
+const seen = new Set<string>();
+const monitor = execa('nft', ['monitor', 'chains'], { reject: false, buffer: false, stdin: 'ignore' });
+monitor.stdout.setEncoding('utf8').on('data', (text: string) => {
+  for (const [name] of text.matchAll(/KUBE-SEP-[A-Z2-7]{16}/g)) seen.add(name);
+});
+
+/** Whether a chain is in the kernel. iptables-legacy cannot but read the whole table for that. */
+async function isThere(chain: string): Promise<boolean> {
+  if (backend === 'nft') {
+    await sleep(1);
+    return seen.has(chain);
+  }
+  const { exitCode } = await execa(programs?.iptables ?? '', ['-w', '-t', 'nat', '-S', chain], {
+    reject: false,
+    stdio: 'ignore',
+  });
+  return exitCode === 0;
+}
+
+let pods = 0n;
+
+/** A Service with one of its pods replaced, and the chain of the new one. */
+function replacePod(i: number): { object: ApiObject; chain: string } {
+  const address = NEW_PODS + ++pods;
+  const object = slice(i, [...podsOf(i).slice(1), address]);
+  const [servicePort] = resolveServicePorts(serviceSchema.parse(service(i)), 'ipv4', false);
+  const entry = {
+    service: serviceSchema.parse(service(i)),
+    endpointSlices: [endpointSliceSchema.parse(object)],
+  };
+  if (!servicePort) throw new Error('a Service of a benchmark has a port');
+  const found = resolveEndpoints(entry, servicePort, 'ipv4', completeFacts([]));
+  const pod = found.find(({ object }) => object.address === formatAddress('ipv4', address));
+  return { object, chain: pod ? endpointChain(servicePort, pod) : '' };
+}
+
+// One changed endpoint after quiet: from the event to the rule in the kernel.
+const times: number[] = [];
+progress.start(latencies, 0, { what: 'changes after quiet', rss: atStart.now });
+for (let n = 0; n < latencies; n++) {
+  await sleep(1300);
+  const { object, chain } = replacePod((n * 7919) % services);
+  const start = performance.now();
+  server.put(object);
+  while (!(await isThere(chain))) if (performance.now() - start > 30_000) throw new Error(`no ${chain}`);
+  times.push(performance.now() - start);
+  progress.update(n + 1, { rss: (await memoryOf(pid)).now });
+}
+progress.stop();
+
+// Changes as fast as they come, of every kind.
+const memory: number[] = [];
+const syncsBefore = await metric(SYNCS);
+let seed = 1;
+const random = (below: number) => {
+  seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+  return Math.floor((seed / 2 ** 31) * below);
+};
+progress.start(changes, 0, { what: 'random changes', rss: (await memoryOf(pid)).now });
+const begun = performance.now();
+for (let n = 0; n < changes; n++) {
+  const i = random(services);
+  const kind = random(10);
+  if (kind === 0) server.delete(service(i));
+  else if (kind === 1) server.delete(slice(i, []));
+  else if (kind <= 3) server.put(service(i));
+  else if (kind <= 5) server.put(slice(i, podsOf(i)));
+  else server.put(replacePod(i).object);
+  const due = begun + ((n + 1) / rate) * 1000;
+  if (due > performance.now()) await sleep(due - performance.now());
+  if (n % Math.ceil(changes / 20) !== 0) continue;
+  const { now } = await memoryOf(pid);
+  memory.push(now);
+  progress.update(n, { rss: now });
+}
+progress.update(changes);
+progress.stop();
+
+/** The chains that are not as a compile from scratch of the server's objects wants them. */
+async function differences(): Promise<number> {
+  if (!programs) return 0;
+  const of = (kind: string) => server.objects.filter((object) => object.kind === kind);
+  const cluster = clusterState(
+    of('Service').map((object) => serviceSchema.parse(object)),
+    of('EndpointSlice').map((object) => endpointSliceSchema.parse(object)),
+  );
+  const live = { ...machineFacts(host), interfaceAddresses: [] };
+  const node = resolveNode({
+    flags: { name: NODE },
+    host: {},
+    hostnameOverride: undefined,
+    nodes: new Map(),
+    live,
+  });
+  const configuration = { ...DEFAULT_CONFIGURATION, clusterCIDR: [CLUSTER_CIDR] };
+  const wanted = compile(cluster, node, compileOptions('ipv4', configuration, node));
+  const tables = planChanges(await readTables(programs), wanted);
+  return tables.every(isUnchanged)
+    ? 0
+    : tables.reduce(
+        (sum, { added, changed, removed }) => sum + added.length + changed.length + removed.length,
+        0,
+      );
+}
+
+let different = await differences();
+for (const end = performance.now() + 60_000; different > 0 && performance.now() < end; ) {
+  await sleep(1000);
+  different = await differences();
+}
+const syncs = (await metric(SYNCS)) - syncsBefore;
+const { now, peak } = await memoryOf(pid);
+agent.kill('SIGTERM');
+monitor.kill();
+await Promise.all([agent, monitor]);
+await server.stop();
+
+const ms = (value: number) => `${value.toFixed(0)} ms`;
+console.log(
+  table(
+    [`${backend}, ${services.toLocaleString('en')} x ${endpoints}`, 'agent'],
+    [
+      ['from its start to all rules in the kernel', ms(coldLoad)],
+      [`one change after quiet, p50 of ${latencies}`, ms(percentile(times, 0.5))],
+      ['one change after quiet, p99', ms(percentile(times, 0.99))],
+      ['resident memory after the cold load', `${atStart.now} MB`],
+      ['at its peak until then', `${atStart.peak} MB`],
+      [`during ${changes} changes, ${rate} a second`, `${Math.min(...memory)} to ${Math.max(...memory)} MB`],
+      ['after them', `${now} MB`],
+      ['at its peak', `${peak} MB`],
+      ['syncs for these changes', String(syncs)],
+      ['chains that differ from a compile from scratch', String(different)],
+    ],
+  ),
+);
+process.exitCode = different === 0 ? 0 : 1;
