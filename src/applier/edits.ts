@@ -17,10 +17,13 @@ export interface ChainEdit {
 /** A chain with more changes than this is written as a whole: that costs iptables less than so many searches. */
 const MOST_EDITS = 64;
 
+/** The line that makes or empties a chain. */
+export const headerOf = (chain: string): string => `:${chain} - [0:0]`;
+
 /** Makes a new chain. */
 export function createChain(wanted: Chain): ChainEdit {
   const lines = wanted.rules.map((rule) => `-A ${wanted.name}${printRule(rule)}`);
-  return { header: `:${wanted.name} - [0:0]`, lines };
+  return { header: headerOf(wanted.name), lines };
 }
 
 /** Replaces all rules of a chain. Rules that it had keep their counters, as far as these are known. */

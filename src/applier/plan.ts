@@ -8,7 +8,7 @@ import { printRule } from '../iptables/print.ts';
 import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.ts';
 import { type CurrentTables, EMPTY_TABLE, wantedChains } from './current.ts';
-import { type ChainEdit, createChain, editChain, rewriteChain } from './edits.ts';
+import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
 import { CANARY_TABLES, JUMPS, type Jump, KUBELET_CHAIN } from './own.ts';
 
@@ -230,7 +230,7 @@ function changeTransactions(
     ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
   ];
   const created = chunks(leavesFirst(added), chainsAtOnce).map((chains) =>
-    transaction(table, chains.length, () => editLines(chains.map(createChain))),
+    transaction(table, chains.length, () => creatingLines(chains)),
   );
   const switched = chunks(leavesFirst(changed.map(({ wanted }) => wanted)), 2 * chainsAtOnce).map(
     (chains) => {
@@ -267,6 +267,12 @@ function hasLines({ lines }: Transaction): boolean {
   return false;
 }
 
+/** One chain after the other, so that not all of their lines are in memory at once. */
+function* creatingLines(chains: readonly Chain[]): Iterable<string> {
+  for (const { name } of chains) yield headerOf(name);
+  for (const chain of chains) yield* createChain(chain).lines;
+}
+
 /** Chains must be there before rules lead to them. */
 function* editLines(edits: readonly ChainEdit[]): Iterable<string> {
   for (const { header } of edits) if (header !== undefined) yield header;
@@ -277,7 +283,7 @@ function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtO
   const gone = chunks(leavesFirst(removed).reverse(), chainsAtOnce);
   const steps = [...(emptied.length > 0 ? [emptied] : []), ...gone];
   return steps.map((chains) => {
-    const emptying = chains.map(({ name }) => `:${name} - [0:0]`);
+    const emptying = chains.map(({ name }) => headerOf(name));
     const removing = chains === emptied ? [] : chains.map(({ name }) => `-X ${name}`);
     return transaction(table, chains.length, () => [...emptying, ...removing]);
   });

@@ -1,6 +1,5 @@
 /** `svc2ipt agent`: keeps this node's rules equal to a cluster, in kube-proxy's place. */
 import { writeFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import { RestartError } from '../agent/agent.ts';
 import type { GivenFlags } from '../agent/agent-options.ts';
 import { ListenError } from '../agent/http-server.ts';
@@ -16,8 +15,7 @@ import { cleanup } from './cleanup.ts';
 import type { Outcome } from './run.ts';
 
 export async function agent(given: GivenFlags, version: string): Promise<Outcome> {
-  // A node has better uses for memory: this takes a third less, and most of the time is spent in the kernel anyway.
-  setFlagsFromString('--optimize-for-size');
+  becomeFrugal();
   const { settings, warnings } = await readSettings(given);
   const { writeConfigTo, configuration, backend } = settings;
   if (writeConfigTo !== undefined) {
@@ -50,6 +48,25 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
 
 /** What ends the agent, and is told in one line without a stack trace. */
 const FATAL = [InputError, HostError, RestartError, ListenError, AccessError];
+
+/**
+ * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more: at 5,000 Services x
+ * 10 endpoints the agent peaks at 190 MB so, and at 350 MB else (Node.js 26). A node has better uses for memory, and
+ * most of the time is spent in the kernel anyway.
+ */
+const FRUGAL = ['--optimize-for-size', '--heap-growing-percent=15'];
+
+/** V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already. */
+function becomeFrugal(): void {
+  const missing = FRUGAL.filter((flag) => !process.execArgv.includes(flag));
+  if (missing.length === 0) return;
+  process.execve?.(process.execPath, [
+    process.execPath,
+    ...missing,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ]);
+}
 
 async function readSettings(given: GivenFlags) {
   const path = configFileOf(given);
