@@ -249,6 +249,33 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     expect((await page('/debug/drift')).body).not.toContain('KUBE-SVC');
   });
 
+  test('it tells the API server of its start, and more of what it does when it is asked to', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await RunningAgent.start(lab, { backend, args: ['--master', url], env });
+    await eventually(async () => (await server.posted()).length > 0, true);
+    const regarding = { kind: 'Node', name: NODE_NAME };
+    expect((await server.posted()).at(-1)).toMatchObject({ kind: 'Event', reason: 'Starting', regarding });
+    for (let level = 1; level <= 2; level++) {
+      agent.signal('SIGUSR1');
+      await agent.tells(new RegExp(`verbosity=${level}`));
+    }
+    expect(agent.log).not.toContain('Rules are in the kernel');
+    await server.put(...objects({ ...WEB, endpoints: ['pod-3'] }));
+    await agent.tells(/Rules are in the kernel/);
+  });
+
+  test('--cleanup takes out what it has written', async () => {
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await agent.tells(COMPARED);
+    await agent.end('SIGTERM');
+    agent = await RunningAgent.start(lab, { backend, args: ['--cleanup'], env });
+    expect((await agent.ended).exitCode).toBe(0);
+    for (const program of [`iptables-${backend}-save`, `ip6tables-${backend}-save`]) {
+      expect((await lab.run('node', [program])).stdout).not.toContain('KUBE-');
+    }
+  });
+
   test('a health check node port follows its Service', async () => {
     const checked: LabService = {
       name: 'checked',

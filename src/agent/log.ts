@@ -1,5 +1,7 @@
 /** What the agent tells: one line per fact, as text or JSON, in the formats of Kubernetes' components (klog). */
 
+import { printable } from '../api/problem.ts';
+
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface LogOptions {
@@ -69,9 +71,10 @@ export function textLine(severity: Severity, message: string, fields: LogFields,
   const day = date.slice(5).replace('-', '');
   const head = `${severity}${day} ${time.replace('Z', '000')} ${String(process.pid).padStart(7)}]`;
   const values = Object.entries(fields).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${typeof value === 'string' ? JSON.stringify(value) : value}`],
+    value === undefined ? [] : [`${name}=${JSON.stringify(value)}`],
   );
-  return [head, JSON.stringify(message), ...values].join(' ');
+  // What a message quotes may be anybody's, and must not write to the terminal of whoever reads the log.
+  return printable([head, JSON.stringify(message), ...values].join(' '));
 }
 
 /** `{"ts":1795222950398,"v":0,"msg":"Rules written","family":"ipv4","chains":3}`; errors and warnings have a `severity`. */
@@ -83,7 +86,8 @@ export function jsonLine(
   now: Date,
 ): string {
   const kind = { I: {}, W: { severity: 'warning' }, E: { severity: 'error' } }[severity];
-  return JSON.stringify({ ts: now.getTime(), ...kind, v: level, msg: message, ...fields });
+  const line = JSON.stringify({ ts: now.getTime(), ...kind, v: level, msg: message, ...fields });
+  return line.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A log that tells nobody. */

@@ -5,7 +5,7 @@ import { type ApiObject, FakeApiServer } from './fake-api-server.ts';
 
 const command = z.object({
   id: z.number(),
-  command: z.enum(['start', 'stop', 'put', 'delete']),
+  command: z.enum(['start', 'stop', 'put', 'delete', 'posted']),
   objects: z.array(z.custom<ApiObject>()).default([]),
 });
 
@@ -15,7 +15,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { id, command: name, objects } = command.parse(JSON.parse(line));
   if (name === 'start') await server.start();
   else if (name === 'stop') await server.stop();
-  else for (const object of objects) server[name](object);
-  process.stdout.write(`${JSON.stringify({ id, result: server.url })}\n`);
+  else if (name !== 'posted') for (const object of objects) server[name](object);
+  const result = name === 'posted' ? server.posted : server.url;
+  process.stdout.write(`${JSON.stringify({ id, result })}\n`);
 }
 await server.stop();

@@ -32,6 +32,11 @@ export class ApiServer implements AsyncDisposable {
     await this.#process.ask('delete', { objects }, z.string());
   }
 
+  /** What was sent to it to be made. */
+  async posted(): Promise<readonly unknown[]> {
+    return await this.#process.ask('posted', {}, z.array(z.unknown()));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process[Symbol.asyncDispose]();
   }

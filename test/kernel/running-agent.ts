@@ -77,6 +77,11 @@ export class RunningAgent implements AsyncDisposable {
     return { exitCode, milliseconds: performance.now() - start };
   }
 
+  /** When it has ended by itself, and how. */
+  get ended(): Promise<{ readonly exitCode?: number | undefined }> {
+    return this.#process;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
