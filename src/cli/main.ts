@@ -6,7 +6,8 @@ import { agentOptions } from '../agent/agent-options.ts';
 import { printable } from '../api/problem.ts';
 import { runAction } from './run.ts';
 
-const REQUIRED_NODE = 24;
+/** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
+const REQUIRED_NODE = '24.5';
 
 function program(): Command {
   const program = new Command('svc2ipt')
@@ -206,7 +207,7 @@ function version(): string {
 delete process.env.LOG_STREAM;
 delete process.env.LOG_TOKENS;
 
-if (Number(process.versions.node.split('.')[0]) < REQUIRED_NODE) {
+if (process.versions.node.localeCompare(REQUIRED_NODE, 'en', { numeric: true }) < 0) {
   process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
   process.exitCode = 1;
 } else {
