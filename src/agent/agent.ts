@@ -58,6 +58,7 @@ export class Agent {
   #node: Node | undefined;
   #facts: NodeFacts | undefined;
   #waiting = false;
+  #telling = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -166,8 +167,19 @@ export class Agent {
       return;
     }
     this.#facts = facts;
-    this.#options.observer.clusterChanged(this.cluster, facts, node);
+    this.#tell();
     for (const family of this.#families) family.changed();
+  }
+
+  /** Once for all the changes that come together: whoever is told looks at the whole cluster. */
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      const node = this.#source?.nodes.get(this.nodeName);
+      if (this.#facts) this.#options.observer.clusterChanged(this.cluster, this.#facts, node);
+    });
   }
 
   /** What a family's rules are made for at this moment; undefined while that is not known. */
