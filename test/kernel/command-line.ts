@@ -7,12 +7,19 @@ import type { Backend } from './namespace.ts';
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
+/** Another configuration, and other facts about the node, than a lab has. */
+export interface Circumstances {
+  readonly configuration?: Manifest;
+  readonly host?: Manifest;
+}
+
 /** The words of a command that works on a cluster, with the cluster in a file. */
 export async function clusterCommand(
   lab: Lab,
   backend: Backend,
   command: 'apply' | 'diff',
   objects: readonly Manifest[],
+  { configuration = {}, host = {} }: Circumstances = {},
 ): Promise<string[]> {
   const file = async (name: string, content: unknown) => {
     const path = join(lab.folder, name);
@@ -26,9 +33,9 @@ export async function clusterCommand(
     '--filename',
     await file('cluster.json', { apiVersion: 'v1', kind: 'List', items: objects }),
     '--config',
-    await file('config.json', CONFIGURATION),
+    await file('config.json', { ...CONFIGURATION, ...configuration }),
     '--host',
-    await file('host.json', HOST),
+    await file('host.json', { ...HOST, ...host }),
     '--backend',
     backend,
   ];
@@ -40,8 +47,9 @@ export async function svc2ipt(
   backend: Backend,
   command: 'apply' | 'diff',
   objects: readonly Manifest[],
+  circumstances?: Circumstances,
 ) {
-  return await lab.run('node', await clusterCommand(lab, backend, command, objects));
+  return await lab.run('node', await clusterCommand(lab, backend, command, objects, circumstances));
 }
 
 export async function cleanup(lab: Lab, backend: Backend) {

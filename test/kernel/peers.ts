@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Conversation } from './conversation.ts';
-import { nameOf, type Place, type Pod } from './lab.ts';
+import { nameOf, type Place } from './lab.ts';
 
 export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -48,9 +48,9 @@ export class Peers implements AsyncDisposable {
     this.#process = new Conversation('python3', [script, ...Object.values(namespaces)], { detached: true });
   }
 
-  /** Starts a server in a pod: TCP, UDP and SCTP, IPv4 and IPv6. */
-  async serve(pod: Pod, port: number): Promise<void> {
-    await this.#process.ask('serve', { namespace: this.#namespaces[pod], name: pod, port }, z.unknown());
+  /** Starts a server, mostly in a pod: TCP, UDP and SCTP, IPv4 and IPv6. */
+  async serve(place: Place, port: number): Promise<void> {
+    await this.#process.ask('serve', { namespace: this.#namespaces[place], name: place, port }, z.unknown());
   }
 
   /**
