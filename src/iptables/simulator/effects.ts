@@ -113,12 +113,10 @@ function valueOfOption(option: Option | undefined): string | undefined {
 }
 
 /** `address`, `address:port` or `:port`, an IPv6 address in brackets. Ranges are left to chance, so they are unknown. */
-function translation(effect: 'dnat' | 'snat', text: string | undefined, family: Family): Effect {
-  const [, bracketed, plain = '', digits] =
-    /^(?:\[([^\]]+)\]|([^[\]]*?))(?::(\d+))?$/.exec(text ?? '-') ?? [];
-  const alone = family === 'ipv6' && bracketed === undefined;
-  const given = alone ? (text ?? '') : (bracketed ?? plain);
-  const port = alone || digits === undefined ? undefined : Number(digits);
+function translation(effect: 'dnat' | 'snat', text = '', family: Family): Effect {
+  const withPort = family === 'ipv4' ? /^([\d.]*):(\d+)$/ : /^(?:\[([^\]]+)\])?:(\d+)$/;
+  const [, given = '', digits] = withPort.exec(text) ?? [undefined, text];
+  const port = digits === undefined ? undefined : Number(digits);
   if (given === '' && port !== undefined) return { effect, to: { address: undefined, port } };
   const address = parseAddress(given);
   if (address === undefined || address.includes(':') !== (family === 'ipv6')) return UNKNOWN;

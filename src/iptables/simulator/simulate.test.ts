@@ -411,6 +411,11 @@ describe('targets: what becomes of a packet', () => {
     expect(said(filter('INPUT -j REJECT'))).toEqual(['REJECT icmp6-port-unreachable']);
     expect(said(nat('PREROUTING -p tcp -j DNAT --to-destination [fd00::1]:90'))).toEqual(['to [fd00::1]:90']);
     expect(said(nat('PREROUTING -j DNAT --to-destination fd00::1'))).toEqual(['to [fd00::1]:80']);
+    expect(said(nat('PREROUTING -j DNAT --to-destination [fd00::1]'))).toEqual([
+      'ACCEPT',
+      'unknown: PREROUTING 1',
+    ]);
+    expect(said(nat('PREROUTING -p tcp -j DNAT --to-destination :90'))).toEqual(['to [2001:db8::2]:90']);
   });
 
   test.each<[string, string, string]>([
