@@ -1,175 +1,226 @@
-/** Where packets get to by what the node itself is: its addresses, its zone, its own servers, and its firewall. */
+/** Where packets get to by what the node is: its configuration, its addresses, its zone, its own servers and firewall. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAMILIES, type Family } from '../src/net/address.ts';
-import type { Manifest } from './arbitrary/raw.ts';
-import { addressOf, type LabService, labCluster, labService, nodePortOf, PORT } from './kernel/cluster.ts';
+import { FAMILIES } from '../src/net/address.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
 import { type Circumstances, svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, type Host, Lab, NODE_NAME, OTHER_NODE_NAME, type Place } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+import { ADDRESSES, Lab, NODE_NAME, OTHER_NODE_NAME, type Place } from './kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
+import type { Call } from './kernel/peers.ts';
+import { expectTraffic, type TrafficRow } from './kernel/traffic.ts';
 
-const INDEX = 1;
-const WEB: LabService = { name: 'web', index: INDEX, endpoints: ['pod-1'] };
+const HERE = [{ name: 'zone-here' }];
+const ELSEWHERE = [{ name: 'zone-elsewhere' }];
+const THIS_NODE = [{ name: NODE_NAME }];
+const OTHER_NODE = [{ name: OTHER_NODE_NAME }];
 
-/** A server of the node's own. */
-const OWN_PORT = 9999;
-const HEALTH_CHECK_PORT = 32123;
+/** By hints, the node's own pod is never the one: that shows that it was not chosen for being near. */
+const HINTED = {
+  'hint-zone': [
+    { at: 'pod-1', hints: { forZones: ELSEWHERE } },
+    { at: 'pod-3', hints: { forZones: HERE } },
+  ],
+  'hint-node': [
+    { at: 'pod-1', hints: { forZones: HERE, forNodes: OTHER_NODE } },
+    { at: 'pod-3', hints: { forZones: ELSEWHERE, forNodes: THIS_NODE } },
+  ],
+  'hint-elsewhere': [
+    { at: 'pod-1', hints: { forZones: ELSEWHERE } },
+    { at: 'pod-3', hints: { forZones: ELSEWHERE } },
+  ],
+  'hint-incomplete': ['pod-1', { at: 'pod-3', hints: { forZones: HERE } }],
+} as const satisfies Readonly<Record<string, LabService['endpoints']>>;
 
-/** Nobody's answer takes so long; a refusal in IPv6 may be the second packet's. Seconds. */
-const PATIENCE = { answer: 0.5, refusal: 3 };
+const FOR_NODE = [`${ADDRESSES.ipv4.node}/32`, `${ADDRESSES.ipv6.node}/128`];
+const FOR_CLIENT = [`${ADDRESSES.ipv4.client}/32`, `${ADDRESSES.ipv6.client}/128`];
+const HEALTH_CHECK_NODE_PORT = 32_001;
+
+/** pod-1 and pod-2 are on the node, pod-3 is on another one. */
+const SERVICES = {
+  near: { index: 1, endpoints: ['pod-1'] },
+  far: { index: 2, endpoints: ['pod-3'] },
+  'for-node': { index: 3, endpoints: ['pod-1'], spec: { loadBalancerSourceRanges: FOR_NODE } },
+  'for-client': { index: 4, endpoints: ['pod-1'], spec: { loadBalancerSourceRanges: FOR_CLIENT } },
+  'hint-zone': { index: 5, endpoints: HINTED['hint-zone'] },
+  'hint-node': { index: 6, endpoints: HINTED['hint-node'] },
+  'hint-elsewhere': { index: 7, endpoints: HINTED['hint-elsewhere'] },
+  'hint-incomplete': { index: 8, endpoints: HINTED['hint-incomplete'] },
+  'health-check': {
+    index: 9,
+    endpoints: ['pod-1'],
+    spec: { externalTrafficPolicy: 'Local', healthCheckNodePort: HEALTH_CHECK_NODE_PORT },
+  },
+} as const satisfies Readonly<Record<string, Omit<LabService, 'name'>>>;
+
+const CLUSTER = labCluster(Object.entries(SERVICES).map(([name, service]) => ({ name, ...service })));
+
+type Row = TrafficRow<keyof typeof SERVICES>;
+
+const IPV4 = { families: ['ipv4'] } as const;
+const IPV6 = { families: ['ipv6'] } as const;
+/** Of SCTP, a node without it says that it does not know it, and not that nobody listens. */
+const REFUSING = { protocols: ['tcp', 'udp'] } as const;
+
+const TABLES: Readonly<
+  Record<string, { readonly circumstances: Circumstances; readonly rows: readonly Row[] }>
+> = {
+  'a load-balancer IP on an interface of the node': {
+    circumstances: {},
+    rows: [
+      // What the node sends to an address of its own comes from that address.
+      ['node', 'load-balancer IP', 'for-node', 'pod-1 sees gateway'],
+      ['node', 'load-balancer IP', 'for-client', 'dropped'],
+      ['client', 'load-balancer IP', 'for-node', 'dropped'],
+      ['client', 'load-balancer IP', 'for-client', 'pod-1 sees gateway'],
+    ],
+  },
+  'localhostNodePorts: false': {
+    circumstances: { configuration: { iptables: { localhostNodePorts: false } } },
+    rows: [
+      ['node', 'node port (localhost)', 'near', 'refused', REFUSING],
+      ['node', 'node port (node)', 'near', 'pod-1 sees gateway'],
+      ['client', 'node port (uplink)', 'near', 'pod-1 sees gateway'],
+      ['pod-2', 'node port (gateway)', 'far', 'pod-3 sees node'],
+    ],
+  },
+  'nodePortAddresses: [primary]': {
+    circumstances: { configuration: { nodePortAddresses: ['primary'] } },
+    rows: [
+      ['client', 'node port (node)', 'near', 'pod-1 sees gateway'],
+      ['neighbour', 'node port (node)', 'near', 'pod-1 sees gateway'],
+      ['pod-2', 'node port (node)', 'far', 'pod-3 sees node'],
+      ['node', 'node port (node)', 'near', 'pod-1 sees gateway'],
+      ['client', 'node port (uplink)', 'near', 'refused', REFUSING],
+      ['pod-2', 'node port (gateway)', 'near', 'refused', REFUSING],
+      ['node', 'node port (localhost)', 'near', 'refused', REFUSING],
+    ],
+  },
+  'nodePortAddresses: the network outside': {
+    circumstances: { configuration: { nodePortAddresses: ['203.0.113.0/24', '2001:db8:cafe::/64'] } },
+    rows: [
+      ['client', 'node port (uplink)', 'near', 'pod-1 sees gateway'],
+      ['node', 'node port (uplink)', 'near', 'pod-1 sees gateway'],
+      ['client', 'node port (node)', 'near', 'refused', REFUSING],
+      ['neighbour', 'node port (node)', 'near', 'refused', REFUSING],
+      ['node', 'node port (localhost)', 'near', 'refused', REFUSING],
+    ],
+  },
+  'nodePortAddresses: localhost': {
+    circumstances: { configuration: { nodePortAddresses: ['127.0.0.0/8', '::1/128'] } },
+    rows: [
+      ['node', 'node port (localhost)', 'near', 'pod-1 sees gateway', IPV4],
+      ['node', 'node port (localhost)', 'near', 'refused', { ...IPV6, ...REFUSING }],
+      ['client', 'node port (uplink)', 'near', 'refused', REFUSING],
+      ['node', 'node port (node)', 'near', 'refused', REFUSING],
+    ],
+  },
+  'topology hints': {
+    circumstances: { host: { zone: 'zone-here' } },
+    rows: [
+      ['pod-2', 'cluster IP', 'hint-zone', 'pod-3 sees pod-2'],
+      ['client', 'node port (uplink)', 'hint-zone', 'pod-3 sees node'],
+      // Hints for nodes count before those for zones.
+      ['pod-2', 'cluster IP', 'hint-node', 'pod-3 sees pod-2'],
+      ['client', 'node port (uplink)', 'hint-node', 'pod-3 sees node'],
+      // Hints count if every endpoint has them, and one is for this node.
+      ['pod-2', 'cluster IP', 'hint-elsewhere', ['pod-1 sees pod-2', 'pod-3 sees pod-2']],
+      ['pod-2', 'cluster IP', 'hint-incomplete', ['pod-1 sees pod-2', 'pod-3 sees pod-2']],
+    ],
+  },
+  'topology hints in another zone': {
+    circumstances: { host: { zone: 'zone-elsewhere' } },
+    rows: [
+      ['pod-2', 'cluster IP', 'hint-zone', 'pod-1 sees pod-2'],
+      ['pod-2', 'cluster IP', 'hint-node', 'pod-3 sees pod-2'],
+    ],
+  },
+  'topology hints on another node': {
+    circumstances: { host: { zone: 'zone-here', name: OTHER_NODE_NAME } },
+    rows: [
+      ['pod-2', 'cluster IP', 'hint-zone', 'pod-3 sees pod-2'],
+      ['pod-2', 'cluster IP', 'hint-node', 'pod-1 sees pod-2'],
+    ],
+  },
+};
+
+/** Of a server on the node that no Service knows. */
+const OWN_PORT = 8081;
 
 describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
   let lab: Lab;
 
   beforeAll(async () => {
     lab = await Lab.create();
-    await lab.peers.serve('node', OWN_PORT);
-    await lab.peers.serve('node', HEALTH_CHECK_PORT);
+    for (const { index } of [SERVICES['for-node'], SERVICES['for-client']]) {
+      for (const family of FAMILIES) {
+        await run('node', 'ip', 'address', 'add', addressOf(family, 'load-balancer IP', index), 'dev', 'lo');
+      }
+    }
+    for (const port of [OWN_PORT, HEALTH_CHECK_NODE_PORT]) await lab.peers.serve('node', port);
   });
   afterAll(async () => await lab?.[Symbol.asyncDispose]());
 
-  async function apply(objects: readonly Manifest[], circumstances?: Circumstances): Promise<void> {
-    const { exitCode, stderr } = await svc2ipt(lab, backend, 'apply', objects, circumstances);
+  async function run(place: Place, ...command: string[]): Promise<void> {
+    const { exitCode, stderr } = await lab.run(place, command);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   }
 
-  /** Runs a command on the node, or elsewhere, that must succeed. */
-  async function run(command: string, place: Place = 'node'): Promise<string> {
-    const { exitCode, stdout, stderr } = await lab.run(place, ['sh', '-euc', command]);
-    expect({ command, exitCode, stderr }).toEqual({ command, exitCode: 0, stderr: '' });
-    return stdout;
+  async function apply(circumstances?: Circumstances): Promise<void> {
+    const { exitCode, stderr } = await svc2ipt(lab, backend, 'apply', CLUSTER, circumstances);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   }
 
-  const iptables = (family: Family) => `${family === 'ipv4' ? 'iptables' : 'ip6tables'}-${backend} -w`;
-
-  /** What comes of connections over TCP, all of them. */
-  async function ask(from: Place, to: string, port: number, source?: string): Promise<string> {
-    const call = { from, source, protocol: 'tcp' as const, to, port };
-    const { outcomes } = await lab.peers.ask(call, { times: 2, timeout: PATIENCE.answer });
-    if (!('dropped' in outcomes)) return Object.keys(outcomes).join(' or ');
-    const patient = await lab.peers.ask(call, { times: 1, timeout: PATIENCE.refusal });
-    return Object.keys(patient.outcomes).join(' or ');
+  /** What comes of it, whether there is an answer or not. */
+  async function ask(call: Omit<Call, 'protocol'>): Promise<string[]> {
+    const { outcomes } = await lab.peers.ask({ ...call, protocol: 'tcp' }, { times: 2, timeout: 0.5 });
+    return Object.keys(outcomes);
   }
 
-  const client = (family: Family, to: Host, port = nodePortOf(INDEX)) =>
-    ask('outside', ADDRESSES[family][to], port, ADDRESSES[family].client);
-  const node = (family: Family, to: Host) => ask('node', ADDRESSES[family][to], nodePortOf(INDEX));
+  for (const [name, { circumstances, rows }] of Object.entries(TABLES)) {
+    describe(name, () => {
+      beforeAll(async () => await apply(circumstances));
 
-  describe.each(FAMILIES)('%s', (family) => {
-    test("a load balancer's address on the node's own interface: what the node sends there has it as its source", async () => {
-      const address = addressOf(family, 'load-balancer IP', INDEX);
-      const bits = family === 'ipv4' ? 32 : 128;
-      const range = `${ADDRESSES[family].node}/${bits}`;
-      await run(`ip address add ${address}/${bits} dev lo`);
-      await apply(labCluster([{ ...WEB, spec: { loadBalancerSourceRanges: [range] } }]));
-      expect(await ask('node', address, PORT)).toBe('pod-1 sees gateway');
-
-      // Without the rule for that source it would not get there.
-      const rules = await run(`${iptables(family)} -t nat -S | grep -- '-A KUBE-FW-.*-s ${address}/'`);
-      for (const rule of rules.trim().split('\n')) {
-        await run(`${iptables(family)} -t nat ${rule.replace('-A', '-D')}`);
-      }
-      expect(await ask('node', address, PORT)).toBe('dropped');
-      await run(`ip address del ${address}/${bits} dev lo`);
-    });
-
-    test('nodePortAddresses primary: the node port is served on the IP of the node alone', async () => {
-      await apply(labCluster([WEB]), {
-        configuration: { nodePortAddresses: ['primary'] },
-        host: { interfaceAddresses: [ADDRESSES[family].node, ADDRESSES[family].uplink] },
-      });
-      expect(await client(family, 'node')).toBe('pod-1 sees gateway');
-      expect(await client(family, 'uplink')).toBe('refused');
-    });
-
-    test('nodePortAddresses with a range: on the addresses in it alone', async () => {
-      const range = family === 'ipv4' ? '203.0.113.0/24' : '2001:db8:cafe::/64';
-      await apply(labCluster([WEB]), {
-        configuration: { nodePortAddresses: [range] },
-        host: { interfaceAddresses: [ADDRESSES[family].node, ADDRESSES[family].uplink] },
-      });
-      expect(await client(family, 'uplink')).toBe('pod-1 sees gateway');
-      expect(await client(family, 'node')).toBe('refused');
-    });
-
-    test.each<[string, string, Manifest, Manifest, string]>([
-      ['zone', 'zone-1', { forZones: [{ name: 'zone-1' }] }, { forZones: [{ name: 'zone-2' }] }, 'pod-1'],
-      ['zone', 'zone-2', { forZones: [{ name: 'zone-1' }] }, { forZones: [{ name: 'zone-2' }] }, 'pod-3'],
-      [
-        'node',
-        NODE_NAME,
-        { forNodes: [{ name: NODE_NAME }] },
-        { forNodes: [{ name: OTHER_NODE_NAME }] },
-        'pod-1',
-      ],
-      [
-        'node',
-        OTHER_NODE_NAME,
-        { forNodes: [{ name: NODE_NAME }] },
-        { forNodes: [{ name: OTHER_NODE_NAME }] },
-        'pod-3',
-      ],
-    ])(
-      'hints for this %s, %s: only the endpoints that are meant for it answer',
-      async (fact, value, first, second, pod) => {
-        const objects = labService({ ...WEB, endpoints: ['pod-1', 'pod-3'] }).map((object) => {
-          const endpoints = (object.endpoints ?? []) as readonly Manifest[];
-          if (object.kind !== 'EndpointSlice') return object;
-          return {
-            ...object,
-            endpoints: endpoints.map((one, i) => ({ ...one, hints: i === 0 ? first : second })),
-          };
+      describe.each(FAMILIES)('%s', { concurrent: true }, (family) => {
+        const here = rows.filter((row) => row[4]?.families?.includes(family) ?? true);
+        test.each(here)('%s to the %s of %s: %s', async (...row) => {
+          await expectTraffic(lab, family, row, SERVICES[row[2]].index);
         });
-        await apply(objects, { host: fact === 'zone' ? { zone: value } : { name: value } });
-        const call = {
-          from: 'pod-2' as const,
-          protocol: 'tcp' as const,
-          to: addressOf(family, 'cluster IP', INDEX),
-          port: PORT,
-        };
-        // With both, only one of them would answer once in a thousand million times.
-        const { outcomes } = await lab.peers.ask(call, { times: 31 });
-        expect(Object.keys(outcomes)).toEqual([`${pod} sees pod-2`]);
-      },
-    );
-
-    test('a health check gets in, whatever the rules of others after ours do', async () => {
-      const spec = { externalTrafficPolicy: 'Local', healthCheckNodePort: HEALTH_CHECK_PORT };
-      await apply(labCluster([{ ...WEB, spec }]));
-      const others = `INPUT -i out0 -p tcp -j DROP`;
-      await run(`${iptables(family)} -A ${others}`);
-      expect(await client(family, 'uplink', HEALTH_CHECK_PORT)).toBe('node sees client');
-      expect(await client(family, 'uplink', OWN_PORT)).toBe('dropped');
-      await run(`${iptables(family)} -D ${others}`);
-      expect(await client(family, 'uplink', OWN_PORT)).toBe('node sees client');
+      });
     });
+  }
+
+  test.each(FAMILIES)('the node itself needs the rule for its load-balancer IP: %s', async (family) => {
+    await apply();
+    const to = addressOf(family, 'load-balancer IP', SERVICES['for-node'].index);
+    const iptables = `${programOf(family)}-${backend}`;
+    expect(await ask({ from: 'node', to, port: PORT })).toEqual(['pod-1 sees gateway']);
+    const deletions = `${iptables} -t nat -S | sed -n '/^-A KUBE-FW-.* -s ${to}\\//s/^-A/${iptables} -t nat -D/p'`;
+    await run('node', 'sh', '-euc', `${deletions} | sh -eu`);
+    expect(await ask({ from: 'node', to, port: PORT })).toEqual(['dropped']);
   });
 
-  describe('localhost, IPv4', () => {
-    test('localhostNodePorts false: the node port is served on all addresses but that', async () => {
-      await apply(labCluster([WEB]));
-      expect(await node('ipv4', 'localhost')).toBe('pod-1 sees gateway');
-      await apply(labCluster([WEB]), { configuration: { iptables: { localhostNodePorts: false } } });
-      expect(await node('ipv4', 'localhost')).toBe('refused');
-      expect(await node('ipv4', 'node')).toBe('pod-1 sees gateway');
-      expect(await client('ipv4', 'uplink')).toBe('pod-1 sees gateway');
-    });
+  test("a neighbour gets nowhere by the node's 127.0.0.1 but to node ports", async () => {
+    await apply();
+    // Since then packets to 127.0.0.0/8 are routed, and only the rule stands in their way.
+    await run('node', 'grep', '-qx', '1', '/proc/sys/net/ipv4/conf/all/route_localnet');
+    // The neighbour's own 127.0.0.1 gives way, and packets from there may come over the network.
+    await run('other-node', 'sh', '-euc', 'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet');
+    await run('other-node', 'ip', 'address', 'delete', '127.0.0.1/8', 'dev', 'lo');
+    await run('other-node', 'ip', 'route', 'add', '127.0.0.1/32', 'via', ADDRESSES.ipv4.node);
+    const call = { from: 'other-node', to: ADDRESSES.ipv4.localhost } as const;
+    expect(await ask({ ...call, port: OWN_PORT })).toEqual(['dropped']);
+    expect(await ask({ ...call, port: nodePortOf(SERVICES.near.index) })).toEqual(['pod-1 sees gateway']);
+    await run('node', `iptables-${backend}`, '-F', 'KUBE-FIREWALL');
+    expect(await ask({ ...call, port: OWN_PORT })).toEqual(['node sees other-node']);
+  });
 
-    test('what listens on 127.0.0.1 is not reached by a neighbour, though packets to there are routed', async () => {
-      await apply(labCluster([WEB]));
-      expect((await run('cat /proc/sys/net/ipv4/conf/all/route_localnet')).trim()).toBe('1');
-      // A neighbour that means ill: its own 127.0.0.1 is gone, and the node is the way there.
-      await run(
-        [
-          'ip address del 127.0.0.1/8 dev lo',
-          'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet',
-          `ip route add 127.0.0.1/32 via ${ADDRESSES.ipv4.node} src ${ADDRESSES.ipv4['other-node']}`,
-        ].join('; '),
-        'other-node',
-      );
-      const neighbour = async () => await ask('other-node', '127.0.0.1', OWN_PORT);
-      expect(await neighbour()).toBe('dropped');
-      await run(`${iptables('ipv4')} -F KUBE-FIREWALL`);
-      expect(await neighbour()).toBe('node sees other-node');
-    });
+  test.each(FAMILIES)('a health check node port is open where INPUT ends with DROP: %s', async (family) => {
+    await apply();
+    const call = { from: 'outside', source: ADDRESSES[family].client, to: ADDRESSES[family].uplink } as const;
+    const drop = ['INPUT', '-p', 'tcp', '-j', 'DROP'];
+    await run('node', `${programOf(family)}-${backend}`, '-A', ...drop);
+    expect(await ask({ ...call, port: HEALTH_CHECK_NODE_PORT })).toEqual(['node sees client']);
+    expect(await ask({ ...call, port: OWN_PORT })).toEqual(['dropped']);
+    await run('node', `${programOf(family)}-${backend}`, '-D', ...drop);
+    expect(await ask({ ...call, port: OWN_PORT })).toEqual(['node sees client']);
   });
 });

@@ -1,11 +1,11 @@
 /** Where packets get to by the rules in a kernel: what a client sees, and whom the server sees. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAMILIES, type Family } from '../src/net/address.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT, type Way } from './kernel/cluster.ts';
+import { FAMILIES } from '../src/net/address.ts';
+import { type LabService, labCluster } from './kernel/cluster.ts';
 import { svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, Lab, type Place } from './kernel/lab.ts';
+import { ADDRESSES, Lab } from './kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import { type Outcomes, PROTOCOLS, type Protocol } from './kernel/peers.ts';
+import { expectTraffic, type TrafficRow } from './kernel/traffic.ts';
 
 const LOCAL_INSIDE = { internalTrafficPolicy: 'Local' };
 const LOCAL_OUTSIDE = { externalTrafficPolicy: 'Local' };
@@ -50,30 +50,7 @@ const SERVICES = {
 
 const CLUSTER = labCluster(Object.entries(SERVICES).map(([name, service]) => ({ name, ...service })));
 
-/** Clients, and where they are. */
-const CLIENTS = {
-  'pod-1': 'pod-1',
-  'pod-2': 'pod-2',
-  node: 'node',
-  client: 'outside',
-  stranger: 'outside',
-} as const satisfies Readonly<Record<string, Place>>;
-
-type Client = keyof typeof CLIENTS;
-
-/** Node ports are asked for at an address of the node. */
-type Destination = Way | 'node port (node)' | 'node port (uplink)' | 'node port (localhost)';
-
-/** One outcome, or all those that there must be among many connections. */
-type Expected = string | readonly string[];
-
-type Row = [
-  Client,
-  Destination,
-  keyof typeof SERVICES,
-  Expected,
-  { readonly families?: readonly Family[]; readonly protocols?: readonly Protocol[] }?,
-];
+type Row = TrafficRow<keyof typeof SERVICES>;
 
 const IPV4 = { families: ['ipv4'] } as const;
 
@@ -175,33 +152,6 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
   ],
 };
 
-/** So many connections find both of two endpoints, but for once in a thousand million times. */
-const TO_FIND_BOTH = 31;
-
-/** Seconds. Nobody's answer takes so long; how long it is waited for decides how long tests take. */
-const DROPPED_AFTER = 0.5;
-
-/**
- * Seconds. A refusal comes at once: whoever waits for a second packet to be refused waits a second. In IPv6, it comes so
- * fast where everything is on one machine that Linux does not hear it: its TCP socket is still busy with sending
- * (LockDroppedIcmps in /proc/net/netstat), and connect() ends with the second packet's refusal.
- */
-const REFUSED_WITHIN: Readonly<Record<Family, Readonly<Record<Protocol, number>>>> = {
-  ipv4: { tcp: 1, udp: 1, sctp: 1 },
-  ipv6: { tcp: 2.5, udp: 1, sctp: 1 },
-};
-
-function target(
-  family: Family,
-  destination: Destination,
-  index: number,
-): { readonly to: string; readonly port: number } {
-  const host = /\((\w+)\)/.exec(destination)?.[1];
-  return host === 'node' || host === 'uplink' || host === 'localhost'
-    ? { to: ADDRESSES[family][host], port: nodePortOf(index) }
-    : { to: addressOf(family, destination as Way, index), port: PORT };
-}
-
 describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
   let lab: Lab;
 
@@ -212,38 +162,11 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
   });
   afterAll(async () => await lab?.[Symbol.asyncDispose]());
 
-  async function ask(
-    family: Family,
-    protocol: Protocol,
-    [client, destination, service, expected]: Row,
-  ): Promise<Outcomes> {
-    const call = {
-      from: CLIENTS[client],
-      source: client === 'client' || client === 'stranger' ? ADDRESSES[family][client] : undefined,
-      protocol,
-      ...target(family, destination, SERVICES[service].index),
-    };
-    const times = typeof expected === 'string' ? 4 : TO_FIND_BOTH;
-    const { outcomes, slowest } = await lab.peers.ask(
-      call,
-      expected === 'dropped' ? { times: 2, timeout: DROPPED_AFTER } : { times },
-    );
-    if (expected === 'refused') expect(slowest).toBeLessThan(REFUSED_WITHIN[family][protocol]);
-    return outcomes;
-  }
-
   describe.each(FAMILIES)('%s', { concurrent: true }, (family) => {
     for (const [name, rows] of Object.entries(TABLES)) {
       const here = rows.filter((row) => row[4]?.families?.includes(family) ?? true);
       test.each(here)(`${name}: %s to the %s of %s: %s`, async (...row) => {
-        const [, , , expected, { protocols = PROTOCOLS } = {}] = row;
-        const outcomes = await Promise.all(
-          protocols.map(async (protocol) => [protocol, Object.keys(await ask(family, protocol, row)).sort()]),
-        );
-        const wanted = typeof expected === 'string' ? [expected] : [...expected].sort();
-        expect(Object.fromEntries(outcomes)).toEqual(
-          Object.fromEntries(protocols.map((protocol) => [protocol, wanted])),
-        );
+        await expectTraffic(lab, family, row, SERVICES[row[2]].index);
       });
     }
   });

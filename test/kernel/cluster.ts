@@ -22,6 +22,8 @@ export interface LabEndpoint {
   /** A pod of the lab, or an address of each family where nobody is. */
   readonly at: Pod | Readonly<Record<Family, string>>;
   readonly terminating?: boolean;
+  /** Topology hints, as in an EndpointSlice. */
+  readonly hints?: Manifest;
 }
 
 /** Where a Service can be reached. */
@@ -79,10 +81,11 @@ export function labService({ name, index, endpoints, spec = {} }: LabService): M
       addressType: family === 'ipv4' ? 'IPv4' : 'IPv6',
       endpoints: endpoints
         .map((endpoint): LabEndpoint => (typeof endpoint === 'string' ? { at: endpoint } : endpoint))
-        .map(({ at, terminating = false }) => ({
+        .map(({ at, terminating = false, hints }) => ({
           addresses: [typeof at === 'string' ? ADDRESSES[family][at] : at[family]],
           nodeName: typeof at === 'string' ? nodeOf(at) : 'node-of-nobody',
           conditions: { ready: !terminating, serving: true, terminating },
+          ...(hints && { hints }),
         })),
       ports: PROTOCOLS.map((protocol) => ({
         name: protocol,

@@ -76,6 +76,7 @@ export class NetworkNamespace implements AsyncDisposable {
 /** The legacy programs share one lock (`/run/xtables.lock`) across all namespaces. Seconds. */
 const WAIT_FOR_LOCK = ['--wait', '60'];
 
-function programOf(family: Family): string {
+/** What the iptables of a family is called, before the name of a backend. */
+export function programOf(family: Family): string {
   return family === 'ipv4' ? 'iptables' : 'ip6tables';
 }
