@@ -31,14 +31,27 @@ export interface FamilyLoopOptions {
   readonly log: Log;
 }
 
+/** What the next sync is for. */
+interface Todo {
+  /** Something has changed. */
+  readonly write: boolean;
+  /** See whether what leads into our rules is still there. */
+  readonly check: boolean;
+  /** Read the kernel anew. */
+  readonly compare: boolean;
+}
+
+const NOTHING: Todo = { write: false, check: false, compare: false };
+
+function both(a: Todo, b: Todo): Todo {
+  return { write: a.write || b.write, check: a.check || b.check, compare: a.compare || b.compare };
+}
+
 export class FamilyLoop {
   readonly #rules: FamilyRules;
   readonly #options: FamilyLoopOptions;
   readonly #runner: SyncRunner;
-  /** What the next sync is for. */
-  #todo = { write: false, check: false };
-  /** A full comparison is due, whose findings are somebody else's doing. */
-  #comparing = false;
+  #todo: Todo = NOTHING;
 
   constructor(rules: FamilyRules, options: FamilyLoopOptions) {
     this.#rules = rules;
@@ -60,27 +73,29 @@ export class FamilyLoop {
 
   /** The cluster or the node is another one than before. */
   changed(): void {
-    this.#todo.write = true;
     this.#options.observer.queued(this.family);
-    this.#runner.request();
+    this.#request({ ...NOTHING, write: true });
   }
 
   /** Looks whether what leads into our rules is still there; where it is not, everything is written again. */
   check(): void {
-    this.#todo.check = true;
-    this.#runner.request();
+    this.#request({ ...NOTHING, check: true });
   }
 
   /** Compares everything with the kernel, and writes what differs. */
   compare(): void {
-    this.#rules.forget();
-    this.#comparing = this.#rules.ruleset !== undefined;
-    this.changed();
+    this.#options.observer.queued(this.family);
+    this.#request({ ...NOTHING, write: true, compare: true });
   }
 
   /** Begins nothing more, and waits for what is being written. */
   async stop(): Promise<void> {
     await this.#runner.stop();
+  }
+
+  #request(todo: Todo): void {
+    this.#todo = both(this.#todo, todo);
+    this.#runner.request();
   }
 
   /** Tells whether anything was written, or would have been. */
@@ -90,34 +105,34 @@ export class FamilyLoop {
     const input = this.#options.input();
     if (!input) return false;
     const todo = this.#todo;
-    this.#todo = { write: false, check: false };
+    this.#todo = NOTHING;
     try {
-      if (todo.check && this.#rules.ruleset && !(await this.#rules.isIntact())) {
+      const gone = todo.check && this.#rules.ruleset !== undefined && !(await this.#rules.isIntact());
+      if (gone) {
         log.warning('Chains or jumps of ours are gone from the kernel: all rules are written again', {
           family,
         });
         observer.driftFound(family);
-        this.#rules.forget();
-        todo.write = true;
       }
-      if (todo.write) await this.#write(input);
-      return todo.write;
+      if (gone || todo.compare) this.#rules.forget();
+      if (gone || todo.write) await this.#write(input, todo.compare && !gone);
+      return gone || todo.write;
     } catch (error) {
-      this.#todo = { write: this.#todo.write || todo.write, check: this.#todo.check || todo.check };
+      this.#todo = both(this.#todo, todo);
       throw error;
     }
   }
 
-  async #write(input: RulesInput): Promise<void> {
+  /** @param comparing what is found to differ is somebody else's doing, unless nothing was written yet */
+  async #write(input: RulesInput, comparing: boolean): Promise<void> {
     const { observer, log } = this.#options;
     const { family } = this;
     const start = performance.now();
-    const full = this.#rules.ruleset === undefined;
+    const first = this.#rules.ruleset === undefined;
     observer.syncing(family);
     try {
       const report = await this.#rules.sync(input);
-      if (this.#comparing && !report.result.input.isEmpty) this.#foundDifference(report);
-      this.#comparing = false;
+      if (comparing && !first && !report.result.input.isEmpty) this.#foundDifference(report);
       observer.synced(family, report);
       if (this.#todo.write) observer.queued(family);
       log.detail(report.result.input.isEmpty ? 4 : 2, 'Rules are in the kernel', {
@@ -126,7 +141,7 @@ export class FamilyLoop {
       });
     } catch (error) {
       const milliseconds = performance.now() - start;
-      observer.syncFailed(family, { error: asError(error), full, milliseconds });
+      observer.syncFailed(family, { error: asError(error), full: first, milliseconds });
       throw error;
     }
   }

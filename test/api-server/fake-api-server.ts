@@ -55,6 +55,9 @@ export class FakeApiServer {
   readonly posted: unknown[] = [];
   token: string | undefined;
   readonly #resources = new Map<string, Resource>();
+  /** What lists that were begun have still to give, by the token to go on with. */
+  readonly #lists = new Map<string, { readonly version: number; readonly rest: readonly ApiObject[] }>();
+  #listCount = 0;
   readonly #held = new Map<string, Event[]>();
   readonly #faults: { path: string | undefined; watch: boolean | undefined; fault: Fault }[] = [];
   #server: Server | undefined;
@@ -144,6 +147,7 @@ export class FakeApiServer {
   /** Forgets all events so far: watches from before must list again. */
   compact(): void {
     this.#oldest = ++this.#version;
+    this.#lists.clear();
     for (const resource of this.#resources.values()) resource.events.length = 0;
   }
 
@@ -255,15 +259,25 @@ export class FakeApiServer {
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
   }
 
+  /** All pages of a list show the same moment, that of the first. */
   #list({ kind, apiVersion, objects }: Resource, query: URLSearchParams, response: ServerResponse): void {
-    const start = Number(query.get('continue') ?? 0);
-    const limit = Number(query.get('limit') ?? 0) || objects.size;
+    const token = query.get('continue');
+    const started = token === null ? undefined : this.#lists.get(token);
+    if (token !== null && !started) {
+      this.#fail(response, { kind: 'status', status: 410 });
+      return;
+    }
+    const { version, rest } = started ?? { version: this.#version, rest: [...objects.values()] };
+    const limit = Number(query.get('limit') ?? 0) || rest.length;
     // Lists leave out what they have said already: the items' kind and version.
-    const items = [...objects.values()]
-      .slice(start, start + limit)
-      .map(({ kind: _, apiVersion: __, ...rest }) => rest);
-    const next = start + limit < objects.size ? { continue: String(start + limit) } : {};
-    const metadata = { resourceVersion: String(this.#version), ...next };
+    const items = rest.slice(0, limit).map(({ kind: _, apiVersion: __, ...item }) => item);
+    let next = {};
+    if (rest.length > limit) {
+      const token = `list-${++this.#listCount}`;
+      this.#lists.set(token, { version, rest: rest.slice(limit) });
+      next = { continue: token };
+    }
+    const metadata = { resourceVersion: String(version), ...next };
     response.setHeader('Content-Type', 'application/json');
     response.end(JSON.stringify({ kind: `${kind}List`, apiVersion, metadata, items }));
   }
