@@ -5,9 +5,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sameList } from '../src/iptables/compare.ts';
+import type { Outcome } from '../src/iptables/simulator/fate.ts';
 import type { Packet, SimulatedNode } from '../src/iptables/simulator/packet.ts';
 import { type PreparedRuleset, prepareSaved } from '../src/iptables/simulator/prepare.ts';
-import { type Outcome, simulate } from '../src/iptables/simulator/simulate.ts';
+import { simulate } from '../src/iptables/simulator/simulate.ts';
 import { contains, FAMILIES, type Family, parseAddress } from '../src/net/address.ts';
 import { addressOf, type LabService, labCluster, nodePortOf, PORT, WAYS } from './kernel/cluster.ts';
 import { svc2ipt } from './kernel/command-line.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Family } from '../../net/address.ts';
 import { parseBytecode, runProgram } from './bytecode.ts';
-import { type Packet, startOf } from './packet.ts';
+import { startOf } from './flow.ts';
+import type { Packet } from './packet.ts';
 
 const PACKET: Packet = {
   source: '10.244.1.2',

@@ -2,8 +2,8 @@
  * Programs of the classic Berkeley Packet Filter, as `-m bpf --bytecode` takes them: they see a packet from its IP
  * header on. Instructions and their codes are those of linux/bpf_common.h.
  */
-import { type Family, familyOf } from '../../net/address.ts';
-import { type Header, protocolNumber } from './packet.ts';
+import { type Bytes, bytesOf } from './header-bytes.ts';
+import type { Header } from './packet.ts';
 
 interface Instruction {
   readonly code: number;
@@ -88,9 +88,6 @@ const RETURN_A = 0x10;
 const TXA = 0x80;
 const JA = 0x00;
 
-/** Bytes that we do not know are undefined. */
-type Bytes = readonly (number | undefined)[];
-
 interface Memory {
   readonly bytes: Bytes;
   readonly memory: ReadonlyMap<number, number>;
@@ -168,30 +165,3 @@ function compare(operation: number, a: number, operand: number): 0 | 1 | undefin
   }[operation];
   return holds === undefined ? undefined : holds ? 1 : 0;
 }
-
-/** The IP header, without options, and the ports behind it. */
-function bytesOf(header: Header): Bytes {
-  const family = familyOf(header.source.text);
-  const bytes: (number | undefined)[] = [];
-  const put = (at: number, size: number, value: bigint | number | undefined) => {
-    if (value === undefined) return;
-    for (let i = 0; i < size; i++)
-      bytes[at + i] = Number((BigInt(value) >> BigInt(8 * (size - 1 - i))) & 255n);
-  };
-  const { length, protocol, source, destination, size } = LAYOUT[family];
-  if (family === 'ipv4') put(0, 1, 0x45);
-  put(protocol, 1, protocolNumber(header.protocol));
-  put(source, size, header.source.value);
-  put(destination, size, header.destination.value);
-  put(length, 2, header.sourcePort);
-  put(length + 2, 2, header.destinationPort);
-  return bytes;
-}
-
-/** Where things stand in a header of so many bytes; addresses have `size` bytes. */
-const LAYOUT: Readonly<
-  Record<Family, Readonly<Record<'length' | 'protocol' | 'source' | 'destination' | 'size', number>>>
-> = {
-  ipv4: { length: 20, protocol: 9, source: 12, destination: 16, size: 4 },
-  ipv6: { length: 40, protocol: 6, source: 8, destination: 24, size: 16 },
-};

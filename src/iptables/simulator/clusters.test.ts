@@ -16,10 +16,11 @@ import { FAMILIES, type Family, joinPort } from '../../net/address.ts';
 import { parseRuleset } from '../parse.ts';
 import { printAppend, printRuleset } from '../print.ts';
 import type { Ruleset } from '../types.ts';
+import { dnatTargets, type Fate, type Outcome } from './fate.ts';
 import { withJumps } from './jumps.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { type PreparedRuleset, prepare, prepareSaved } from './prepare.ts';
-import { dnatTargets, type Fate, type Outcome, simulate } from './simulate.ts';
+import { simulate } from './simulate.ts';
 
 /** The node that `reachability` speaks of. */
 const LOCAL = ['192.168.0.2', '127.0.0.1', '2001:db8::2', '::1'];

@@ -3,7 +3,6 @@
 import { keptProbability } from '../saved.ts';
 import type { Family, Match } from '../types.ts';
 import { foreignCondition } from './foreign-matches.ts';
-import type { Recent } from './recent.ts';
 import {
   addressTest,
   addressTypeTest,
@@ -14,7 +13,8 @@ import {
   stateTest,
   type Test,
   unless,
-} from './tests.ts';
+} from './match-tests.ts';
+import type { Recent } from './recent.ts';
 
 export type Condition =
   /** Looks at the packet, and at nothing else. */

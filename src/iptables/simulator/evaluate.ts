@@ -1,6 +1,7 @@
 /** Whether packets fit a rule. */
 import type { Match } from '../types.ts';
-import type { Flow, SimulatedNode } from './packet.ts';
+import type { Flow } from './flow.ts';
+import type { SimulatedNode } from './packet.ts';
 import type { PreparedRule } from './prepare.ts';
 import { lookUp } from './recent.ts';
 
@@ -34,8 +35,7 @@ function sort(sorted: Sorted, { conditions }: PreparedRule, flow: Flow, node: Si
       case 'chance': {
         const { probability } = condition;
         fits = probability > 0;
-        // Where we cannot tell, there is nothing to be drawn for.
-        if (fits && probability < 1 && !unclear) {
+        if (fits && probability < 1) {
           sorted.others.push({ ...current, probability: current.probability * (1 - probability) });
           current = { ...current, probability: current.probability * probability };
         }
@@ -44,6 +44,7 @@ function sort(sorted: Sorted, { conditions }: PreparedRule, flow: Flow, node: Si
       case 'recent': {
         const found = lookUp(condition.recent, current, node);
         fits = found.fits;
+        // Nobody knows whether a packet comes so far; the rule counts as one that has nothing to say.
         if (!unclear) current = found.flow;
         break;
       }

@@ -5,7 +5,6 @@ import { FULL_MASK, keptProbability } from '../saved.ts';
 import { CONNTRACK_STATES } from '../types.ts';
 import { parseBytecode, runProgram } from './bytecode.ts';
 import type { Condition } from './conditions.ts';
-import { type Recent, recentMask } from './recent.ts';
 import {
   addressTypeTest,
   all,
@@ -16,7 +15,8 @@ import {
   type Test,
   UNDECIDED,
   unless,
-} from './tests.ts';
+} from './match-tests.ts';
+import { type Recent, recentMask } from './recent.ts';
 
 /** What a match of words asks of a packet; whether one fits cannot be told where we do not know the words. */
 export function foreignCondition(words: readonly string[], family: Family): Condition {

@@ -83,6 +83,38 @@ COMMIT
   ]);
 });
 
+test.each<[string, string, string[]]>([
+  ['the same answers', 'FORWARD -d 10.0.0.9/32 -j LOG', ['0.5 10.0.0.1:80, 0.5 10.0.0.2:80']],
+  ['another answer', 'FORWARD -d 10.0.0.1/32 -j LOG', ['0.5 10.0.0.1:80', '0.5 10.0.0.2:80']],
+  [
+    'the same answer for another reason',
+    'FORWARD -d 10.0.0.1/32 -m mark --mark 0x1 -j LOG',
+    ['0.5 10.0.0.1:80', '0.5 10.0.0.2:80'],
+  ],
+])('packets have their way in common: %s', (_, rule, expected) => {
+  const half = '-m statistic --mode random --probability 0.5';
+  const text = `*nat
+:PREROUTING ACCEPT
+-A PREROUTING ${half} ${half} -j DNAT --to-destination 10.0.0.1:80
+-A PREROUTING -m statistic --mode random --probability 0.33333333349 -j DNAT --to-destination 10.0.0.1:80
+-A PREROUTING -j DNAT --to-destination 10.0.0.2:80
+COMMIT
+*filter
+:FORWARD ACCEPT
+-A ${rule}
+COMMIT
+`;
+  const { path } = simulate(prepareSaved(text, 'ipv4'), PACKET, NODE, { record: true });
+  const packets = path
+    ?.slice(1)
+    .map((stage) =>
+      stage.packets
+        .map(({ destination, probability }) => `${probability.toFixed(1)} ${destination}`)
+        .join(', '),
+    );
+  expect(packets).toEqual(expected);
+});
+
 test('a target that nobody knows', () => {
   const text = '*filter\n:FORWARD ACCEPT\n-A FORWARD -j NFQUEUE --queue-num 1\nCOMMIT\n';
   expect(pathOf(text)).toEqual([

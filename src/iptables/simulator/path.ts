@@ -1,7 +1,8 @@
 /** The path of a packet, for people to read: which rules it came to, and what each had to say. */
 import { sameList } from '../compare.ts';
 import type { Match, TableName } from '../types.ts';
-import { destinationOf, type Flow } from './packet.ts';
+import type { Flow } from './flow.ts';
+import { destinationOf } from './packet.ts';
 import type { PlacedRule } from './prepare.ts';
 
 /**

@@ -6,10 +6,11 @@ import { ParseError } from '../parse.ts';
 import { printAppend, printRule } from '../print.ts';
 import { printSavedRule } from '../saved.ts';
 import type { Chain, Match, Rule, Ruleset } from '../types.ts';
+import type { Fate } from './fate.ts';
 import { withJumps } from './jumps.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { prepare, prepareSaved } from './prepare.ts';
-import { type Fate, simulate } from './simulate.ts';
+import { simulate } from './simulate.ts';
 
 const NODE: SimulatedNode = { isLocal: (address) => address === '127.0.0.1' || address === '::1' };
 

@@ -1,7 +1,8 @@
 /** xt_recent: lists of addresses that packets write themselves into and are looked up in. */
 import { addressValue, type Family, formatAddress } from '../../net/address.ts';
 import { FULL_MASK } from '../saved.ts';
-import type { Flow, RecentEntry, SimulatedNode } from './packet.ts';
+import type { Flow, RecentEntry } from './flow.ts';
+import type { SimulatedNode } from './packet.ts';
 
 /** What a rule does with a list. */
 export interface Recent {

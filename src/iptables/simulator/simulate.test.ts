@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Family } from '../../net/address.ts';
+import { dnatTargets, type Fate, type Outcome } from './fate.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { prepareSaved } from './prepare.ts';
-import { dnatTargets, type Fate, type Outcome, simulate } from './simulate.ts';
+import { simulate } from './simulate.ts';
 
 const LOCAL = ['192.168.0.2', '127.0.0.1', '2001:db8::2', '::1'];
 
@@ -649,6 +650,11 @@ describe('chance', () => {
       ['0.5000 to 10.0.0.1:80 mark 0x1', '0.5000 to 10.0.0.2:80'],
     ],
     [
+      'ways that only connection tracking tells apart are one',
+      raw(`PREROUTING ${half} -j NOTRACK`),
+      ['ACCEPT'],
+    ],
+    [
       'goes on behind a chain for those who return',
       filter('INPUT -j A', 'INPUT -j DROP', `A ${half} -j RETURN`, 'A -j REJECT'),
       ['0.5000 REJECT icmp-port-unreachable', '0.5000 DROP'],
@@ -750,6 +756,19 @@ describe('xt_recent', () => {
       'who fails behind it, is',
       filter('INPUT -m recent --set --name A --rsource -m mark --mark 0x1 -j DROP'),
       ['ACCEPT in A'],
+    ],
+    [
+      'who fails by the port behind it, is, too, in however long a chain',
+      filter(
+        'INPUT -m recent --set --name A --rsource -p tcp -m tcp --dport 81 -j DROP',
+        ...Array.from({ length: 20 }, (_, i) => `INPUT -p tcp -m tcp --dport ${i + 1} -j DROP`),
+      ),
+      ['ACCEPT in A'],
+    ],
+    [
+      'who may not get so far, is not',
+      filter('INPUT -m set --match-set blocked src -m recent --set --name A --rsource -j DROP'),
+      ['ACCEPT', 'unknown: INPUT 1'],
     ],
     [
       'base options come first, wherever they are written',

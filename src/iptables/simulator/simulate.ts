@@ -1,49 +1,10 @@
 /** What becomes of a packet that comes to a node, or begins there. */
-import type { Verdict } from './effects.ts';
-import {
-  BEFORE_TRACKING,
-  destinationOf,
-  type Flow,
-  keyOf,
-  mergeFlows,
-  type Packet,
-  type SimulatedNode,
-  startOf,
-  statesOf,
-} from './packet.ts';
+import { type Fate, outcomesOf } from './fate.ts';
+import { BEFORE_TRACKING, type Flow, mergeFlows, startOf, statesOf } from './flow.ts';
+import type { Packet, SimulatedNode } from './packet.ts';
 import { mergeStages, type Stage, stagePacket } from './path.ts';
-import type { PlacedRule, PreparedChain, PreparedRule, PreparedRuleset } from './prepare.ts';
+import type { PreparedChain, PreparedRule, PreparedRuleset } from './prepare.ts';
 import { type Ended, type Walk, walkChain } from './walk.ts';
-
-/** What becomes of a packet. */
-export interface Fate {
-  /** All that may, each once. Their probabilities add up to 1. */
-  readonly outcomes: readonly Outcome[];
-  /**
-   * The rules of which we cannot tell whether the packet fits, or what they do. What is said of the packet is what
-   * becomes of it if they have nothing to say.
-   */
-  readonly unknown: readonly PlacedRule[];
-  /** The tables that it comes to, in their order, where that was asked for. */
-  readonly path?: readonly Stage[];
-}
-
-export interface Outcome {
-  readonly probability: number;
-  readonly verdict: Verdict;
-  /** What REJECT answers, such as `icmp-port-unreachable`. */
-  readonly rejectWith: string | undefined;
-  /** Where DNAT has sent it: `address:port`, or an address where there are no ports. */
-  readonly dnat: string | undefined;
-  /** Its source becomes an address of the node, of the kernel's choice. */
-  readonly masqueraded: boolean;
-  /** What SNAT has made of its source: an address, or `address:port`. */
-  readonly snat: string | undefined;
-  /** In the end. */
-  readonly mark: number;
-  /** The lists of xt_recent that it was written into. */
-  readonly recent: readonly string[];
-}
 
 /**
  * Sends a packet through a ruleset, as the kernel does.
@@ -78,15 +39,6 @@ export function simulate(
     unknown: [...journey.undecided].map(({ table, chain, number, rule }) => ({ table, chain, number, rule })),
     ...(journey.stages && { path: journey.stages }),
   };
-}
-
-/** The probability of each destination that DNAT may give a packet, whatever becomes of it there. */
-export function dnatTargets({ outcomes }: Fate): ReadonlyMap<string, number> {
-  const targets = new Map<string, number>();
-  for (const { dnat, probability } of outcomes) {
-    if (dnat !== undefined) targets.set(dnat, (targets.get(dnat) ?? 0) + probability);
-  }
-  return targets;
 }
 
 interface Journey {
@@ -194,29 +146,4 @@ function passTable(
     else ended.push({ flow: result, verdict, rejectWith });
   }
   return passed;
-}
-
-function outcomesOf(ended: readonly Ended[]): Outcome[] {
-  const outcomes = new Map<string, Outcome>();
-  for (const { flow, verdict, rejectWith } of ended) {
-    const key = `${verdict}|${rejectWith}|${keyOf(flow)}`;
-    const outcome = outcomeOf({ flow, verdict, rejectWith });
-    const same = outcomes.get(key);
-    outcomes.set(key, same ? { ...same, probability: same.probability + outcome.probability } : outcome);
-  }
-  return [...outcomes.values()];
-}
-
-function outcomeOf({ flow, verdict, rejectWith }: Ended): Outcome {
-  const { header, redirected, source, mark, recent, probability } = flow;
-  return {
-    probability,
-    verdict,
-    rejectWith,
-    dnat: redirected ? destinationOf(header) : undefined,
-    masqueraded: source === 'masquerade',
-    snat: typeof source === 'object' ? source.to : undefined,
-    mark,
-    recent: recent.map(({ list }) => list),
-  };
 }

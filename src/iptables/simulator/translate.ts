@@ -2,7 +2,7 @@
 import { joinPort } from '../../net/address.ts';
 import type { ConntrackState } from '../types.ts';
 import type { Translation } from './effects.ts';
-import type { Flow } from './packet.ts';
+import type { Flow } from './flow.ts';
 
 /** Sends a packet to another destination. */
 export function redirect(flow: Flow, { address, port }: Translation): Flow {

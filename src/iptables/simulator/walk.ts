@@ -1,7 +1,8 @@
 /** A packet's way through the chains of one table. */
 import type { Verdict } from './effects.ts';
 import { evaluate } from './evaluate.ts';
-import { BEFORE_TRACKING, type Flow, mergeFlows, probabilityOf, type SimulatedNode } from './packet.ts';
+import { BEFORE_TRACKING, type Flow, mergeFlows, probabilityOf } from './flow.ts';
+import type { SimulatedNode } from './packet.ts';
 import type { Step } from './path.ts';
 import type { PreparedChain, PreparedRule, PreparedRuleset } from './prepare.ts';
 import { masquerade, redirect, translateSource } from './translate.ts';

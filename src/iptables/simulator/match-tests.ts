@@ -1,8 +1,9 @@
 /** What rules ask of a packet, one question at a time. */
 import { addressBits, addressValue, familyOf, prefixLength } from '../../net/address.ts';
 import type { ConntrackState } from '../types.ts';
-import type { Flow, SimulatedNode } from './packet.ts';
-import { canonicalProtocol, protocolNumber } from './packet.ts';
+import type { Flow } from './flow.ts';
+import type { SimulatedNode } from './packet.ts';
+import { canonicalProtocol, protocolNumber } from './protocols.ts';
 
 /** Whether a packet fits; undefined where that cannot be told. */
 export type Test = (flow: Flow, node: SimulatedNode) => boolean | undefined;

@@ -1,0 +1,40 @@
+/** Which rules of a chain a packet can fit at all. */
+import type { PreparedChain, PreparedRule } from './prepare.ts';
+
+/** Shorter chains are as fast without an index. */
+const WORTH_AN_INDEX = 16;
+
+/**
+ * Finds the rules that a packet can fit by its destination. Most chains of very many rules, such as KUBE-SERVICES, have
+ * one for each address or port.
+ */
+export function candidatesIn(rules: readonly PreparedRule[]): PreparedChain['candidates'] {
+  if (rules.length < WORTH_AN_INDEX) return () => rules;
+  const byDestination = Map.groupBy(rules, destinationOfRule);
+  const others = byDestination.get(undefined) ?? [];
+  if (others.length === rules.length) return () => rules;
+  return (header) => {
+    // A packet whose port is not known may fit any rule for one.
+    if (header.destinationPort === undefined) return rules;
+    const found = [
+      ...(byDestination.get(header.destination.text) ?? []),
+      ...(byDestination.get(portKey(header.protocol, header.destinationPort)) ?? []),
+    ];
+    if (found.length === 0) return others;
+    return [...others, ...found].sort((a, b) => a.number - b.number);
+  };
+}
+
+/** The only address, or else the only port, that a rule is for. */
+function destinationOfRule({ rule: { matches }, onlyLooks }: PreparedRule): string | undefined {
+  const address = matches.find((match) => match.match === 'destination');
+  if (address && !address.negated && !address.address.includes('/')) return address.address;
+  const port = matches.find((match) => match.match === 'destination-port');
+  const protocol = matches.find((match) => match.match === 'protocol');
+  // What a rule does before it looks at the port, it does to any packet.
+  return port && protocol && onlyLooks ? portKey(protocol.protocol, port.port) : undefined;
+}
+
+function portKey(protocol: string, port: number): string {
+  return `${protocol} ${port}`;
+}
