@@ -12,6 +12,17 @@ export { type ChainChanges, compareChains } from './iptables/compare.ts';
 export { ruleMeaning, sameMeaning } from './iptables/meaning.ts';
 export { ParseError, parseRule, parseRuleset } from './iptables/parse.ts';
 export { printRule, printRuleset, printTable } from './iptables/print.ts';
+export { dnatTargets, type Fate, type Outcome } from './iptables/simulator/fate.ts';
+export { type JumpFromBuiltIn, withJumps } from './iptables/simulator/jumps.ts';
+export type { Packet, SimulatedNode } from './iptables/simulator/packet.ts';
+export type { Stage, StagePacket, Step } from './iptables/simulator/path.ts';
+export {
+  type PlacedRule,
+  type PreparedRuleset,
+  prepare,
+  prepareSaved,
+} from './iptables/simulator/prepare.ts';
+export { simulate } from './iptables/simulator/simulate.ts';
 export type * from './iptables/types.ts';
 export {
   type ClusterOptions,
