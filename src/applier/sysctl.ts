@@ -101,9 +101,11 @@ async function read(path: string, root: string): Promise<string> {
   try {
     return (await readFile(join(root, path), 'utf8')).trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
     throw new HostError(
-      `/${path} is not there: the kernel has no connection tracking; modprobe nf_conntrack`,
+      code === 'ENOENT'
+        ? `/${path} is not there: the kernel has no connection tracking; modprobe nf_conntrack`
+        : `/${path} cannot be read (${code ?? message}): it needs root`,
     );
   }
 }
