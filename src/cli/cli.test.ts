@@ -401,6 +401,46 @@ describe('in a shell', PROCESSES, () => {
   });
 });
 
+describe('agent', PROCESSES, () => {
+  test('writes its configuration, which it takes again', async () => {
+    const args = [
+      'agent',
+      '--cluster-cidr=10.244.0.0/16',
+      '--masquerade-all',
+      '--iptables-sync-period',
+      '1m',
+    ];
+    const run = await svc2ipt([...args, '--write-config-to', 'agent.yaml']);
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    const written = await readFile(join(folder, 'agent.yaml'), 'utf8');
+    expect(parse(written)).toMatchObject({
+      kind: 'KubeProxyConfiguration',
+      clusterCIDR: '10.244.0.0/16',
+      iptables: { masqueradeAll: true, syncPeriod: '1m0s', minSyncPeriod: '1s' },
+      metricsBindAddress: '127.0.0.1:10249',
+    });
+    const again = await svc2ipt(['agent', '--config', 'agent.yaml', '--write-config-to', 'again.yaml']);
+    expect(again).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    expect(await readFile(join(folder, 'again.yaml'), 'utf8')).toBe(written);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      'another mode',
+      ['--proxy-mode=ipvs'],
+      /^error: --proxy-mode: expected iptables \(svc2ipt has no other mode\), got "ipvs"\n$/,
+    ],
+    ['no duration', ['--iptables-sync-period', '5'], /^error: --iptables-sync-period: expected a duration/],
+    ['no level', ['-v=x'], /^error: -v: expected 0 to /],
+    ['no such flag', ['--frobnicate'], /^error: unknown option '--frobnicate'/],
+    ['no such file', ['--config', 'nowhere.yaml'], /^error: nowhere\.yaml: no such file/],
+  ])('refuses %s', async (_, args, message) => {
+    const { exitCode, stdout, stderr } = await svc2ipt(['agent', ...args]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+});
+
 describe('golden', { timeout: PROCESSES.timeout }, () => {
   const summary = (rest: string) => `2 clusters, 4 golden files: ${rest}\n`;
 
