@@ -1,9 +1,11 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { HostFacts } from '../api/node.ts';
-import { detectHost, type Host, interfaceAddresses } from '../applier/host.ts';
+import { InputError } from '../api/problem.ts';
+import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
+import { AccessError } from '../sources/kubernetes/access.ts';
 import { connect } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
@@ -13,6 +15,7 @@ import { type NodeEvent, NodeEvents } from './events.ts';
 import { nodeKernel } from './family-rules.ts';
 import { ProxyHealth } from './health.ts';
 import { HealthCheckServers } from './health-check-servers.ts';
+import { ListenError } from './http-server.ts';
 import type { Log } from './log.ts';
 import { machineFacts } from './machine.ts';
 import { Metrics } from './metrics.ts';
@@ -87,6 +90,12 @@ export async function runAgent(
     process.off('SIGHUP', compare);
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
+}
+
+/** What ends the agent without being a fault of its own, and is told without a stack trace. */
+export function endsAgent(error: unknown): error is Error {
+  const kinds = [InputError, HostError, RestartError, ListenError, AccessError];
+  return kinds.some((kind) => error instanceof kind);
 }
 
 /** The addresses of interfaces change while the agent runs, and only `nodePortAddresses` looks at them. */

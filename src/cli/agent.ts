@@ -1,21 +1,14 @@
 /** `svc2ipt agent`: keeps this node's rules equal to a cluster, in kube-proxy's place. */
 import { writeFile } from 'node:fs/promises';
-import { RestartError } from '../agent/agent.ts';
 import type { GivenFlags } from '../agent/agent-options.ts';
-import { ListenError } from '../agent/http-server.ts';
 import { Log } from '../agent/log.ts';
-import { runAgent } from '../agent/run-agent.ts';
 import { type AgentSettings, agentSettings, configFileOf } from '../agent/settings.ts';
 import { InputError } from '../api/problem.ts';
-import { HostError } from '../applier/host.ts';
 import { configurationText, parseConfigurationLeniently } from '../sources/configuration.ts';
 import { readSource } from '../sources/files.ts';
-import { AccessError } from '../sources/kubernetes/access.ts';
-import { cleanup } from './cleanup.ts';
 import type { Outcome } from './run.ts';
 
 export async function agent(given: GivenFlags, version: string): Promise<Outcome> {
-  becomeFrugal();
   const { settings, warnings } = await readSettings(given);
   const { writeConfigTo, configuration, backend } = settings;
   if (writeConfigTo !== undefined) {
@@ -24,8 +17,13 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
     });
     return { output: '' };
   }
-  if (settings.cleanup) return await cleanup(backend === undefined ? {} : { backend });
+  if (settings.cleanup) {
+    const { cleanup } = await import('./cleanup.ts');
+    return await cleanup(backend === undefined ? {} : { backend });
+  }
 
+  becomeFrugal();
+  const { runAgent, endsAgent } = await import('../agent/run-agent.ts');
   const log = new Log(logOptions(settings));
   for (const warning of warnings) log.warning(warning);
   const stop = new AbortController();
@@ -40,14 +38,11 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
     await runAgent(settings, version, log, stop.signal);
     return { output: '' };
   } catch (error) {
-    if (!FATAL.some((kind) => error instanceof kind)) throw error;
-    for (const line of (error as Error).message.split('\n')) log.error(line);
+    if (!endsAgent(error)) throw error;
+    for (const line of error.message.split('\n')) log.error(line);
     return { output: '', exitCode: 1 };
   }
 }
-
-/** What ends the agent, and is told in one line without a stack trace. */
-const FATAL = [InputError, HostError, RestartError, ListenError, AccessError];
 
 /**
  * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more: at 5,000 Services x

@@ -69,12 +69,10 @@ export class RunningAgent implements AsyncDisposable {
     }
   }
 
-  /** Sends a signal, and gives how it ended and how many milliseconds that took. */
-  async end(signal: NodeJS.Signals): Promise<{ exitCode: number | undefined; milliseconds: number }> {
-    const start = performance.now();
+  /** Sends a signal, and gives how it ended. */
+  async end(signal: NodeJS.Signals): Promise<{ readonly exitCode?: number | undefined }> {
     this.#process.kill(signal);
-    const { exitCode } = await this.#process;
-    return { exitCode, milliseconds: performance.now() - start };
+    return await this.#process;
   }
 
   /** When it has ended by itself, and how. */
