@@ -48,6 +48,32 @@ Examples:
     )
     .action((options) => runAction(async () => (await import('./render.ts')).render(options)));
 
+  const graph = program
+    .command('graph')
+    .description("draw a cluster's chains and the jumps between them, with the share of each endpoint");
+  addClusterOptions(graph, [
+    new Option('--family <family>', 'the IP family').choices(['ipv4', 'ipv6']).default('ipv4'),
+    new Option(
+      '--service <namespace/name>',
+      "only the chains that this Service's traffic can walk; may be repeated",
+    ).argParser(collect),
+    new Option('-o, --output <format>', 'for Graphviz, for Markdown, a picture, or a page to look around in')
+      .choices(['dot', 'mermaid', 'svg', 'html'])
+      .default('html'),
+    new Option('--collapse', 'one box for each Service (default for large svg and html)'),
+    new Option('--no-collapse', 'all chains of all Services'),
+  ]);
+  graph
+    .addHelpText(
+      'after',
+      `
+Examples:
+  svc2ipt graph -f manifests/ > graph.html             a page of one file: drag, zoom, search, click
+  svc2ipt graph -f web.yaml --service default/web -o mermaid
+  svc2ipt graph -f manifests/ -o svg > graph.svg`,
+    )
+    .action((options) => runAction(async () => (await import('./graph.ts')).graph(options)));
+
   const backend = () =>
     new Option('--backend <name>', "which iptables to use; the machine's own choice unless given").choices([
       'nft',
@@ -82,7 +108,6 @@ Examples:
     .description(
       "compare this node's kernel with the rules of manifests, or two sets of manifests; exit with 1 when they differ",
     );
-  const collect = (value: string, before: string[] = []) => [...before, value];
   addClusterOptions(diff, [
     new Option('--from <path>', 'manifests as they were; no kernel is looked at').argParser(collect),
     new Option('--to <path>', 'manifests as they will be').argParser(collect),
@@ -158,9 +183,13 @@ Examples:
   return program;
 }
 
+/** The values of an option that may be repeated. */
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** What every command that compiles a cluster takes; `own` are the options of this one. */
 function addClusterOptions(command: Command, own: readonly Option[]): void {
-  const collect = (value: string, before: string[] = []) => [...before, value];
   command.option(
     '-f, --filename <path>',
     'a file, a folder, or - for standard input (default where one is piped in); may be repeated',

@@ -1,0 +1,74 @@
+/** `svc2ipt graph`: a cluster's chains as boxes, and the jumps between them as arrows. */
+import { collapse } from '../graph/collapse.ts';
+import { graphOf } from '../graph/graph.ts';
+import type { RuleGraph } from '../graph/types.ts';
+import type { Family } from '../iptables/types.ts';
+import { type ClusterOptions, readInput } from './inputs.ts';
+import { note, type Outcome } from './run.ts';
+import { rulesOf } from './service-rules.ts';
+
+export interface GraphOptions extends ClusterOptions {
+  readonly family: Family;
+  readonly service?: readonly string[];
+  readonly output: 'dot' | 'mermaid' | 'svg' | 'html';
+  /** One box for each Service; as the format can bear it unless given. */
+  readonly collapse?: boolean;
+}
+
+export async function graph(options: GraphOptions): Promise<Outcome> {
+  const ruleset = rulesOf(await readInput(options), options.family, options.service);
+  return { output: await FORMATS[options.output](graphOf(ruleset), options.collapse) };
+}
+
+type Format = (graph: RuleGraph, collapsed: boolean | undefined) => Promise<string>;
+
+const FORMATS: Readonly<Record<GraphOptions['output'], Format>> = { dot, mermaid, svg, html };
+
+async function dot(graph: RuleGraph, collapsed = false): Promise<string> {
+  const { printDot } = await import('../graph/dot.ts');
+  return printDot(collapsed ? collapse(graph) : graph);
+}
+
+async function mermaid(graph: RuleGraph, collapsed = false): Promise<string> {
+  const { MOST_MERMAID_EDGES, printMermaid } = await import('../graph/mermaid.ts');
+  const drawn = collapsed ? collapse(graph) : graph;
+  if (drawn.edges.length > MOST_MERMAID_EDGES) {
+    note(
+      `${drawn.edges.length} arrows: Mermaid draws ${MOST_MERMAID_EDGES} unless its maxEdges says otherwise; ` +
+        `--service or --collapse make them fewer`,
+    );
+  }
+  return printMermaid(drawn);
+}
+
+/** Graphviz takes some seconds for so many arrows, and from there on soon minutes. */
+const MOST_SVG_EDGES = 2000;
+
+async function svg(graph: RuleGraph, given: boolean | undefined): Promise<string> {
+  const tooMany = graph.edges.length > MOST_SVG_EDGES;
+  if (tooMany && given === undefined) {
+    note(
+      `${graph.edges.length} arrows: each Service is drawn as one box; --service draws some of them in full, ` +
+        `-o html opens them by a click, --no-collapse draws everything and takes its time`,
+    );
+  }
+  const { drawSvg } = await import('../graph/svg.ts');
+  return await drawSvg(await dot(graph, given ?? tooMany));
+}
+
+/** A page with more Services, all opened, is longer than anybody wants to look through. */
+const MOST_OPENED = 20;
+
+async function html(graph: RuleGraph, given: boolean | undefined): Promise<string> {
+  const [{ pageData }, { pageScript }, { printHtml }] = await Promise.all([
+    import('../graph/page-data.ts'),
+    import('../graph/page-script.ts'),
+    import('../graph/html.ts'),
+  ]);
+  const services = new Set(graph.nodes.map(({ service }) => service).filter((name) => name !== undefined));
+  const tooMany = services.size > MOST_OPENED;
+  if (tooMany && given === undefined) {
+    note(`${services.size} Services: each is one box until it is opened; --no-collapse opens all of them`);
+  }
+  return printHtml(pageData(graph, given ?? tooMany), await pageScript());
+}

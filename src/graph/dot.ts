@@ -1,0 +1,62 @@
+/** Graphs as Graphviz reads them. */
+import { printable } from '../api/problem.ts';
+import { printRule } from '../iptables/print.ts';
+import { groupsOf, isAside } from './groups.ts';
+import type { GraphEdge, GraphNode, RuleGraph } from './types.ts';
+
+// nslimit1 halves the time of large graphs, and they come out the same (Graphviz 16).
+const HEAD = `  rankdir=LR; ranksep=0.9; nodesep=0.15; nslimit1=1
+  graph [fontname="Courier", fontsize=11, style=rounded, color="#94a3b8", labeljust=l]
+  node [fontname="Courier", fontsize=10, shape=box, height=0.3, color="#475569", style=filled]
+  edge [fontname="Courier", fontsize=9, color="#475569", arrowsize=0.6]`;
+
+/**
+ * A graph in the DOT language: the chains of each table and of each Service in a frame of their own. The tooltip of an
+ * arrow is its rule in full.
+ */
+export function printDot(graph: RuleGraph): string {
+  const names = new Map(graph.nodes.map(({ id }, i) => [id, `n${i}`]));
+  const aside = isAside(graph);
+  const lines = [`digraph ${quoted(`svc2ipt ${graph.family}`)} {`, HEAD];
+  for (const [i, { title, nodes }] of groupsOf(graph).entries()) {
+    lines.push(`  subgraph cluster_${i} {`, `    label=${quoted(title)}`);
+    for (const node of nodes) {
+      lines.push(`    ${names.get(node.id)} [label=${quoted(node.label)}, ${look(node)}]`);
+    }
+    lines.push('  }');
+  }
+  for (const edge of graph.edges) {
+    const course = aside(edge) ? ', style=dashed, constraint=false' : '';
+    const attributes = `label=${quoted(edge.label)}, tooltip=${quoted(tooltip(edge))}${course}`;
+    lines.push(`  ${names.get(edge.from)} -> ${names.get(edge.to)} [${attributes}]`);
+  }
+  return `${lines.join('\n')}\n}\n`;
+}
+
+function look(node: GraphNode): string {
+  switch (node.kind) {
+    case 'chain':
+      return node.builtIn ? 'fillcolor="#e2e8f0", style="filled,bold"' : 'fillcolor="#ffffff"';
+    case 'service':
+      return 'fillcolor="#eff6ff", style="filled,rounded"';
+    case 'target':
+      return `fillcolor="${TARGET_COLOURS[node.target] ?? '#fef9c3'}", style="filled,rounded"`;
+  }
+}
+
+const TARGET_COLOURS: Readonly<Record<string, string>> = {
+  DNAT: '#dcfce7',
+  ACCEPT: '#dcfce7',
+  REJECT: '#fee2e2',
+  DROP: '#fee2e2',
+};
+
+function tooltip({ rules }: GraphEdge): string {
+  return rules.map((rule) => printable(printRule(rule).trimStart())).join('\n');
+}
+
+/** A string of DOT. Graphviz looks in it for escapes of its own, and for HTML's. */
+function quoted(text: string): string {
+  const escaped = text.replace(/["\\]/g, '\\$&').replaceAll('&', '&amp;').replaceAll('\n', '\\n');
+  return `"${escaped}"`;
+}

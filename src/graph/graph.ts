@@ -1,0 +1,82 @@
+/** From a ruleset to its graph. */
+import { printable } from '../api/problem.ts';
+import type { Chain, Rule, Ruleset, Table, Target } from '../iptables/types.ts';
+import { builtInChains } from './built-in-chains.ts';
+import { type Fraction, printFraction } from './fraction.ts';
+import { packetsLabel, targetLabel } from './labels.ts';
+import { serviceOfRule, servicesOfChains } from './services.ts';
+import { sharesOf } from './shares.ts';
+import type { ChainNode, GraphEdge, RuleGraph, TargetNode } from './types.ts';
+
+/**
+ * The graph of a compiled ruleset: a node for each chain and for each final target, an edge for each rule that has a
+ * target. The built-in chains are in it, with the jumps that the applier puts into them.
+ */
+export function graphOf({ family, tables }: Ruleset): RuleGraph {
+  const graphs = tables.map(tableGraph);
+  return {
+    family,
+    nodes: graphs.flatMap(({ nodes }) => nodes),
+    edges: graphs.flatMap(({ edges }) => edges),
+  };
+}
+
+function tableGraph(table: Table): Omit<RuleGraph, 'family'> {
+  const services = servicesOfChains(table);
+  const builtIn = builtInChains(table).map((chain) => chainNode(table, chain, true, undefined));
+  const own = table.chains.map((chain) => chainNode(table, chain, false, services.get(chain.name)));
+  const chains = new Map([...builtIn, ...own].map((node) => [node.chain.name, node]));
+  const targets = new Map<string, TargetNode>();
+  const destination = (rule: Rule, target: Target, from: ChainNode) => {
+    const chain = target.target === 'jump' ? chains.get(target.chain) : undefined;
+    if (chain) return chain;
+    // A Service's refusals stand in chains that all Services share.
+    const node = targetNode(from, target, from.service ?? serviceOfRule(rule));
+    targets.set(node.id, node);
+    return node;
+  };
+
+  const edges: GraphEdge[] = [];
+  const endpointChains = new Set(table.chains.filter(rewritesDestination).map(({ name }) => name));
+  for (const from of chains.values()) {
+    const shares = sharesOf(from.chain, endpointChains);
+    for (const [i, rule] of from.chain.rules.entries()) {
+      const { target } = rule;
+      if (!target) continue;
+      const to = destination(rule, target, from).id;
+      edges.push({ from: from.id, to, label: edgeLabel(rule, shares[i]), share: shares[i], rules: [rule] });
+    }
+  }
+  return { nodes: [...chains.values(), ...targets.values()], edges };
+}
+
+function rewritesDestination({ rules }: Chain): boolean {
+  return rules.some(({ target }) => target?.target === 'DNAT');
+}
+
+function chainNode(
+  { name: table }: Table,
+  chain: Chain,
+  builtIn: boolean,
+  service: string | undefined,
+): ChainNode {
+  const id = `${table} ${chain.name}`;
+  return { kind: 'chain', id, label: printable(chain.name), service, table, chain, builtIn };
+}
+
+/** Each Service, and each chain that belongs to none, has its own. */
+function targetNode(
+  { table, id: chain }: ChainNode,
+  target: Target,
+  service: string | undefined,
+): TargetNode {
+  const label = printable(targetLabel(target));
+  const id = `target ${service === undefined ? chain : `${table} ${service}`} ${label}`;
+  return { kind: 'target', id, label, service, table, target: target.target };
+}
+
+function edgeLabel({ matches }: Rule, share: Fraction | undefined): string {
+  const packets = packetsLabel(matches, share !== undefined);
+  if (!share) return printable(packets);
+  return printable(packets === '' ? printFraction(share) : `${packets}, ${printFraction(share)}`);
+}

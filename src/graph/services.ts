@@ -1,0 +1,37 @@
+/** Which Service each chain is there for, by what the rules say: their comments, and where they lead. */
+import { printable } from '../api/problem.ts';
+import { isServicePortChain } from '../applier/own.ts';
+import type { Rule, Table } from '../iptables/types.ts';
+
+/**
+ * The Service of each chain that belongs to one, as `namespace/name`. In the chains that all Services share, every rule
+ * of a service port begins its comment with the service port's name, also in a large cluster; what such a rule leads
+ * to is the Service's own.
+ */
+export function servicesOfChains({ chains }: Table): ReadonlyMap<string, string> {
+  const byName = new Map(chains.map((chain) => [chain.name, chain]));
+  const services = new Map<string, string>();
+  const follow = ({ target }: Rule, service: string) => {
+    if (target?.target !== 'jump' || !isServicePortChain(target.chain) || services.has(target.chain)) return;
+    services.set(target.chain, service);
+    for (const rule of byName.get(target.chain)?.rules ?? []) follow(rule, service);
+  };
+  for (const { name, rules } of chains) {
+    if (isServicePortChain(name)) continue;
+    for (const rule of rules) {
+      const service = serviceOfRule(rule);
+      if (service !== undefined) follow(rule, service);
+    }
+  }
+  return services;
+}
+
+/** The Service, as `namespace/name`, that a rule in one of the shared chains is there for; undefined for the node's own. */
+export function serviceOfRule({ matches }: Rule): string | undefined {
+  for (const match of matches) {
+    if (match.match !== 'comment') continue;
+    const [name] = /^[^/:\s]+\/[^/:\s]+/.exec(match.comment) ?? [];
+    return name === undefined ? undefined : printable(name);
+  }
+  return undefined;
+}
