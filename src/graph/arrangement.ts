@@ -38,7 +38,7 @@ export function arrange(
 
   // nat comes first: most of what Services are is there.
   const nodes = stacked({ x: 0, y: 0 }, [...tables].reverse(), ([table, ids], place) =>
-    framed({ title: `table ${table}`, service: undefined }, place, boxes(ids), new Set()),
+    framed({ title: `table ${table}`, service: undefined }, place, boxes(ids), new Set(), measure),
   );
   const entered = new Set(
     nodes.flatMap((frame) => frame.boxes.flatMap(({ exits }) => exits.map(({ to }) => to))),
@@ -47,7 +47,8 @@ export function arrange(
   const open = stacked(
     { x: edge + BLOCK_GAP, y: 0 },
     [...services].filter(([service]) => opened.has(service)),
-    ([service, ids], place) => framed({ title: service, service }, place, boxes(ids), entered),
+    ([service, ids], place) =>
+      framed({ title: `\u25be ${service}`, service }, place, boxes(ids), entered, measure),
   );
   const closed = [...services.keys()].filter((service) => !opened.has(service));
   const ofOpen = extent(open);

@@ -19,6 +19,9 @@ export function belongingsOf({ nodes }: PageData): Belongings {
   return { tables: byName(tables), services: byName(services) };
 }
 
+/** As people count: service-2 comes before service-10. */
+const COLLATOR = new Intl.Collator('en', { numeric: true });
+
 function byName(groups: ReadonlyMap<string, readonly number[]>): ReadonlyMap<string, readonly number[]> {
-  return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...groups].sort(([a], [b]) => COLLATOR.compare(a, b)));
 }

@@ -1,5 +1,5 @@
 /** Frames around boxes that belong together. Part of the page. */
-import type { Box } from './boxes.ts';
+import type { Box, Measure } from './boxes.ts';
 import { layered, type Place } from './layers.ts';
 
 /** In pixels. */
@@ -34,6 +34,7 @@ export function framed(
   { x, y }: Place,
   boxes: readonly Box[],
   entered: ReadonlySet<number>,
+  measure: Measure,
 ): Frame {
   const { places, width, height } = layered(boxes);
   const lanes = new Map<number, number>();
@@ -48,7 +49,7 @@ export function framed(
     service,
     x,
     y,
-    width: width + 2 * FRAME_PADDING,
+    width: Math.max(width, measure(title)) + 2 * FRAME_PADDING,
     height: inner.y - y + height + FRAME_PADDING,
     boxes: boxes.map((box) => {
       const place = places.get(box.id) ?? { x: 0, y: 0, columnWidth: 0 };

@@ -34,29 +34,43 @@ export const ARROW_DEPTH = 12;
 export function layered(boxes: readonly LayerBox[]): Layers {
   const byId = new Map(boxes.map((box) => [box.id, box]));
   const columns = columnsOf(boxes, byId);
+  const columnOf = ({ id }: LayerBox) => columns.get(id) ?? 0;
   const { offsets, widths, width } = columnSizes(boxes, columns);
   const bottoms = offsets.map(() => 0);
   const places = new Map<number, Place & { columnWidth: number }>();
   const reserved = new Set<number>();
 
-  /** Places what the box leads to, and then the box; nothing higher than `top`. */
+  /** Places the box and what it leads to, nothing higher than `top`. */
   const place = (box: LayerBox, top: number) => {
+    const next = reserve(box);
+    const height = next.reduce((sum, { target }) => sum + target.height + BOX_GAP, 0);
+    if (height < box.height) {
+      // A few stand each beside its row.
+      const y = settle(box, top);
+      for (const { target, y: row } of next) place(target, y + Math.max(0, row - ARROW_DEPTH));
+    } else {
+      // A box stands beside the middle of many.
+      for (const { target } of next) place(target, top);
+      settle(box, Math.max(top, middleOf(box) - box.height / 2));
+    }
+  };
+  /** What the box leads to and nobody else has a place for. */
+  const reserve = (box: LayerBox) => {
     reserved.add(box.id);
-    const next = box.exits.flatMap(({ to, y }) => {
+    return box.exits.flatMap(({ to, y }) => {
       const target = byId.get(to);
       if (!target || reserved.has(to)) return [];
       reserved.add(to);
       return [{ target, y }];
     });
-    const height = next.reduce((sum, { target }) => sum + target.height + BOX_GAP, 0);
-    // A few stand each beside its row of a large box; a box stands beside the middle of many.
-    const besideRows = next.length > 0 && height < box.height;
-    for (const { target, y } of next) place(target, besideRows ? top + Math.max(0, y - ARROW_DEPTH) : top);
+  };
+  /** Puts the box there, or below what is there already. */
+  const settle = (box: LayerBox, wanted: number) => {
     const column = columnOf(box);
-    const wanted = besideRows ? 0 : middleOf(box) - box.height / 2;
-    const y = Math.max(top, bottoms[column] ?? 0, wanted);
+    const y = Math.max(wanted, bottoms[column] ?? 0);
     places.set(box.id, { x: offsets[column] ?? 0, y, columnWidth: widths[column] ?? 0 });
     bottoms[column] = y + box.height + BOX_GAP;
+    return y;
   };
   const middleOf = ({ exits }: LayerBox) => {
     const [first, last] = [0, -1].map((at) => {
@@ -66,7 +80,6 @@ export function layered(boxes: readonly LayerBox[]): Layers {
     return ((first ?? 0) + (last ?? 0)) / 2;
   };
 
-  const columnOf = ({ id }: LayerBox) => columns.get(id) ?? 0;
   for (const box of boxes.toSorted((a, b) => columnOf(a) - columnOf(b))) {
     if (reserved.has(box.id)) continue;
     const isTree = box.exits.some(({ to }) => byId.has(to) && !reserved.has(to));

@@ -10,7 +10,7 @@ export const STYLE = `
   :root {
     --ground: #0f172a; --surface: #1e293b; --line: #475569; --ink: #e2e8f0; --soft: #94a3b8;
     --accent: #60a5fa; --entry: #334155; --good: #14532d; --good-line: #4ade80; --bad: #7f1d1d; --bad-line: #f87171;
-    --other: #713f12; --other-line: #facc15; --cell: #172554; --arrow: #64748b;
+    --other: #713f12; --other-line: #facc15; --cell: #1a2740; --arrow: #64748b;
   }
 }
 * { box-sizing: border-box; }
@@ -77,7 +77,7 @@ svg .aside { text-anchor: end; fill: var(--soft); }
 .arrow.lit { display: inline; stroke: var(--accent); stroke-width: 2; marker-end: url(#head-lit); }
 #head path { fill: var(--arrow); }
 #head-lit path { fill: var(--accent); }
-g:focus-visible { outline: none; }
+svg g:focus { outline: none; }
 g:focus-visible > rect { stroke: var(--accent); stroke-width: 2.5; }
 aside { width: min(30rem, 42vw); overflow-y: auto; padding: .6rem .9rem; background: var(--surface); border-left: 1px solid var(--line); }
 #close-panel { float: right; }
@@ -89,6 +89,7 @@ aside li { margin: .5rem 0; }
 aside ul li { margin: .15rem 0; }
 .comment { margin: 0; color: var(--soft); font-style: italic; }
 code { font: 12px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+code span { display: inline-block; max-width: 100%; }
 .link { border: 0; padding: 0; background: none; color: var(--accent); text-align: left; overflow-wrap: anywhere; display: block; }
 .link:hover { text-decoration: underline; }
 @media (max-width: 700px) {

@@ -23,9 +23,9 @@ function frameElement(frame: Frame): SVGGElement {
   const about = { role: 'button', tabindex: 0, 'aria-expanded': 'true', 'data-service': service };
   const handle = svg(
     'g',
-    { class: 'handle', ...about, 'aria-label': `Collapse ${title}` },
+    { class: 'handle', ...about, 'aria-label': `Collapse ${service}` },
     svg('rect', { x, y, width: frame.width, height: FRAME_TITLE_HEIGHT, rx: 8 }),
-    frameTitle(frame, `\u25be ${title}`),
+    frameTitle(frame, title),
   );
   return svg('g', { class: 'frame service' }, outline(frame), handle);
 }

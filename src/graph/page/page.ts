@@ -13,6 +13,8 @@ const data: PageData = JSON.parse(byId('data').textContent ?? '');
 const belongings = belongingsOf(data);
 const services = [...belongings.services.keys()];
 const opened = new Set(data.collapsed ? [] : services);
+/** More Services at once are more elements than browsers like. */
+const MOST_OPENED = 1000;
 let selected: number | undefined;
 
 const canvas = byId('canvas');
@@ -104,12 +106,7 @@ function list(): void {
   const query = field instanceof HTMLInputElement ? field.value : '';
   const all = services.map((service): Hit => ({ service, place: undefined, text: 'Service' }));
   const hits = query.trim() === '' ? all : search(data, services, query);
-  byId('found').textContent =
-    query.trim() === ''
-      ? count(hits.length, 'Service')
-      : hits.length === 0
-        ? 'Nothing found'
-        : `${count(hits.length, 'hit')}`;
+  byId('found').textContent = count(hits.length, query.trim() === '' ? 'Service' : 'hit');
   byId('results').replaceChildren(...resultEntries(hits, opened, choose));
 }
 
@@ -165,6 +162,7 @@ byId('summary').textContent = [
   count(chains.length, 'chain'),
   count(ruleCount, 'rule'),
 ].join(' \u00b7 ');
+byId('open-all').hidden = services.length > MOST_OPENED;
 byId('search').addEventListener('input', list);
 listenToButtons();
 listenToCanvas();

@@ -48,9 +48,14 @@ function ruleElement(
     'li',
     {},
     ...(comment === undefined ? [] : [html('p', { class: 'comment' }, comment)]),
-    html('code', {}, `-A ${label} ${text}`),
+    html('code', {}, ...words(`-A ${label} ${text}`)),
     ...(to === undefined || !target ? [] : [link(to, `\u2192 ${target.label}`)]),
   );
+}
+
+/** Each word in one piece: browsers would break lines within `-j`. */
+function words(text: string): (Node | string)[] {
+  return text.split(' ').flatMap((word) => [html('span', {}, word), ' ']);
 }
 
 function sourcesOf({ nodes }: PageData, place: number): { readonly from: number; readonly words: string }[] {
