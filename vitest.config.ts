@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
+const BROWSER = ['{src,test}/**/*.browser.test.ts'];
 
-/** `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces. */
+/** `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces, `browser` Chromium. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['{src,test}/**/*.test.ts'], exclude: KERNEL } },
+      { test: { name: 'unit', include: ['{src,test}/**/*.test.ts'], exclude: [...KERNEL, ...BROWSER] } },
       {
         test: {
           name: 'kernel',
@@ -17,6 +18,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      { test: { name: 'browser', include: BROWSER, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 });

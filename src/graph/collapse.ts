@@ -2,8 +2,8 @@
 import type { GraphEdge, GraphNode, RuleGraph } from './types.ts';
 
 /**
- * The graph with all chains and targets of a Service drawn as one node, and edges between the same nodes as one. What
- * leads from a Service back to chains of the node is left out: all of them do that alike.
+ * The graph with all chains and targets of a Service drawn as one node, and all edges from a chain to it as one. What leads
+ * from a Service back to chains of the node is left out: all of them do that alike.
  */
 export function collapse({ family, nodes, edges }: RuleGraph): RuleGraph {
   const endpoints = endpointCounts(nodes);
@@ -17,16 +17,21 @@ export function collapse({ family, nodes, edges }: RuleGraph): RuleGraph {
     drawnAs.set(node.id, box.id);
     if (box.kind === 'service') collapsed.add(box.id);
   }
-  const arrows = new Map<string, GraphEdge>();
-  for (const { rules, ...edge } of edges) {
+  const arrows: GraphEdge[] = [];
+  const merged = new Map<string, GraphEdge>();
+  for (const edge of edges) {
     const [from = '', to = ''] = [drawnAs.get(edge.from), drawnAs.get(edge.to)];
     if (collapsed.has(from)) continue;
-    const key = `${from} -> ${to}`;
-    const others = arrows.get(key)?.rules;
-    const label = others ? `${others.length + rules.length} rules` : edge.label;
-    arrows.set(key, { from, to, label, share: undefined, rules: others ? [...others, ...rules] : rules });
+    if (!collapsed.has(to)) arrows.push(edge);
+    else merged.set(`${from} -> ${to}`, merge(merged.get(`${from} -> ${to}`), { ...edge, from, to }));
   }
-  return { family, nodes: [...drawn.values()], edges: [...arrows.values()] };
+  return { family, nodes: [...drawn.values()], edges: [...arrows, ...merged.values()] };
+}
+
+function merge(first: GraphEdge | undefined, edge: GraphEdge): GraphEdge {
+  if (!first) return edge;
+  const rules = [...first.rules, ...edge.rules];
+  return { ...first, label: `${rules.length} rules`, rules };
 }
 
 /** How many endpoints the rules of each Service send to. */

@@ -1,0 +1,113 @@
+/** `svc2ipt graph` as a user runs it. */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { service, slice } from '../../test/rules.ts';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+/** A busy machine starts processes slowly. */
+const PROCESSES = { concurrent: true, timeout: 60_000 } as const;
+
+interface Run {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `svc2ipt graph` on manifests. */
+async function graph(args: readonly string[], items: readonly unknown[]): Promise<Run> {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  // What strips the types of the page's script, where it runs without a build, is an experiment of Node.js.
+  const node = ['--disable-warning=ExperimentalWarning', MAIN, 'graph'];
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [...node, ...args], {
+    input,
+    reject: false,
+    stripFinalNewline: false,
+  });
+  return { exitCode, stdout, stderr };
+}
+
+/** A Service with endpoints at some addresses. */
+function withEndpoints(name: string, clusterIP: string, addresses: readonly string[]): unknown[] {
+  const labels = { 'kubernetes.io/service-name': name };
+  return [
+    { ...service({ clusterIP }), metadata: { name, namespace: 'shop' } },
+    { ...slice(addresses), metadata: { name: `${name}-1`, namespace: 'shop', labels } },
+  ];
+}
+
+const SMALL = [
+  ...withEndpoints('web', '10.96.0.10', ['10.244.1.5', '10.244.1.6']),
+  ...withEndpoints('api', '10.96.0.11', ['10.244.1.7']),
+];
+
+describe('formats', PROCESSES, () => {
+  test.each<[string, RegExp]>([
+    ['dot', /^digraph "svc2ipt ipv4" \{\n[\s\S]*label="1\/2"[\s\S]*\n\}\n$/],
+    ['mermaid', /^flowchart LR\n[\s\S]*-->\|"1\/2"\| [\s\S]*\n$/],
+    ['svg', /^<\?xml[\s\S]*>1\/2<\/text>[\s\S]*<\/svg>\s*$/],
+    ['html', /^<!doctype html>\n[\s\S]*"label":"1\/2"[\s\S]*<\/html>\n$/],
+  ])('%s', async (output, expected) => {
+    const run = await graph(['-o', output], SMALL);
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(run.stdout).toMatch(expected);
+  });
+
+  test('html where none is chosen', async () => {
+    expect((await graph([], SMALL)).stdout).toMatch(/^<!doctype html>/);
+  });
+});
+
+describe('some Services', PROCESSES, () => {
+  test.each<[string, string[], string[], string[]]>([
+    ['one', ['shop/web'], ['shop/web'], ['shop/api']],
+    ['two', ['shop/web', 'shop/api'], ['shop/web', 'shop/api'], []],
+  ])('%s', async (_, services, drawn, left) => {
+    const args = services.flatMap((service) => ['--service', service]);
+    const { stdout } = await graph([...args, '-o', 'mermaid'], SMALL);
+    for (const service of drawn) expect(stdout).toContain(`["${service}"]`);
+    for (const service of left) expect(stdout).not.toContain(service);
+  });
+
+  test('those that there are not', async () => {
+    expect(await graph(['--service', 'api', '--service', 'x/y', '-o', 'dot'], SMALL)).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr:
+        'error: --service: no Service "api" in the input, expected NAMESPACE/NAME (shop/api?)\n' +
+        'error: --service: no Service "x/y" in the input, expected NAMESPACE/NAME\n',
+    });
+  });
+});
+
+describe('many Services', PROCESSES, () => {
+  const services = Array.from({ length: 70 }, (_, i) => {
+    const addresses = Array.from({ length: 10 }, (_, j) => `10.244.${i}.${j + 1}`);
+    return withEndpoints(`service-${i}`, `10.96.1.${i + 1}`, addresses);
+  }).flat();
+
+  test.each<[string, string[], RegExp, RegExp]>([
+    [
+      'a picture is collapsed',
+      ['-o', 'svg'],
+      /^\d+ arrows: each Service is drawn as one box; /,
+      /shop\/service&#45;69 \(10 endpoints\)/,
+    ],
+    ['a page is collapsed', [], /^70 Services: each is one box until it is opened; /, /"collapsed":true/],
+    ['a page that is not to be collapsed', ['--no-collapse'], /^$/, /"collapsed":false/],
+    ['text is not', ['-o', 'dot'], /^$/, /label="DNAT 10\.244\.69\.10:8080"/],
+    [
+      'Mermaid draws only so many',
+      ['-o', 'mermaid'],
+      /^\d+ arrows: Mermaid draws 500 unless /,
+      /DNAT 10\.244\.69\.10:8080/,
+    ],
+    ['text may be', ['-o', 'mermaid', '--collapse'], /^$/, /\("shop\/service-69 \(10 endpoints\)"\)/],
+  ])('%s', async (_, args, note, expected) => {
+    const { exitCode, stdout, stderr } = await graph(args, services);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(note);
+    expect(stdout).toMatch(expected);
+  });
+});
