@@ -74,6 +74,28 @@ Examples:
     )
     .action((options) => runAction(async () => (await import('./graph.ts')).graph(options)));
 
+  const lint = program
+    .command('lint')
+    .description('tell what is legal in manifests and will surprise on a node; exit with 1 for an error');
+  addClusterOptions(lint, [
+    new Option('-o, --output <format>', 'how to print the findings')
+      .choices(['text', 'json', 'sarif'])
+      .default('text'),
+    new Option('--fail-on <severity>', 'exit with 1 from this severity on')
+      .choices(['error', 'warning', 'info', 'never'])
+      .default('error'),
+  ]);
+  lint
+    .addHelpText(
+      'after',
+      `
+Examples:
+  svc2ipt lint -f manifests/ --fail-on warning
+  kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt lint --node-name node1
+  svc2ipt lint -f manifests/ -o sarif > svc2ipt.sarif    for what shows findings beside the lines of a change`,
+    )
+    .action((options) => runAction(async () => (await import('./lint.ts')).lint(options, version())));
+
   const backend = () =>
     new Option('--backend <name>', "which iptables to use; the machine's own choice unless given").choices([
       'nft',

@@ -1,0 +1,173 @@
+/** `svc2ipt lint` as a user runs it. What is found, and how it is printed, is tested beside `src/lint`. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+/** A busy machine starts processes slowly. */
+const PROCESSES = { concurrent: true, timeout: 30_000 } as const;
+
+const SERVICE = `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  clusterIP: 10.96.0.10
+  ports: [{name: http, port: 80}]
+`;
+const SLICE = `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.244.1.5], nodeName: node-b}]
+`;
+const CLEAN = `${SERVICE}---\n${SLICE}`;
+const WARNING = CLEAN.replace('clusterIP', 'healthCheckNodePort: 32000\n  clusterIP');
+const ERROR = CLEAN.replace('10.244.1.5', '10.96.0.10');
+const STRAY = SLICE.replace('name: web-1', 'name: stray').replace('service-name: web', 'service-name: wbe');
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
+  const files = {
+    'clean.yaml': CLEAN,
+    'warning.yaml': WARNING,
+    'error.yaml': ERROR,
+    'bad.yaml': 'kind: [\n',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function lint(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) {
+  const options = {
+    cwd: folder,
+    input,
+    env,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+  } as const;
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, 'lint', ...args], options);
+  return { exitCode, stdout, stderr };
+}
+
+/** The codes and places of what is found. */
+async function found(args: readonly string[], input = ''): Promise<string[]> {
+  const { stdout } = await lint([...args, '-o', 'json'], input);
+  const { findings } = JSON.parse(stdout) as { findings: { code: string; file: string; place: string }[] };
+  return findings.map(({ code, file, place }) => `${code} ${file}, ${place}`);
+}
+
+describe('text', PROCESSES, () => {
+  test('of a cluster without findings', async () => {
+    expect(await lint(['-f', 'clean.yaml'])).toEqual({ exitCode: 0, stdout: 'no findings\n', stderr: '' });
+  });
+
+  test('names object, file, field, cause and remedy', async () => {
+    const { exitCode, stdout } = await lint(['-f', 'error.yaml']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe(`EndpointSlice shop/web-1, error.yaml, document 2
+  error: endpoints[0].addresses[0]: 10.96.0.10 is the cluster IP of Service shop/web: a packet is translated once, so it never gets to the endpoints there. [endpoint-is-cluster-ip]
+    Use the addresses of the other Service's endpoints, or a Service of type ExternalName.
+
+1 error
+`);
+  });
+
+  test.each<[string, Record<string, string>, boolean]>([
+    ['is plain where nobody looks', {}, false],
+    ['is in colour where that is asked for', { FORCE_COLOR: '1' }, true],
+    ['is plain where that is asked for', { NO_COLOR: '1' }, false],
+  ])('%s', async (_, env, coloured) => {
+    const { stdout } = await lint(['-f', 'error.yaml'], '', env);
+    expect(stdout.includes('\u001b[31merror:')).toBe(coloured);
+  });
+});
+
+describe('the exit code', PROCESSES, () => {
+  test.each<[string, string, string[], number]>([
+    ['an error', ERROR, [], 1],
+    ['an error, where nothing fails', ERROR, ['--fail-on', 'never'], 0],
+    ['a warning', WARNING, [], 0],
+    ['a warning, where it fails', WARNING, ['--fail-on', 'warning'], 1],
+    ['a warning, where information fails', WARNING, ['--fail-on', 'info'], 1],
+    ['nothing, where information fails', CLEAN, ['--fail-on', 'info'], 0],
+  ])('of %s', async (_, manifests, args, exitCode) => {
+    expect((await lint(args, manifests)).exitCode).toBe(exitCode);
+  });
+});
+
+describe('input', PROCESSES, () => {
+  test('that is wrong is told of in one message, with nothing on standard output', async () => {
+    const { exitCode, stdout, stderr } = await lint(['-f', 'bad.yaml', '-o', 'sarif']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: bad\.yaml, document 1, line 2, column 1: [^\n]+\n$/);
+  });
+
+  test.each<[string, string[], string, string[]]>([
+    ['a file', ['-f', 'warning.yaml'], '', ['health-check-node-port-ignored warning.yaml, document 1']],
+    ['standard input', [], WARNING, ['health-check-node-port-ignored standard input, document 1']],
+    ['both', ['-f', 'clean.yaml', '-f', '-'], STRAY, ['slice-without-service standard input, document 1']],
+    ['the other way round', ['-f', '-', '-f', 'clean.yaml'], STRAY, ['slice-without-service standard input, document 1']], // biome-ignore format: a row
+    ['the file twice', ['-f', 'warning.yaml', '-f', './warning.yaml'], '', ['health-check-node-port-ignored warning.yaml, document 1']], // biome-ignore format: a row
+    ['much', [], `${CLEAN}---\n# ${'x'.repeat(300_000)}\n---\n${STRAY}`, ['slice-without-service standard input, document 4']], // biome-ignore format: a row
+  ])('may be %s', async (_, args, input, expected) => {
+    expect(await found(args, input)).toEqual(expected);
+  });
+
+  test('may be a pipe with a name of its own, which is empty the second time', async () => {
+    const script = `'${process.execPath}' '${MAIN}' lint -f <(cat warning.yaml) | head -2`;
+    const { stdout } = await execa('bash', ['-c', script], { cwd: folder });
+    expect(stdout).toBe(`Service shop/web
+  warning: spec.healthCheckNodePort: Its type is ClusterIP and its externalTrafficPolicy Cluster, so nothing answers on health check node port 32000. [health-check-node-port-ignored]`);
+  });
+
+  test.each<[string, string, string[]]>([
+    ['a node without endpoints', 'node-a', ['internal-traffic-dropped standard input, document 1']],
+    ['a node with endpoints', 'node-b', []],
+  ])('is looked at from %s', async (_, name, expected) => {
+    const local = CLEAN.replace('clusterIP', 'internalTrafficPolicy: Local\n  clusterIP');
+    expect(await found(['--node-name', name], local)).toEqual(expected);
+  });
+
+  test('has a service range only where that is said', async () => {
+    expect(await found([], CLEAN.replace('10.244.1.5', '10.96.7.7'))).toEqual([]);
+    const args = ['--service-cluster-ip-range', '10.96.0.0/12, fd00::/108'];
+    expect(await found(args, CLEAN.replace('10.244.1.5', '10.96.7.7'))).toEqual([
+      'endpoint-in-service-range standard input, document 2',
+    ]);
+  });
+});
+
+describe('SARIF', PROCESSES, () => {
+  const locations = async (args: readonly string[], input = '') => {
+    const { stdout } = await lint([...args, '-o', 'sarif'], input);
+    const [run] = JSON.parse(stdout).runs;
+    return run.results.map((result: { locations: unknown[] }) => result.locations[0]);
+  };
+
+  test('has the lines of files', async () => {
+    expect(await locations(['-f', 'error.yaml'])).toMatchObject([
+      {
+        physicalLocation: {
+          artifactLocation: { uri: 'error.yaml' },
+          region: { startLine: 13, startColumn: 26 },
+        },
+      },
+    ]);
+  });
+
+  test('has only the names of objects where there is no file', async () => {
+    expect(await locations([], ERROR)).toEqual([
+      {
+        logicalLocations: [{ fullyQualifiedName: 'EndpointSlice shop/web-1, endpoints[0].addresses[0]' }],
+      },
+    ]);
+  });
+});

@@ -1,0 +1,110 @@
+/** `svc2ipt lint`: what is legal in manifests and will surprise on a node. */
+import { statSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { styleText } from 'node:util';
+import { namespacedName } from '../api/cluster.ts';
+import { type PlacedObject, parseObjects } from '../api/objects.ts';
+import { type Finding, objectName, SEVERITIES, type Severity } from '../lint/finding.ts';
+import { lint as findAll } from '../lint/lint.ts';
+import { formatJSON, formatText, type Paint, type PlaceOf } from '../lint/report.ts';
+import { parseCIDR } from '../net/address.ts';
+import { parseDocuments } from '../sources/documents.ts';
+import { readSources, type SourceText, STANDARD_INPUT } from '../sources/files.ts';
+import { type ClusterOptions, readInput } from './inputs.ts';
+import type { Outcome } from './run.ts';
+
+export interface LintOptions extends ClusterOptions {
+  readonly output: 'text' | 'json' | 'sarif';
+  readonly failOn: Severity | 'never';
+}
+
+/** @param version of svc2ipt */
+export async function lint(options: LintOptions, version: string): Promise<Outcome> {
+  const filename = options.filename ?? ['-'];
+  const standardInput = filename.includes('-') ? keepStandardInput() : [];
+  const { cluster, node } = await readInput(options);
+  // The cluster has no places and no EndpointSlices without a Service: these are only in the texts themselves.
+  const again = filename.filter(canBeReadAgain);
+  const sources = await readSources(again, Readable.from(standardInput));
+  const placed = sources.flatMap(placedObjects);
+  const objects = placed.map(({ object }) => object);
+  const findings = findAll(cluster, node, {
+    nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
+    ...(again.length < filename.length
+      ? {}
+      : { endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])) }),
+    pods: objects.flatMap((object) => (object.kind === 'Pod' ? [object] : [])),
+    serviceRanges: serviceRanges(options),
+  });
+  return {
+    output: await format(findings, placesOf(placed), sources, options.output, version),
+    exitCode: fails(findings, options.failOn) ? 1 : 0,
+  };
+}
+
+/**
+ * What whoever reads standard input next will get, once more. Paused, so that nothing is lost before it is read: then
+ * `data` comes exactly when somebody takes something out.
+ */
+function keepStandardInput(): readonly Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  process.stdin.pause();
+  process.stdin.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+  return chunks;
+}
+
+/** A named pipe is empty the second time, or never ends. */
+function canBeReadAgain(path: string): boolean {
+  return path === '-' || statSync(path).isFile() || statSync(path).isDirectory();
+}
+
+function placedObjects(source: SourceText): readonly PlacedObject[] {
+  return parseDocuments(source).documents.flatMap(({ value, at }) => parseObjects(value, at).objects);
+}
+
+/** File, document and item, by the name of the object; the first where it is there twice. */
+function placesOf(placed: readonly PlacedObject[]): PlaceOf {
+  const places = new Map<string, readonly string[]>();
+  for (const { object, at } of placed) {
+    if (!('namespace' in object)) continue;
+    const name = `${object.kind} ${namespacedName(object)}`;
+    if (!places.has(name)) places.set(name, at.slice(0, -1));
+  }
+  return ({ object }) => places.get(objectName(object)) ?? [];
+}
+
+/** Only what the user says: the default is what most clusters have, but not what this one must have. */
+function serviceRanges({ serviceClusterIpRange }: ClusterOptions): string[] {
+  return (serviceClusterIpRange?.split(',') ?? []).flatMap((range) => parseCIDR(range.trim()) ?? []);
+}
+
+function fails(findings: readonly Finding[], failOn: LintOptions['failOn']): boolean {
+  if (failOn === 'never') return false;
+  const failing = SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1);
+  return findings.some(({ severity }) => failing.includes(severity));
+}
+
+async function format(
+  findings: readonly Finding[],
+  placeOf: PlaceOf,
+  sources: readonly SourceText[],
+  output: LintOptions['output'],
+  version: string,
+): Promise<string> {
+  switch (output) {
+    case 'text':
+      return formatText(findings, placeOf, paint);
+    case 'json':
+      return formatJSON(findings, placeOf);
+    case 'sarif': {
+      const { formatSarif, locator } = await import('../lint/sarif.ts');
+      const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
+      return formatSarif(findings, locator(placeOf, files), version);
+    }
+  }
+}
+
+const STYLES = { object: 'bold', error: 'red', warning: 'yellow', info: 'cyan' } as const;
+
+/** In colour, where standard output is a terminal that shows it and NO_COLOR is not set. */
+const paint: Paint = (style, text) => styleText(STYLES[style], text, { stream: process.stdout });

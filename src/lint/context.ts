@@ -1,0 +1,117 @@
+/** What lint's rules look at: the cluster as the compiler plans it, and what is around it. */
+import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import type { EndpointSlice } from '../api/endpoint-slice.ts';
+import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import type { Node, NodeFacts } from '../api/node.ts';
+import type { Pod } from '../api/pod.ts';
+import { type Endpoint, resolveEndpoints } from '../compiler/endpoints.ts';
+import { type CompileOptions, compileOptions } from '../compiler/options.ts';
+import { planService, type ServicePortPlan } from '../compiler/plan.ts';
+import { FAMILIES, type Family } from '../net/address.ts';
+
+/** What is known beside the cluster and the node. Rules that need what is not given find nothing. */
+export interface LintOptions {
+  /** The Nodes of the cluster, by name. */
+  readonly nodes?: ReadonlyMap<string, Node>;
+  /**
+   * The EndpointSlices that were given as such, also those of no Service; where left out, all of the cluster's.
+   * What was made from Pods or Endpoints is found fault with in the Service, as there is no object to name.
+   */
+  readonly endpointSlices?: readonly EndpointSlice[];
+  /** The Pods that were given. */
+  readonly pods?: readonly Pick<Pod, 'namespace'>[];
+  /** The API server's `--service-cluster-ip-range`, canonical, at most one range of each family. */
+  readonly serviceRanges?: readonly string[];
+}
+
+/** A port of a Service in one family, and what becomes of its traffic on this node. */
+export interface PlannedPort {
+  /** Its place in `spec.ports`. */
+  readonly index: number;
+  readonly family: Family;
+  readonly plan: ServicePortPlan;
+  /** All of them, usable or not. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface PlannedEntry {
+  /** `namespace/name` */
+  readonly key: string;
+  readonly entry: ServiceEntry;
+  /** Of each family that it has a cluster IP of. Empty where it has no rules. */
+  readonly ports: readonly PlannedPort[];
+}
+
+export interface Context {
+  /** In the order of their names. */
+  readonly entries: readonly PlannedEntry[];
+  readonly services: ClusterState['services'];
+  readonly node: NodeFacts;
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** How many nodes there are, as far as Nodes and endpoints tell. */
+  readonly nodeCount: number;
+  readonly endpointSlices: readonly EndpointSlice[];
+  /** Whose EndpointSlices were given as such, by `namespace/name`. */
+  readonly withGivenSlices: ReadonlySet<string>;
+  readonly podNamespaces: ReadonlySet<string>;
+  readonly serviceRanges: readonly string[];
+  /** The Service of each cluster IP, by `namespace/name`; the first by name where there are several. */
+  readonly clusterIPs: ReadonlyMap<string, string>;
+}
+
+export function prepareContext(
+  cluster: ClusterState,
+  node: NodeFacts,
+  { nodes = new Map(), endpointSlices, pods = [], serviceRanges = [] }: LintOptions,
+): Context {
+  const entries = [...cluster.services].sort(([a], [b]) => (a < b ? -1 : 1));
+  const slices = entries.flatMap(([, entry]) => entry.endpointSlices);
+  const given = endpointSlices ?? slices;
+  // No rule depends on what a configuration decides: which endpoints get traffic is the same under all of them.
+  const options = FAMILIES.map((family) => compileOptions(family, DEFAULT_CONFIGURATION, node));
+  return {
+    entries: entries.map(([key, entry]) => ({
+      key,
+      entry,
+      ports: options.flatMap((options) => plannedPorts(entry, node, options)),
+    })),
+    services: cluster.services,
+    node,
+    nodes,
+    nodeCount: Math.max(nodes.size, nodesOf(slices).size),
+    endpointSlices: given,
+    withGivenSlices: new Set(given.map(({ namespace, serviceName }) => `${namespace}/${serviceName}`)),
+    podNamespaces: new Set(pods.map(({ namespace }) => namespace)),
+    serviceRanges,
+    clusterIPs: clusterIPs(entries.map(([, entry]) => entry)),
+  };
+}
+
+function plannedPorts(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedPort[] {
+  const { family } = options;
+  return planService(entry, node, options).plans.map((plan, index) => ({
+    index,
+    family,
+    plan,
+    endpoints: resolveEndpoints(entry, plan.servicePort, family, node),
+  }));
+}
+
+function nodesOf(slices: readonly EndpointSlice[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { endpoints } of slices) {
+    for (const { nodeName } of endpoints) if (nodeName) names.add(nodeName);
+  }
+  return names;
+}
+
+function clusterIPs(entries: readonly ServiceEntry[]): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>();
+  for (const { service } of entries) {
+    if (service.type === 'ExternalName') continue;
+    for (const ip of service.clusterIPs) {
+      if (ip !== 'None' && !owners.has(ip)) owners.set(ip, namespacedName(service));
+    }
+  }
+  return owners;
+}

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import type { Manifest } from '../../test/clusters.arbitrary.ts';
+import { findingsOf, other, told } from '../../test/lint.ts';
+import { DUAL_STACK, service, slice } from '../../test/rules.ts';
+
+const ports = (...ports: Manifest[]) => ({ ports });
+const HTTP = { name: 'http', port: 8080 };
+const labelled = (name: string, namespace = 'shop') => ({
+  metadata: { name: 'stray', namespace, labels: { 'kubernetes.io/service-name': name } },
+});
+const endpointsOf = (address: string, port: string): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Endpoints',
+  metadata: { name: 'web', namespace: 'shop' },
+  subsets: [{ addresses: [{ ip: address }], ports: [{ name: port, port: 8080 }] }],
+});
+const IPV6 = { name: 'web-2', addressType: 'IPv6' };
+
+test.each<[string, Manifest[], string[]]>([
+  ['a port of the Service', [service(), slice(['10.244.1.5'])], []],
+  [
+    'a port with a mistake in its name',
+    [service(), slice(['10.244.1.5'], ports({ name: 'htpp', port: 8080 }))],
+    ['no-endpoints spec.ports[0]', 'slice-port-without-service-port EndpointSlice shop/web-1 ports[0].name'],
+  ],
+  [
+    'a port too many',
+    [service(), slice(['10.244.1.5'], ports(HTTP, { name: 'metrics', port: 9090 }))],
+    ['slice-port-without-service-port EndpointSlice shop/web-1 ports[1].name'],
+  ],
+  [
+    'a port of another protocol',
+    [service(), slice(['10.244.1.5'], ports({ ...HTTP, protocol: 'UDP' }))],
+    [
+      'no-endpoints spec.ports[0]',
+      'slice-port-without-service-port EndpointSlice shop/web-1 ports[0].protocol',
+    ],
+  ],
+  [
+    'a named port for an unnamed one',
+    [service({ ports: [{ port: 80 }] }), slice(['10.244.1.5'])],
+    ['no-endpoints spec.ports[0]', 'slice-port-without-service-port EndpointSlice shop/web-1 ports[0].name'],
+  ],
+  ['an unnamed port', [service({ ports: [{ port: 80 }] }), slice(['10.244.1.5'], ports({ name: '', port: 8080 }))], []], // biome-ignore format: a row
+  ['a port without a name', [service(), slice(['10.244.1.5'], ports(HTTP, { port: 80 }))], ['slice-port-ignored EndpointSlice shop/web-1 ports[1]']], // biome-ignore format: a row
+  ['a port without a number', [service(), slice(['10.244.1.5'], ports(HTTP, { name: 'all' }))], ['slice-port-ignored EndpointSlice shop/web-1 ports[1]']], // biome-ignore format: a row
+  ['of a headless Service', [service({ clusterIP: 'None' }), slice(['10.244.1.5'], ports({ name: 'htpp', port: 1 }))], []], // biome-ignore format: a row
+  ['of no Service', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], labelled('wbe'))], ['slice-without-service EndpointSlice shop/stray metadata.labels']], // biome-ignore format: a row
+  ['of a Service elsewhere', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], labelled('web', 'shoq'))], ['slice-without-service EndpointSlice shoq/stray metadata.labels']], // biome-ignore format: a row
+  ['of nothing that it names', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], { metadata: { name: 'stray', namespace: 'shop' } })], []], // biome-ignore format: a row
+  ['of the other family', [service(), slice(['10.244.1.5']), slice(['fd00::5'], IPV6)], ['slice-of-other-family EndpointSlice shop/web-2 addressType']], // biome-ignore format: a row
+  ['of the other family, of nothing', [service(), slice(['10.244.1.5']), slice([], IPV6)], []],
+  ['of both families', [service(DUAL_STACK), slice(['10.244.1.5']), slice(['fd00::5'], IPV6)], []],
+  ['a cluster IP', [service(), slice(['10.96.0.20', '10.244.1.5']), other('zoo', { clusterIP: '10.96.0.20', type: 'ClusterIP' })], ['no-endpoints Service shop/zoo spec.selector', 'endpoint-is-cluster-ip EndpointSlice shop/web-1 endpoints[0].addresses[0]']], // biome-ignore format: a row
+  ['Endpoints that fit', [service(), endpointsOf('10.244.1.5', 'http')], []],
+  ['Endpoints, which are told of in their Service', [service(), endpointsOf('10.96.0.10', 'htpp')], ['endpoint-is-cluster-ip spec.ports', 'slice-port-without-service-port spec.ports', 'no-endpoints spec.ports[0]']], // biome-ignore format: a row
+])('%s', (_, objects, expected) => {
+  expect(told(findingsOf({ objects }))).toEqual(expected);
+});
+
+test.each<[string, Manifest[], string]>([
+  [
+    'the names that there are',
+    [service(), slice(['10.244.1.5'], ports(HTTP, { name: 'metrics', port: 9090 }))],
+    'No port of Service shop/web is named "metrics", only "http": ports are matched by name.',
+  ],
+  [
+    'where a Service of that name is',
+    [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], labelled('web', 'shoq'))],
+    'There is no Service shoq/web, only shop/web, so nothing uses its 1 endpoint.',
+  ],
+  [
+    'how many endpoints are cluster IPs',
+    [service(), slice(['10.96.0.10', '10.96.0.20']), other('zoo')],
+    '10.96.0.10 is the cluster IP of Service shop/web: a packet is translated once, so it never gets to the endpoints there. (And 1 more of its endpoints.)',
+  ],
+])('tells %s', (_, objects, cause) => {
+  expect(findingsOf({ objects }).map((finding) => finding.cause)).toContain(cause);
+});

@@ -1,0 +1,52 @@
+/** Service ports whose traffic is refused, or soon will be. */
+import type { Service } from '../api/service.ts';
+import type { Context, PlannedEntry, PlannedPort } from './context.ts';
+import type { Found } from './finding.ts';
+import { allAre, judgePorts, noneIs, type PortFound, serviceReference } from './sentences.ts';
+
+export function checkEndpoints(planned: PlannedEntry, context: Context): Found[] {
+  if (planned.ports.length === 0) return [];
+  const { service, endpointSlices } = planned.entry;
+  if (endpointSlices.length === 0) return [withoutSlices(service, context)];
+  return judgePorts(planned, (port) => judge(planned, port));
+}
+
+function withoutSlices(service: Service, { podNamespaces }: Context): Found {
+  const at = { object: serviceReference(service), field: 'spec.selector' };
+  if (Object.keys(service.selector).length === 0) {
+    const cause =
+      'It has no selector, and no EndpointSlice or Endpoints lists an endpoint of it, so its traffic is refused.';
+    return { ...at, code: 'no-endpoints', cause };
+  }
+  if (podNamespaces.has(service.namespace)) {
+    const cause = `Its selector fits no Pod of namespace ${service.namespace} that runs and has an address, so its traffic is refused.`;
+    return { ...at, code: 'no-endpoints', cause };
+  }
+  const cause =
+    'It has a selector, but no EndpointSlice, Endpoints or Pod is there for it, so its traffic is refused.';
+  return { ...at, code: 'no-endpoint-slices', cause };
+}
+
+function judge({ entry }: PlannedEntry, { family, plan, endpoints }: PlannedPort): PortFound | undefined {
+  const { portName, protocol } = plan.servicePort;
+  if (endpoints.length === 0) {
+    const slices = entry.endpointSlices.filter((slice) => slice.family === family);
+    const others = new Set(slices.flatMap((slice) => slice.endpoints.map(({ address }) => address))).size;
+    if (others === 0) {
+      const clause = 'it has no endpoint, so its traffic is refused';
+      return { code: 'no-endpoints', clause, commonField: 'spec.ports' };
+    }
+    const name = portName === '' ? 'without a name' : `named "${portName}"`;
+    const has = others === 1 ? 'its only endpoint has no' : `none of its ${others} endpoints has a`;
+    const clause = `${has} port ${name} for ${protocol.toUpperCase()}, so its traffic is refused`;
+    return { code: 'no-endpoints', clause };
+  }
+  if (endpoints.some(({ object }) => object.ready)) return undefined;
+  const serving = endpoints.filter(({ object }) => object.serving && object.terminating);
+  if (serving.length === 0) {
+    const clause = `${noneIs(endpoints.length)} ready, so its traffic is refused`;
+    return { code: 'no-ready-endpoints', clause, commonField: 'spec.ports' };
+  }
+  const clause = `${allAre(serving.length, 'serving endpoint')} terminating: once gone, its traffic is refused`;
+  return { code: 'terminating-endpoints', clause, commonField: 'spec.ports' };
+}

@@ -1,0 +1,80 @@
+/** From a field of an object to the line that it stands on. */
+import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+
+/** Both count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The YAML parser, which alone knows positions, needs about a second for a text of so many characters. */
+const LONGEST_TEXT = 2_000_000;
+
+/**
+ * Prepares the search in a text of manifests. What is found is where the field stands, or else the nearest field
+ * around it that the text has; undefined where the text is too long, or not YAML as a whole.
+ * @returns a function from an object's place and a field of it; the place as objects are placed: `document 2`,
+ * `items[3]`
+ */
+export function positionsIn(text: string): (place: readonly string[], field: string) => Position | undefined {
+  if (text.length > LONGEST_TEXT) return () => undefined;
+  const lines = new LineCounter();
+  const documents = parse(text, lines);
+  return (place, field) => {
+    const [number] = place.flatMap((words) => /^document (\d+)$/.exec(words)?.[1] ?? []);
+    const document = documents[Number(number) - 1];
+    if (document === undefined || document.errors.length > 0) return undefined;
+    const items = place.filter((words) => /^items\[\d+\]$/.test(words));
+    const offset = offsetOf(document.contents, [...items, field].flatMap(segments));
+    if (offset === undefined) return undefined;
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+}
+
+function parse(text: string, lineCounter: LineCounter) {
+  try {
+    return parseAllDocuments(text, {
+      lineCounter,
+      prettyErrors: false,
+      logLevel: 'silent',
+      uniqueKeys: false,
+      schema: 'core',
+      resolveKnownTags: false,
+    });
+  } catch (error) {
+    // The parser recurses, and a text may nest more deeply than it can.
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
+}
+
+/** `spec.ports[0].port` as keys and indices. */
+function segments(field: string): (string | number)[] {
+  return Array.from(field.matchAll(/\[(\d+)\]|[^.[\]]+/g), ([key, index]) =>
+    index === undefined ? key : Number(index),
+  );
+}
+
+/** How far into the text the key or the list item is that the path leads to, as far as the path goes. */
+function offsetOf(contents: unknown, path: readonly (string | number)[]): number | undefined {
+  let node = contents;
+  let offset = startOf(node);
+  for (const part of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && key.value === part);
+      if (pair === undefined) break;
+      offset = startOf(pair.key) ?? offset;
+      node = pair.value;
+    } else if (isSeq(node) && typeof part === 'number' && part < node.items.length) {
+      node = node.items[part];
+      offset = startOf(node) ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
+  const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
+  return Array.isArray(range) && typeof range[0] === 'number' ? range[0] : undefined;
+}

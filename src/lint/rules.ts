@@ -1,0 +1,233 @@
+/** The table of lint's rules. */
+import type { Severity } from './finding.ts';
+
+export interface Rule {
+  readonly severity: Severity;
+  /** What the rule finds: one sentence. */
+  readonly summary: string;
+  /** What to do about it: one sentence. */
+  readonly remedy: string;
+}
+
+export type RuleCode = keyof typeof RULES;
+
+/** By their codes, which are stable. */
+export const RULES = {
+  // Where endpoints are.
+  'no-endpoints': {
+    severity: 'warning',
+    summary: 'A service port has no endpoints, so its traffic is refused.',
+    remedy:
+      'Make the selector and the names of ports match Pods that run, or write an EndpointSlice for the Service.',
+  },
+  'no-endpoint-slices': {
+    severity: 'info',
+    summary: 'Nothing in the input tells where the endpoints of a Service with a selector are.',
+    remedy:
+      'Give the EndpointSlices too (kubectl get services,endpointslices -A -o yaml); if they are there, find out why no controller made one.',
+  },
+  'no-ready-endpoints': {
+    severity: 'warning',
+    summary: 'A service port has endpoints, but none that may get traffic.',
+    remedy:
+      'Find out why the Pods are not ready; publishNotReadyAddresses sends them traffic before they are.',
+  },
+  'terminating-endpoints': {
+    severity: 'warning',
+    summary: 'All endpoints that still serve are terminating.',
+    remedy:
+      'Let a new Pod become ready before the last old one goes, as a Deployment does with maxUnavailable 0.',
+  },
+
+  // Local policies.
+  'internal-traffic-dropped': {
+    severity: 'warning',
+    summary:
+      'Under internalTrafficPolicy Local, this node has no endpoint and drops traffic to the cluster IP.',
+    remedy:
+      'Run a Pod on every node that has clients, as a DaemonSet does, or use trafficDistribution PreferSameNode, which falls back to other nodes.',
+  },
+  'external-traffic-dropped': {
+    severity: 'warning',
+    summary: 'Under externalTrafficPolicy Local, this node has no endpoint and drops traffic from outside.',
+    remedy:
+      'Send traffic only to nodes with endpoints, or use externalTrafficPolicy Cluster, which hides clients behind the address of the node.',
+  },
+  'node-without-local-endpoints': {
+    severity: 'info',
+    summary: 'Under externalTrafficPolicy Local, load balancers should leave this node out.',
+    remedy:
+      'Have the load balancer ask the health check node port; who sends to nodes directly needs one with an endpoint.',
+  },
+  'endpoints-without-node': {
+    severity: 'warning',
+    summary: 'Under a Local policy, endpoints without a nodeName are local nowhere.',
+    remedy: 'Give each endpoint its nodeName, or use the Cluster policy.',
+  },
+
+  // Topology.
+  'hints-ignored': {
+    severity: 'warning',
+    summary: 'Topology hints are ignored, since not every ready endpoint has them.',
+    remedy: 'Give every ready endpoint its hints, or take away those that there are.',
+  },
+  'hints-for-others': {
+    severity: 'info',
+    summary: 'No endpoint is hinted to this node, which uses all of them.',
+    remedy: "Run an endpoint in the node's zone, where traffic should stay in it.",
+  },
+  'topology-keys': {
+    severity: 'warning',
+    summary: 'Kubernetes has had no topologyKeys since v1.22: svc2ipt follows them, kube-proxy does not.',
+    remedy:
+      'Use trafficDistribution (PreferSameZone, PreferSameNode) or internalTrafficPolicy Local instead.',
+  },
+  'topology-keys-exclude-node': {
+    severity: 'warning',
+    summary: 'No endpoint fits the topologyKeys on this node, so its traffic is refused.',
+    remedy: 'End the list with "*", which takes any endpoint.',
+  },
+
+  // Who may use a Service.
+  'source-ranges-bypassed': {
+    severity: 'warning',
+    summary: 'Source ranges guard load-balancer IPs only; node ports and external IPs are open to everyone.',
+    remedy:
+      'Set allocateLoadBalancerNodePorts to false and take away node ports and external IPs, or guard those with a firewall.',
+  },
+  'source-ranges-open': {
+    severity: 'warning',
+    summary: 'One source range holds all addresses, so all the others of its family do nothing.',
+    remedy: 'Take that range away, or the others.',
+  },
+  'source-ranges-everyone': {
+    severity: 'info',
+    summary: 'The only source range of a family holds all addresses, and keeps nobody out.',
+    remedy: 'Leave it out, which means the same, or name the ranges of those who may come.',
+  },
+  'source-ranges-one-family': {
+    severity: 'warning',
+    summary: 'Source ranges of one family do not guard load-balancer IPs of the other.',
+    remedy: 'Add a range of the other family: ::1/128 or 127.0.0.1/32 lets nobody in.',
+  },
+  'source-ranges-ignored': {
+    severity: 'warning',
+    summary: 'Source ranges have no effect on a Service that is not of type LoadBalancer.',
+    remedy:
+      'Take them away, or make the type LoadBalancer; elsewhere a firewall or a NetworkPolicy keeps clients out.',
+  },
+
+  // Session affinity.
+  'affinity-per-node': {
+    severity: 'warning',
+    summary: 'Each node remembers clients for itself: through another node, one may get another endpoint.',
+    remedy:
+      'Have each client always come through the same node, or keep sessions in the application or at a proxy for HTTP.',
+  },
+  'affinity-per-port': {
+    severity: 'info',
+    summary: 'Each service port remembers clients for itself: a client may get another endpoint on each.',
+    remedy: 'Put what one client must find together behind one port, or keep sessions in the application.',
+  },
+  'affinity-list-size': {
+    severity: 'info',
+    summary:
+      'For each endpoint of a service port, a node remembers 100 clients, unless xt_recent is loaded otherwise.',
+    remedy:
+      'Where more clients come, load xt_recent with a greater ip_list_tot on every node, before any rule uses it.',
+  },
+  'affinity-udp': {
+    severity: 'info',
+    summary: 'Affinity is looked up when a flow begins, and a UDP flow has no end but silence.',
+    remedy:
+      'Have clients use a new source port where they should be assigned anew, or keep sessions in the application.',
+  },
+
+  // Addresses and ports.
+  'duplicate-cluster-ip': {
+    severity: 'error',
+    summary: 'Two Services have the same cluster IP.',
+    remedy: 'Leave the cluster IP of one out, and have the API server choose it.',
+  },
+  'duplicate-node-port': {
+    severity: 'error',
+    summary: 'Two Services have the same node port.',
+    remedy: 'Leave the node port of one out, and have the API server choose it.',
+  },
+  'duplicate-address': {
+    severity: 'error',
+    summary: 'Two Services claim the same port of an external IP or load-balancer IP.',
+    remedy: 'Give one of them another address, or another port.',
+  },
+  'address-is-cluster-ip': {
+    severity: 'error',
+    summary: 'An external IP or load-balancer IP is the cluster IP of a Service.',
+    remedy: 'Use an address from outside of the service range.',
+  },
+  'external-ip-is-node-ip': {
+    severity: 'warning',
+    summary: "An external IP is a node's IP: every node takes what is sent to it for itself.",
+    remedy: 'Use a node port, or an address that no node has.',
+  },
+  'cluster-ip-outside-range': {
+    severity: 'warning',
+    summary: 'A cluster IP is not in the service range.',
+    remedy:
+      'Leave the cluster IP out, and have the API server choose one, or correct --service-cluster-ip-range.',
+  },
+  'endpoint-is-cluster-ip': {
+    severity: 'error',
+    summary: 'An endpoint is the cluster IP of a Service, which nothing answers at.',
+    remedy: "Use the addresses of the other Service's endpoints, or a Service of type ExternalName.",
+  },
+  'endpoint-in-service-range': {
+    severity: 'warning',
+    summary: 'An endpoint is in the service range, where only virtual addresses are.',
+    remedy: 'Use an address that a machine or a Pod has, or correct --service-cluster-ip-range.',
+  },
+
+  // EndpointSlices as written by hand.
+  'slice-without-service': {
+    severity: 'warning',
+    summary: 'An EndpointSlice belongs to a Service that is not there.',
+    remedy: 'Correct the label kubernetes.io/service-name or the namespace, or delete the EndpointSlice.',
+  },
+  'slice-port-without-service-port': {
+    severity: 'warning',
+    summary: 'A port of an EndpointSlice is none of its Service.',
+    remedy: 'Make name and protocol those of the service port; the numbers may differ.',
+  },
+  'slice-port-ignored': {
+    severity: 'warning',
+    summary: 'A port of an EndpointSlice has no name or no number, and is ignored.',
+    remedy: 'Write both; the name of an unnamed service port is "".',
+  },
+  'slice-of-other-family': {
+    severity: 'warning',
+    summary: 'The Service of an EndpointSlice has no cluster IP of its family.',
+    remedy: 'Make the Service dual-stack (ipFamilyPolicy), or give it endpoints of its own family.',
+  },
+
+  // Fields without effect.
+  'external-policy-ignored': {
+    severity: 'warning',
+    summary: 'externalTrafficPolicy Local has no effect on a Service that is not reached from outside.',
+    remedy: 'Use internalTrafficPolicy for traffic to the cluster IP.',
+  },
+  'health-check-node-port-ignored': {
+    severity: 'warning',
+    summary: 'Only Services of type LoadBalancer with externalTrafficPolicy Local have a health check.',
+    remedy: 'Take healthCheckNodePort away, or make type and policy fit it.',
+  },
+  'headless-field-ignored': {
+    severity: 'warning',
+    summary: 'A Service without a cluster IP has no rules, and fields that make rules have no effect on it.',
+    remedy: 'Take the field away, or let the Service have a cluster IP.',
+  },
+  'mixed-protocols': {
+    severity: 'info',
+    summary:
+      'A Service of type LoadBalancer has ports of several protocols, which not every load balancer can do.',
+    remedy: 'Ask the provider, or make a Service for each protocol.',
+  },
+} as const satisfies Readonly<Record<string, Rule>>;

@@ -1,0 +1,85 @@
+/** Endpoints that are meant for some nodes, and for others not. */
+import { show } from '../api/problem.ts';
+import type { Endpoint } from '../compiler/endpoints.ts';
+import type { Context, PlannedEntry, PlannedPort } from './context.ts';
+import type { Found } from './finding.ts';
+import { counted, enumerate, judgePorts, type PortFound, serviceReference } from './sentences.ts';
+
+export function checkTopology(planned: PlannedEntry, context: Context): Found[] {
+  const { service } = planned.entry;
+  if (planned.ports.length === 0) return [];
+  if (service.topologyKeys.length === 0) {
+    return [
+      ...judgePorts(planned, incompleteHints),
+      ...judgePorts(planned, (port) => hintsForOthers(port, context)),
+    ];
+  }
+  const cause =
+    'Kubernetes took topologyKeys out in v1.22: by these rules traffic follows them, by those of a current kube-proxy it does not.';
+  const ignored: Found = {
+    code: 'topology-keys',
+    object: serviceReference(service),
+    field: 'spec.topologyKeys',
+    cause,
+  };
+  return [ignored, ...judgePorts(planned, (port) => excluded(port, context))];
+}
+
+/** Hints count only where every ready endpoint has them (KEP-2433, KEP-4444; kube-proxy v1.36). */
+function incompleteHints({ plan, endpoints }: PlannedPort): PortFound | undefined {
+  if (!usesCluster(plan)) return undefined;
+  const ready = endpoints.filter(({ object }) => object.ready);
+  for (const kind of ['forZones', 'forNodes'] as const) {
+    const without = ready.filter(({ object }) => object[kind].length === 0);
+    if (without.length === 0 || without.length === ready.length) continue;
+    const lack = `${enumerate(without.map(({ text }) => text))} ${without.length === 1 ? 'has' : 'have'} no hints.${kind}`;
+    const clause = `${lack}, so no node follows those of ${counted(ready.length - without.length, 'other ready endpoint')}`;
+    return { code: 'hints-ignored', clause, commonField: 'spec' };
+  }
+  return undefined;
+}
+
+function hintsForOthers({ plan, endpoints }: PlannedPort, { node, nodes }: Context): PortFound | undefined {
+  if (!usesCluster(plan)) return undefined;
+  const ready = endpoints.filter(({ object }) => object.ready);
+  const zones = hintsAre(ready, 'forZones', node.zone);
+  const names = hintsAre(ready, 'forNodes', node.name || undefined);
+  if (zones === 'here' || names === 'here') return undefined;
+  const to = zones === 'elsewhere' ? zoneOf(node, nodes) : names === 'elsewhere' ? nodeName(node) : undefined;
+  if (to === undefined) return undefined;
+  const clause = `no hint of ${counted(ready.length, 'ready endpoint')} is for ${to}, so this node sends traffic to all of them`;
+  return { code: 'hints-for-others', clause, commonField: 'spec' };
+}
+
+/** What the hints of one kind come to here, where all have them. */
+function hintsAre(
+  ready: readonly Endpoint[],
+  kind: 'forZones' | 'forNodes',
+  here: string | undefined,
+): 'here' | 'elsewhere' | 'none' {
+  if (ready.length === 0 || ready.some(({ object }) => object[kind].length === 0)) return 'none';
+  return here !== undefined && ready.some(({ object }) => object[kind].includes(here)) ? 'here' : 'elsewhere';
+}
+
+/** Undefined where it is not known in which zone the node is, as long as its Node object does not tell that it is in none. */
+function zoneOf({ name, zone }: Context['node'], nodes: Context['nodes']): string | undefined {
+  if (zone !== undefined) return `zone ${show(zone)}`;
+  return nodes.has(name) ? 'a node without a zone' : undefined;
+}
+
+function nodeName({ name }: Context['node']): string | undefined {
+  return name === '' ? undefined : `node ${name}`;
+}
+
+function excluded({ plan, endpoints }: PlannedPort, { node }: Context): PortFound | undefined {
+  const usable = endpoints.some(({ object }) => object.ready || (object.serving && object.terminating));
+  const known = node.name !== '' || node.zone !== undefined;
+  if (!known || !usable || !usesCluster(plan) || plan.cluster.length > 0) return undefined;
+  const clause = `of ${counted(endpoints.length)}, none is where its topologyKeys ask for on this node, so traffic is refused`;
+  return { code: 'topology-keys-exclude-node', clause, commonField: 'spec.topologyKeys' };
+}
+
+/** Whether any traffic may go to endpoints of the whole cluster, which alone are narrowed. */
+function usesCluster({ servicePort, external }: PlannedPort['plan']): boolean {
+  return servicePort.internalPolicy === 'Cluster' || external !== undefined;
+}
