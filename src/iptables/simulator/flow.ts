@@ -19,8 +19,8 @@ export type SourceTranslation = 'masquerade' | { readonly to: string };
  */
 export interface Flow {
   readonly header: Header;
-  /** '' where there is none, as in OUTPUT. */
-  readonly inInterface: string;
+  /** '' where there is none, as in OUTPUT; undefined where it is not known. */
+  readonly inInterface: string | undefined;
   /** '' where there is none, as in INPUT; undefined where it is not known. */
   readonly outInterface: string | undefined;
   readonly states: readonly ConntrackState[];

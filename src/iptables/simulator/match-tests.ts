@@ -101,9 +101,10 @@ export function addressTypeTest(side: 'source' | 'destination', types: readonly 
   const others = types.some((type) => type !== 'LOCAL' && type !== 'MULTICAST');
   return ({ header }, node) => {
     const { text } = header[side];
-    if (node.isLocal(text)) return types.includes('LOCAL');
+    const local = node.isLocal(text);
+    if (local) return types.includes('LOCAL');
     if (isMulticast(text)) return types.includes('MULTICAST');
-    return others ? undefined : false;
+    return others || (local === undefined && types.includes('LOCAL')) ? undefined : false;
   };
 }
 

@@ -12,8 +12,10 @@ export interface Packet {
   /** Whether rules that look for a port fit a packet of which it is not known, is not known either. */
   readonly sourcePort?: number | undefined;
   readonly destinationPort?: number | undefined;
-  /** The interface that it comes in by. A packet without one begins on the node. */
+  /** The interface that it comes in by. A packet without one begins on the node, unless it `arrives`. */
   readonly inInterface?: string | undefined;
+  /** It comes in, and by which interface is not known. */
+  readonly arrives?: boolean | undefined;
   /** What connection tracking says of it: that it is the first of its connection (`NEW`) unless given. */
   readonly states?: readonly ConntrackState[] | undefined;
   /** 0 unless given. */
@@ -22,8 +24,11 @@ export interface Packet {
 
 /** What a packet's fate depends on besides the rules. Addresses are canonical. */
 export interface SimulatedNode {
-  /** Whether an address is the node's own: those of all its interfaces, and all of 127.0.0.0/8. */
-  isLocal(address: string): boolean;
+  /**
+   * Whether an address is the node's own: those of all its interfaces, and all of 127.0.0.0/8. A packet to one of which
+   * that is not known (undefined) is taken to be sent on, and rules that ask for it are not decided.
+   */
+  isLocal(address: string): boolean | undefined;
   /** The interface by which packets to an address leave the node; undefined where that is not known. */
   outInterface?(address: string): string | undefined;
   /** What xt_recent's lists hold: by list and address, how many seconds ago it was last seen. Nothing unless given. */

@@ -249,6 +249,27 @@ describe('matches: whether a packet fits', () => {
     expect(words(fate(filter(`FORWARD ${match} -j DROP`), packet))).toEqual(expected);
   });
 
+  test.each<[string, string[]]>([
+    ['-i eth0', ['ACCEPT', 'unknown: FORWARD 1']],
+    ['! -i eth0', ['ACCEPT', 'unknown: FORWARD 1']],
+    ['-i eth+', ['ACCEPT', 'unknown: FORWARD 1']],
+    ['-i eth0 -p udp', ['ACCEPT']],
+    ['-i +', ['DROP']],
+  ])('of a packet that comes in by an interface that is not known, %s', (match, expected) => {
+    const packet = { ...THROUGH, inInterface: undefined, arrives: true };
+    expect(words(fate(filter(`FORWARD ${match} -j DROP`), packet))).toEqual(expected);
+  });
+
+  test.each<[string, string[]]>([
+    ['-m addrtype --dst-type LOCAL', ['ACCEPT', 'unknown: FORWARD 1']],
+    ['-m addrtype --src-type LOCAL', ['ACCEPT', 'unknown: FORWARD 1']],
+    ['-m addrtype --dst-type LOCAL -d 192.0.2.1/32', ['ACCEPT']],
+    ['-m addrtype --dst-type MULTICAST', ['ACCEPT']],
+  ])("where the node's addresses are not known, %s", (match, expected) => {
+    const node = { isLocal: () => undefined };
+    expect(words(fate(filter(`FORWARD ${match} -j DROP`), THROUGH, { node }))).toEqual(expected);
+  });
+
   test.each(['10.244.1.9', '2001:db8::9', 'tomorrow'])('a packet from %s through IPv6 rules', (source) => {
     const ruleset = prepareSaved('', 'ipv6');
     const send = () => simulate(ruleset, { ...PACKET6, source }, NODE);

@@ -21,18 +21,19 @@ export function simulate(
   node: SimulatedNode,
   { record = false }: { readonly record?: boolean } = {},
 ): Fate {
+  const arrives = packet.inInterface !== undefined || packet.arrives === true;
   const journey: Journey = {
     ruleset,
     node,
     packet,
-    inInterface: packet.inInterface ?? '',
+    inInterface: arrives ? packet.inInterface : '',
     again: false,
     ended: [],
     undecided: new Set(),
     stages: record ? [] : undefined,
   };
   const start = startOf(packet, ruleset.family);
-  const through = packet.inInterface === undefined ? leave(journey, [start]) : arrive(journey, [start]);
+  const through = arrives ? arrive(journey, [start]) : leave(journey, [start]);
   const accepted = through.map((flow): Ended => ({ flow, verdict: 'ACCEPT', rejectWith: undefined }));
   return {
     outcomes: outcomesOf([...journey.ended, ...accepted]),
@@ -45,7 +46,8 @@ interface Journey {
   readonly ruleset: PreparedRuleset;
   readonly node: SimulatedNode;
   readonly packet: Packet;
-  readonly inInterface: string;
+  /** '' where the packet begins on the node; undefined where it is not known. */
+  readonly inInterface: string | undefined;
   /** The packet has gone out by the loopback interface, and comes in there. */
   readonly again: boolean;
   /** What has come to its end on the way. */
