@@ -4,6 +4,7 @@ import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
+import type { Pod } from '../api/pod.ts';
 import { allOf, check, InputError } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
@@ -37,6 +38,8 @@ export interface ClusterOptions {
 export interface CompilerInput {
   readonly cluster: ClusterState;
   readonly node: NodeFacts;
+  /** The Pods of the input, by `namespace/name`. */
+  readonly pods: ReadonlyMap<string, Pod>;
   options(family: Family): CompileOptions;
 }
 
@@ -53,7 +56,7 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
     readCluster(options, ranges),
     ranges,
   ]);
-  const { cluster, nodes, warnings, ignored } = loaded;
+  const { cluster, nodes, pods, warnings, ignored } = loaded;
   const node = resolveNode({ flags, host, hostnameOverride: kubeProxy.hostnameOverride, nodes, live });
 
   for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
@@ -66,8 +69,18 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
   return {
     cluster,
     node,
+    pods,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames }),
   };
+}
+
+/**
+ * What the options tell of the node, where there is no cluster to read. Throws an InputError.
+ * @param live what was found out on this machine, where it is the node
+ */
+export async function readNode(options: ClusterOptions, live: HostFacts = {}): Promise<NodeFacts> {
+  const [host, flags] = await allOf([readHost(options.host), factsFromFlags(options)]);
+  return resolveNode({ flags, host, hostnameOverride: undefined, nodes: new Map(), live });
 }
 
 async function readCluster(

@@ -1,4 +1,4 @@
-/** Differences on a terminal. */
+/** Colours on a terminal. */
 import { styleText } from 'node:util';
 import { printable } from '../api/problem.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
@@ -12,4 +12,20 @@ const STYLES = { header: 'bold', place: 'cyan', removed: 'red', added: 'green', 
 export function paintDiff({ kind, text }: DiffLine): string {
   const style = STYLES[kind];
   return style ? styleText(style, printable(text), { stream: process.stdout }) : printable(text);
+}
+
+/** Colours of what commands tell. */
+const TOLD = {
+  title: 'bold',
+  yes: 'green',
+  no: 'dim',
+  chance: 'cyan',
+  unknown: 'yellow',
+  aside: 'dim',
+  bad: 'red',
+} as const;
+
+/** A part of a text, in colour where standard output is a terminal that shows it and NO_COLOR is not set. */
+export function paint(style: keyof typeof TOLD, text: string): string {
+  return styleText(TOLD[style], text, { stream: process.stdout });
 }

@@ -4,6 +4,7 @@ import { type ClusterState, clusterState, namespacedName } from '../api/cluster.
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import { type KubernetesObject, type PlacedObject, parseObjects } from '../api/objects.ts';
+import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
 import { allocate } from './control-plane/allocation.ts';
@@ -27,6 +28,8 @@ export interface LoadedCluster {
   readonly cluster: ClusterState;
   /** The Node objects of the input, by name. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** Its Pods, by `namespace/name`. */
+  readonly pods: ReadonlyMap<string, Pod>;
   /** What the author should know of, though it is no error. */
   readonly warnings: readonly string[];
   /** How many objects of other kinds there were, by `kind.group/version`. */
@@ -49,6 +52,7 @@ export function loadCluster(
       object.kind === kind ? [object as Extract<KubernetesObject, { kind: K }>] : [],
     );
   const nodes = new Map(ofKind('Node').map((node) => [node.name, node]));
+  const pods = new Map(ofKind('Pod').map((pod) => [namespacedName(pod), pod]));
   const endpointSlices = ofKind('EndpointSlice');
   const warnings = endpointSlices.flatMap((slice) => warnOfPorts(slice, placeOf.get(objectKey(slice)) ?? []));
 
@@ -72,10 +76,10 @@ export function loadCluster(
     services,
     endpointSlices,
     ofKind('Endpoints').flatMap(slicesFromEndpoints),
-    (service) => slicesFromPods(service, ofKind('Pod'), nodes),
+    (service) => slicesFromPods(service, [...pods.values()], nodes),
   );
   const slices = [...endpointSlices, ...derived].map((slice) => withRegions(slice, nodes));
-  return { cluster: clusterState(services, slices), nodes, warnings, ignored };
+  return { cluster: clusterState(services, slices), nodes, pods, warnings, ignored };
 }
 
 function parseSources(sources: readonly SourceText[]) {

@@ -13,7 +13,7 @@ import { type Ended, type Walk, walkChain } from './walk.ts';
  * arrive where it is sent, and to be let in, whatever its addresses.
  * @param record give the rules that it comes to, too. That takes longer: each is looked at, whatever its destination.
  * @throws RangeError where the packet's addresses are none, or not of the ruleset's family
- * @throws Error where rules lead to chains that there are not, or in a circle; no kernel takes those
+ * @throws RulesetError where rules lead to chains that there are not, or in a circle
  */
 export function simulate(
   ruleset: PreparedRuleset,

@@ -24,6 +24,14 @@ export interface Ended {
   readonly rejectWith: string | undefined;
 }
 
+/** Rules that no kernel takes: they lead to chains that there are not, or in a circle. */
+export class RulesetError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'RulesetError';
+  }
+}
+
 /** Deeper than any kernel lets chains lead into chains. */
 const TOO_DEEP = 512;
 
@@ -32,7 +40,7 @@ const TOO_DEEP = 512;
  * @returns what comes out at the end of the chain, or returns from it
  */
 export function walkChain(walk: Walk, chain: PreparedChain, flows: Flow[], depth = 0): Flow[] {
-  if (depth > TOO_DEEP) throw new Error(`chains that lead in a circle: ${chain.table} ${chain.name}`);
+  if (depth > TOO_DEEP) throw new RulesetError(`chains that lead in a circle: ${chain.table} ${chain.name}`);
   const [first] = flows;
   if (!first) return [];
   // All have the same addresses: what changes them ends the way through the table.
@@ -112,6 +120,6 @@ function follow({ walk, rule, returned, depth }: Here, flows: Flow[]): Flow[] {
 
 function chainOf({ ruleset }: Walk, { table, chain, number }: PreparedRule, name: string): PreparedChain {
   const found = ruleset.chain(table, name);
-  if (!found) throw new Error(`${table} ${chain}, rule ${number}: there is no chain ${name}`);
+  if (!found) throw new RulesetError(`${table} ${chain}, rule ${number}: there is no chain ${name}`);
   return found;
 }

@@ -1,0 +1,11 @@
+/** A node's rules as text, to be looked at. */
+import { run } from './command.ts';
+import { explain, type IptablesPrograms } from './host.ts';
+
+/** What iptables-save prints: the rules of all tables of a family. Rejects with a HostError where they may not be read. */
+export async function savedText(host: IptablesPrograms): Promise<string> {
+  const { stdout } = await run([host.save]).catch((error: unknown) => {
+    throw explain(error, host.save, host.family);
+  });
+  return stdout;
+}

@@ -1,0 +1,68 @@
+/** `svc2ipt explain`: what a Service comes to on a node, or what a chain or a rule is there for. */
+import { InputError, show } from '../api/problem.ts';
+import { explainChain } from '../explain/chain.ts';
+import { formatChains, formatChainsJSON } from '../explain/chain-report.ts';
+import { type Explanation, formatJSON, formatText } from '../explain/report.ts';
+import { explainByRules, explainService } from '../explain/services.ts';
+import { parseSubject, type Subject } from '../explain/subject.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { FAMILIES, type Family, familyOf } from '../net/address.ts';
+import { paint } from './paint.ts';
+import { checkedRules, openRules, type RulesOptions, type RulesSource } from './rules.ts';
+import type { Outcome } from './run.ts';
+
+export interface ExplainOptions extends RulesOptions {
+  readonly all?: boolean;
+  readonly output: 'text' | 'json';
+}
+
+export async function explain(what: string, options: ExplainOptions): Promise<Outcome> {
+  const subject = parseSubject(what);
+  const source = await openRules(options);
+  if (subject.kind !== 'service') return await explainChains(subject, source, options);
+  const explanations: Explanation[] = [];
+  for (const family of familiesOf(subject.service, source, options)) {
+    const { prepared } = await source.rules(family);
+    const { input, node } = source;
+    explanations.push(
+      checkedRules(() =>
+        input
+          ? explainService(subject.service, input.cluster, node, input.options(family), prepared)
+          : explainByRules(subject.service, node, prepared),
+      ),
+    );
+  }
+  if (options.output === 'json') return { output: formatJSON(explanations) };
+  return { output: explanations.map((explanation) => formatText(explanation, paint)).join('\n') };
+}
+
+/** Those that the Service has addresses of; with rules alone, one. */
+function familiesOf(
+  service: string,
+  { input, family: only }: RulesSource,
+  { family }: ExplainOptions,
+): Family[] {
+  const known = input?.cluster.services.get(service)?.service.clusterIPs.filter((ip) => ip !== 'None') ?? [];
+  const families = FAMILIES.filter((one) => known.some((ip) => familyOf(ip) === one));
+  const wanted = family ?? only;
+  if (wanted !== undefined) return [wanted];
+  return families.length > 0 ? families : ['ipv4'];
+}
+
+async function explainChains(
+  subject: Exclude<Subject, { kind: 'service' }>,
+  source: RulesSource,
+  { family, all = false, output }: ExplainOptions,
+): Promise<Outcome> {
+  const { chain } = subject;
+  const of = family ?? source.family ?? 'ipv4';
+  const { text } = await source.rules(of);
+  const asked = subject.kind === 'rule' ? parseRule(subject.rule, of) : undefined;
+  const found = explainChain(text(), of, chain, asked);
+  if (found.length === 0)
+    throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}` }]);
+  const answers = asked ? found.filter(({ rules }) => rules.some((rule) => rule.asked)) : found;
+  if (answers.length === 0)
+    throw new InputError([{ at: [], message: `chain ${show(chain)} has no such rule` }]);
+  return { output: output === 'json' ? formatChainsJSON(answers) : formatChains(answers, all, paint) };
+}

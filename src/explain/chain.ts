@@ -1,0 +1,161 @@
+/** What a chain is there for: whose it is, who leads to it, and what its rules say. */
+import { isOwnChain, isServicePortChain } from '../applier/own.ts';
+import { packetsLabel, targetLabel } from '../graph/labels.ts';
+import { sameMeaning } from '../iptables/meaning.ts';
+import { parseRule } from '../iptables/parse.ts';
+import { readSavedText, type TextChain } from '../iptables/simulator/saved-text.ts';
+import type { Family, Rule } from '../iptables/types.ts';
+import { aboutOf } from '../trace/service-addresses.ts';
+import { commentOf, spellRule } from '../trace/spell.ts';
+
+export interface ExplainedChain {
+  readonly table: string;
+  readonly chain: string;
+  /** The service ports that it is there for, as rules print them; none where it is the node's, or somebody else's. */
+  readonly servicePorts: readonly string[];
+  /** What it does, in a sentence; undefined where we do not know. */
+  readonly purpose: string | undefined;
+  readonly ledToBy: readonly ExplainedRule[];
+  readonly rules: readonly ExplainedRule[];
+}
+
+export interface ExplainedRule {
+  readonly chain: string;
+  /** From 1, as iptables counts. */
+  readonly number: number;
+  /** As iptables-save prints it, without the comment. */
+  readonly rule: string;
+  readonly comment: string | undefined;
+  /** Which packets it takes, and what it does with them. */
+  readonly words: string;
+  /** The one that was asked about. */
+  readonly asked: boolean;
+}
+
+/**
+ * Explains a chain in every table that has one of that name.
+ * @param text of whole tables, as iptables-save prints it or as iptables-restore takes it
+ * @param asked the rule that the question is about
+ * @throws ParseError where the text is not of that form
+ */
+export function explainChain(text: string, family: Family, name: string, asked?: Rule): ExplainedChain[] {
+  return [...readSavedText(text)].flatMap(([table, chains]) => {
+    const chain = chains.get(name);
+    if (!chain) return [];
+    const rules = chain.lines.map((line) => parseRule(line, family));
+    const ledToBy = leadingTo(name, chains, family);
+    return [
+      {
+        table,
+        chain: name,
+        servicePorts: servicePortsOf(name, chains, family),
+        purpose: purposeOf(table, name, rules),
+        ledToBy: ledToBy.map((placed) => explainRule(placed, family)),
+        rules: rules.map((rule, i) =>
+          explainRule(
+            { chain: name, number: i + 1, rule },
+            family,
+            asked !== undefined && sameMeaning(rule, asked),
+          ),
+        ),
+      },
+    ];
+  });
+}
+
+interface Placed {
+  readonly chain: string;
+  readonly number: number;
+  readonly rule: Rule;
+}
+
+type Chains = ReadonlyMap<string, TextChain>;
+
+/** The rules that lead to a chain. Most lines do not even have its name. */
+function leadingTo(name: string, chains: Chains, family: Family): Placed[] {
+  const found: Placed[] = [];
+  for (const [chain, { lines }] of chains) {
+    for (const [i, line] of lines.entries()) {
+      if (!line.includes(name)) continue;
+      const rule = parseRule(line, family);
+      if (chainOf(rule) === name) found.push({ chain, number: i + 1, rule });
+    }
+  }
+  return found;
+}
+
+function chainOf({ target }: Rule): string | undefined {
+  if (target?.target === 'jump') return target.chain;
+  return target?.target === 'unknown' && target.words[0] === '-g' ? target.words[1] : undefined;
+}
+
+/** Up to the rules in shared chains, whose comments say whom they are for. */
+function servicePortsOf(name: string, chains: Chains, family: Family): string[] {
+  const servicePorts = new Set<string>();
+  const climbed = new Set([name]);
+  for (const chain of climbed) {
+    for (const { chain: from, rule } of leadingTo(chain, chains, family)) {
+      const about = isServicePortChain(from) ? undefined : aboutOf(rule);
+      if (about) servicePorts.add(about.servicePort);
+      else climbed.add(from);
+    }
+  }
+  return [...servicePorts].sort();
+}
+
+const PURPOSES: Readonly<Record<string, string>> = {
+  'nat KUBE-SERVICES': 'finds the Service that a packet is for, by its destination',
+  'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs that no endpoint is there for',
+  'filter KUBE-EXTERNAL-SERVICES':
+    'refuses or drops packets to external IPs, load-balancer IPs and node ports that no endpoint is there for',
+  'nat KUBE-NODEPORTS': 'finds the Service that a packet is for, by its node port',
+  'filter KUBE-NODEPORTS': 'lets load balancers ask for the health of Services',
+  'filter KUBE-PROXY-FIREWALL': 'drops what the source ranges of Services did not let through',
+  'filter KUBE-FORWARD': 'lets packets of Services be forwarded, and drops those of no known connection',
+  'filter KUBE-FIREWALL': 'keeps the network away from 127.0.0.0/8',
+  'nat KUBE-POSTROUTING': 'masquerades what is marked for it',
+  'nat KUBE-MARK-MASQ': 'marks packets that are to be masqueraded on their way out',
+};
+
+/** Chains of service ports, by how their names begin. */
+const OF_SERVICE_PORTS: readonly (readonly [string, string])[] = [
+  ['KUBE-SVC-', 'chooses among all endpoints that this node may use (the Cluster policy)'],
+  ['KUBE-SVL-', "chooses among this node's own endpoints (the Local policy)"],
+  ['KUBE-EXT-', 'takes packets to its external IPs, load-balancer IPs and node port'],
+  ['KUBE-FW-', 'lets the source ranges through to its load-balancer IPs'],
+];
+
+function purposeOf(table: string, name: string, rules: readonly Rule[]): string | undefined {
+  if (name === 'KUBE-PROXY-CANARY') return 'does nothing: when it is gone, somebody has flushed the table';
+  const known = PURPOSES[`${table} ${name}`];
+  if (known !== undefined) return known;
+  const targets = rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : []));
+  if (isServicePortChain(name)) {
+    if (name.startsWith('KUBE-SEP-')) return `sends packets to the endpoint ${targets.join(', ')}`;
+    return OF_SERVICE_PORTS.find(([prefix]) => name.startsWith(prefix))?.[1];
+  }
+  if ((table === 'nat' || table === 'filter') && isOwnChain(table, name)) {
+    return targets.length > 0
+      ? 'chooses among some of the endpoints'
+      : 'is a part of a larger chain, for some destinations';
+  }
+  return undefined;
+}
+
+function explainRule({ chain, number, rule }: Placed, family: Family, asked = false): ExplainedRule {
+  const packets = packetsLabel(rule.matches, false);
+  const does =
+    rule.target?.target === 'jump'
+      ? `to ${rule.target.chain}`
+      : rule.target
+        ? targetLabel(rule.target)
+        : 'nothing';
+  return {
+    chain,
+    number,
+    rule: spellRule(rule, family),
+    comment: commentOf(rule),
+    words: `${packets === '' ? 'every packet' : packets}: ${does}`,
+    asked,
+  };
+}

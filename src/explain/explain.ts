@@ -1,0 +1,175 @@
+/** What a Service comes to on a node: found out by sending packets through the rules. */
+import type { NodeFacts } from '../api/node.ts';
+import type { Endpoint } from '../compiler/endpoints.ts';
+import type { ServicePortPlan } from '../compiler/plan.ts';
+import { dnatTargets } from '../iptables/simulator/fate.ts';
+import type { SimulatedNode } from '../iptables/simulator/packet.ts';
+import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import { simulate } from '../iptables/simulator/simulate.ts';
+import type { ServiceAddress } from '../trace/service-addresses.ts';
+import { nodeOf, originsOf, ownAddress, type Place } from './origins.ts';
+import { nodePortAddresses, rulesOfServicePort, type ServicePortRules } from './rules.ts';
+import { whyUnused } from './unused.ts';
+import { type WayIn, waysTo } from './ways.ts';
+
+/** A service port as its manifests have it. */
+export interface PlannedPort {
+  readonly plan: ServicePortPlan;
+  /** All that its EndpointSlices name, sorted. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface ExplainedPort {
+  /** As rules print it. */
+  readonly servicePort: string;
+  readonly protocol: string;
+  readonly ways: readonly WayIn[];
+  /** The addresses of the node that its node port is at; undefined where it is at all of them. */
+  readonly nodePortAddresses: readonly string[] | undefined;
+  /** The sets of endpoints that packets are sent to, each with the chain that chooses. */
+  readonly sets: readonly EndpointSet[];
+  readonly endpoints: readonly ExplainedEndpoint[];
+  /** What becomes of an endpoint that the Service sends to itself; undefined where that cannot be. */
+  readonly hairpin: { readonly endpoint: string; readonly masqueraded: boolean } | undefined;
+  /** Where clients are sent to the endpoint that they had before: the longest time since then, in seconds. */
+  readonly affinitySeconds: number | undefined;
+}
+
+export interface EndpointSet {
+  /** `cluster` and `local` are those of the traffic policies; else the name of the chain. */
+  readonly name: string;
+  readonly chain: string;
+  /** By `address:port`. */
+  readonly shares: ReadonlyMap<string, number>;
+}
+
+export interface ExplainedEndpoint {
+  /** `address:port` */
+  readonly endpoint: string;
+  /** Where it is; undefined where only rules are known. */
+  readonly nodeName: string | undefined;
+  readonly local: boolean | undefined;
+  /** The chains that rewrite the destination to it. */
+  readonly chains: readonly string[];
+  /** Why no set has it. */
+  readonly unused: string | undefined;
+}
+
+/**
+ * Explains one service port.
+ * @param addresses of the service port
+ * @param planned what manifests say of it; undefined where only rules are known
+ */
+export function explainPort(
+  addresses: readonly ServiceAddress[],
+  ruleset: PreparedRuleset,
+  place: Place,
+  planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
+): ExplainedPort {
+  const [{ servicePort, protocol } = { servicePort: '', protocol: '' }] = addresses;
+  const rules = rulesOfServicePort(ruleset, servicePort, protocol);
+  const origins = originsOf(rules, place);
+  const nodePorts = nodePortAddresses(ruleset);
+  const nodePort =
+    nodePorts?.find((address) => !address.startsWith('127.')) ?? nodePorts?.[0] ?? ownAddress(place);
+  const node = nodeOf(place, nodePorts ?? []);
+  const ways = addresses.flatMap((to) => waysTo(to, to.address ?? nodePort, origins, ruleset, node));
+  const endpoints = explainEndpoints(rules, planned);
+  return {
+    servicePort,
+    protocol,
+    ways,
+    nodePortAddresses: nodePorts,
+    sets: setsOf(ways),
+    endpoints,
+    hairpin: hairpinOf(addresses[0], endpoints, ruleset, node),
+    affinitySeconds: rules.affinitySeconds,
+  };
+}
+
+/** Each set once, with the shares that packets have shown. */
+function setsOf(ways: readonly WayIn[]): EndpointSet[] {
+  const sets = new Map<string, EndpointSet>();
+  for (const { becomes } of ways) {
+    const set = setOf(becomes.chains);
+    if (becomes.shares.size > 0 && set && !sets.has(set.chain))
+      sets.set(set.chain, { ...set, shares: becomes.shares });
+  }
+  return [...sets.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The policy that a chain stands for, by its name; it is the same in all layouts. */
+const POLICIES = [
+  ['KUBE-SVC-', 'cluster'],
+  ['KUBE-SVL-', 'local'],
+] as const;
+
+/** The set that is chosen from on a way through chains. */
+export function setOf(
+  chains: readonly string[],
+): { readonly name: string; readonly chain: string } | undefined {
+  for (const chain of chains.toReversed()) {
+    const [, name] = POLICIES.find(([prefix]) => chain.startsWith(prefix) && !chain.includes('/')) ?? [];
+    if (name !== undefined) return { name, chain };
+  }
+  const chain = chains.at(-1);
+  return chain === undefined ? undefined : { name: chain, chain };
+}
+
+function explainEndpoints(
+  { endpoints }: ServicePortRules,
+  planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
+): ExplainedEndpoint[] {
+  const inRules = (endpoint: string) => endpoints.get(endpoint) ?? [];
+  if (!planned) {
+    return [...endpoints.keys()].map((endpoint) => ({
+      endpoint,
+      nodeName: undefined,
+      local: undefined,
+      chains: inRules(endpoint),
+      unused: undefined,
+    }));
+  }
+  const { port, node } = planned;
+  const known = port.endpoints.map((endpoint) => ({
+    endpoint: endpoint.text,
+    nodeName: endpoint.object.nodeName,
+    local: endpoint.local,
+    chains: inRules(endpoint.text),
+    unused: whyUnused(endpoint, port.plan, node),
+  }));
+  // Saved rules may be older than the manifests.
+  const stale = [...endpoints.keys()].filter(
+    (text) => !port.endpoints.some((endpoint) => endpoint.text === text),
+  );
+  return [
+    ...known,
+    ...stale.map((endpoint) => ({
+      endpoint,
+      nodeName: undefined,
+      local: undefined,
+      chains: inRules(endpoint),
+      unused: undefined,
+    })),
+  ];
+}
+
+/** Sends a packet from an endpoint, one of this node if there is any, and looks at the case that it comes back. */
+function hairpinOf(
+  to: ServiceAddress | undefined,
+  endpoints: readonly ExplainedEndpoint[],
+  ruleset: PreparedRuleset,
+  node: SimulatedNode,
+): ExplainedPort['hairpin'] {
+  if (to?.address === undefined) return undefined;
+  const used = endpoints.filter(({ chains }) => chains.length > 0);
+  const { endpoint } = used.find(({ local }) => local) ?? used[0] ?? {};
+  if (endpoint === undefined) return undefined;
+  const [, source = ''] = /^\[?(.*?)\]?:\d+$/.exec(endpoint) ?? [];
+  const { protocol, port, address } = to;
+  const packet = { source, destination: address, protocol, destinationPort: port, arrives: true };
+  const fate = simulate(ruleset, packet, node);
+  if (!dnatTargets(fate).has(endpoint)) return undefined;
+  const back = fate.outcomes.filter(({ dnat }) => dnat === endpoint);
+  return { endpoint, masqueraded: back.every(({ masqueraded }) => masqueraded) };
+}

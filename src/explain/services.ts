@@ -1,0 +1,110 @@
+/** From a Service's name to its explanation, by manifests or by rules alone. */
+import type { ClusterState } from '../api/cluster.ts';
+import type { NodeFacts } from '../api/node.ts';
+import type { Service } from '../api/service.ts';
+import { resolveEndpoints } from '../compiler/endpoints.ts';
+import type { CompileOptions } from '../compiler/options.ts';
+import { planService } from '../compiler/plan.ts';
+import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import { serviceOf, unknownService } from '../trace/known-names.ts';
+import { addressesOfNode } from '../trace/known-node.ts';
+import { addressesInRules, addressesOfServicePort, type ServiceAddress } from '../trace/service-addresses.ts';
+import { type ExplainedPort, explainPort } from './explain.ts';
+import type { Place } from './origins.ts';
+import type { Explanation } from './report.ts';
+
+/**
+ * Explains a Service of manifests.
+ * @param ruleset what is compiled from them, or what is in a kernel
+ * @throws InputError where there is no such Service
+ */
+export function explainService(
+  name: string,
+  cluster: ClusterState,
+  node: NodeFacts,
+  options: CompileOptions,
+  ruleset: PreparedRuleset,
+): Explanation {
+  const entry = cluster.services.get(name);
+  if (!entry) throw unknownService(name, cluster.services.keys(), 'in the input');
+  const { service } = entry;
+  const place = placeOf(node, ruleset, options);
+  const { plans } = planService(entry, node, options);
+  const ports = plans.map((plan): ExplainedPort => {
+    const endpoints = resolveEndpoints(entry, plan.servicePort, options.family, node);
+    return explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, {
+      port: { plan, endpoints },
+      node,
+    });
+  });
+  return {
+    name,
+    service,
+    nodeName: node.name,
+    ports,
+    none: ports.length > 0 ? undefined : whyNone(service, options),
+  };
+}
+
+/**
+ * Explains a Service by what the rules say of it.
+ * @throws InputError where they say nothing
+ */
+export function explainByRules(name: string, node: NodeFacts, ruleset: PreparedRuleset): Explanation {
+  const all = addressesInRules(ruleset);
+  const own = all.filter(({ servicePort }) => serviceOf(servicePort) === name);
+  if (own.length === 0) {
+    throw unknownService(
+      name,
+      all.map(({ servicePort }) => serviceOf(servicePort)),
+      'in the rules',
+    );
+  }
+  const place = placeOf(node, ruleset, undefined);
+  const ports = Map.groupBy(own, ({ servicePort, protocol }) => `${servicePort} ${protocol}`);
+  return {
+    name,
+    service: undefined,
+    nodeName: node.name,
+    ports: [...ports.values()].map((addresses) =>
+      explainPort(addresses.toSorted(byWay), ruleset, place, undefined),
+    ),
+    none: undefined,
+  };
+}
+
+const WAY_ORDER: readonly ServiceAddress['way'][] = [
+  'cluster-ip',
+  'external-ip',
+  'load-balancer-ip',
+  'outside-ip',
+  'node-port',
+];
+
+function byWay(a: ServiceAddress, b: ServiceAddress): number {
+  return WAY_ORDER.indexOf(a.way) - WAY_ORDER.indexOf(b.way);
+}
+
+function placeOf(
+  node: NodeFacts,
+  { family }: PreparedRuleset,
+  options: Pick<CompileOptions, 'detectLocal'> | undefined,
+): Place {
+  const detectLocal = options?.detectLocal;
+  return {
+    family,
+    addresses: addressesOfNode(node),
+    podRange: detectLocal?.by === 'source' ? detectLocal.range : undefined,
+    podInterface: detectLocal?.by === 'interface' ? detectLocal.name : undefined,
+  };
+}
+
+function whyNone({ type, otherProxy, clusterIPs }: Service, { family }: CompileOptions): string {
+  if (type === 'ExternalName')
+    return 'It has type ExternalName: DNS answers with another name, and no rules are made for it.';
+  if (otherProxy)
+    return 'It has the label service.kubernetes.io/service-proxy-name: another proxy serves it.';
+  if (clusterIPs[0] === 'None')
+    return 'It is headless: DNS answers with its endpoints, and no rules are made for it.';
+  return `It has no cluster IP of ${family}, so that no rules are made for it in this family.`;
+}

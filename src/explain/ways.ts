@@ -1,0 +1,127 @@
+/** What becomes of packets on each way to a Service, by sending one. */
+import { packetsLabel } from '../graph/labels.ts';
+import { dnatTargets, type Fate } from '../iptables/simulator/fate.ts';
+import type { SimulatedNode } from '../iptables/simulator/packet.ts';
+import type { Step } from '../iptables/simulator/path.ts';
+import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import { simulate } from '../iptables/simulator/simulate.ts';
+import type { ServiceAddress } from '../trace/service-addresses.ts';
+import { type TraceRule, traceRule } from '../trace/trace.ts';
+import type { Origin } from './origins.ts';
+
+/** A way to a service port, and who fares alike on it. */
+export interface WayIn {
+  readonly to: ServiceAddress;
+  readonly from: readonly string[];
+  readonly becomes: Becomes;
+  /** The rules that cannot be decided; what is told is so if they do nothing. */
+  readonly unknown: readonly TraceRule[];
+}
+
+export interface Becomes {
+  /** `through` goes on without that any rule has rewritten it. */
+  readonly verdict: 'endpoints' | 'REJECT' | 'DROP' | 'through';
+  readonly rejectWith: string | undefined;
+  /** The share of each endpoint. */
+  readonly shares: ReadonlyMap<string, number>;
+  /** In how many cases it is masqueraded, 0 to 1, and by which rule. */
+  readonly masqueraded: number;
+  readonly masqueradedBy: MarkingRule | undefined;
+  /** The chains on the way to where its endpoint is chosen, or to its end; without built-in ones. */
+  readonly chains: readonly string[];
+  /** The rule that refuses or drops it. */
+  readonly endedBy: TraceRule | undefined;
+}
+
+export interface MarkingRule extends TraceRule {
+  /** Which packets it takes; empty where it takes all. */
+  readonly packets: string;
+}
+
+/**
+ * Sends a packet from each origin to an address, and puts those together that fare alike.
+ * @param at the address for packets; that of the node for a node port
+ */
+export function waysTo(
+  to: ServiceAddress,
+  at: string,
+  origins: readonly Origin[],
+  ruleset: PreparedRuleset,
+  node: SimulatedNode,
+): WayIn[] {
+  const ways = new Map<string, WayIn>();
+  for (const { name, packet } of origins) {
+    const { protocol, port } = to;
+    const asked = { ...packet, destination: at, protocol, destinationPort: port };
+    const fate = simulate(ruleset, asked, node, { record: true });
+    const becomes = becomesOf(fate, ruleset);
+    const unknown = fate.unknown.map((rule) => traceRule(rule, ruleset.family));
+    const key = JSON.stringify([{ ...becomes, shares: [...becomes.shares] }, unknown]);
+    const same = ways.get(key);
+    ways.set(key, same ? { ...same, from: [...same.from, name] } : { to, from: [name], becomes, unknown });
+  }
+  const told = [...ways.values()];
+  return told.length === 1 ? told.map((way) => ({ ...way, from: ['anybody'] })) : told;
+}
+
+function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
+  const shares = dnatTargets(fate);
+  const [first] = fate.outcomes;
+  const ended = first && first.verdict !== 'ACCEPT' ? first : undefined;
+  const steps = (fate.path ?? []).flatMap(({ steps }) => steps);
+  const end = ended && steps.findLast((step) => step.fits > 0 && step.rule.target?.target === ended.verdict);
+  const nat = (fate.path ?? []).find(({ table, chain }) => table === 'nat' && chain !== 'POSTROUTING');
+  const way = end ? steps : (nat?.steps ?? []);
+  const decisive = end ?? (shares.size > 0 ? decisiveStep(way) : undefined);
+  const masqueraded = fate.outcomes.reduce(
+    (sum, outcome) => sum + (outcome.masqueraded ? outcome.probability : 0),
+    0,
+  );
+  const marking = masqueraded > 0 ? markingStep(steps) : undefined;
+  return {
+    verdict: ended
+      ? ended.verdict === 'REJECT'
+        ? 'REJECT'
+        : 'DROP'
+      : shares.size > 0
+        ? 'endpoints'
+        : 'through',
+    rejectWith: ended?.rejectWith,
+    shares,
+    masqueraded,
+    masqueradedBy: marking && {
+      ...traceRule(marking, family),
+      packets: packetsLabel(marking.rule.matches, true),
+    },
+    chains: decisive ? chainsTo(decisive, way) : [],
+    endedBy: end && traceRule(end, family),
+  };
+}
+
+/** Where chance decides for the first time, or else the last rule that says anything. */
+function decisiveStep(steps: readonly Step[]): Step | undefined {
+  return steps.find(({ fits, comes }) => 0 < fits && fits < comes) ?? steps.findLast(({ fits }) => fits > 0);
+}
+
+/** The rule that leads to where the mark for masquerading is set. */
+function markingStep(steps: readonly Step[]): Step | undefined {
+  const set = steps.findIndex(
+    ({ fits, rule: { target } }) => fits > 0 && target?.target === 'MARK' && target.mask !== 0,
+  );
+  const marks = steps[set];
+  if (!marks) return undefined;
+  return steps.slice(0, set).findLast(({ depth, fits }) => fits > 0 && depth === marks.depth - 1) ?? marks;
+}
+
+/** The chains by which a packet comes to a rule, that of the rule last. */
+function chainsTo(last: Step, steps: readonly Step[]): string[] {
+  const chains: string[] = [];
+  let depth = last.depth;
+  for (let i = steps.indexOf(last); i >= 0 && depth > 0; i--) {
+    const step = steps[i];
+    if (step?.depth !== depth || step.fits === 0) continue;
+    chains.unshift(step.chain);
+    depth--;
+  }
+  return chains;
+}

@@ -1,0 +1,90 @@
+/** Why a packet fits a rule, or does not, in words. */
+import { printable } from '../api/problem.ts';
+import { packetsLabel } from '../graph/labels.ts';
+import type { Step } from '../iptables/simulator/path.ts';
+import type { Family, Match, Rule } from '../iptables/types.ts';
+import { printShare } from '../text/share.ts';
+import { spellMatch, spellRule } from './spell.ts';
+
+/** What is in a packet when it comes to a rule. */
+export interface PacketThere {
+  readonly family: Family;
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+  readonly destinationPort: number | undefined;
+  /** Undefined where not all such packets have the same. */
+  readonly mark: number | undefined;
+}
+
+/** Why a rule was taken, or not. */
+export function reasonOf(step: Step, packet: PacketThere): string {
+  const { rule, fits, comes, because, undecided } = step;
+  if (undecided) return undecidedReason(step, packet);
+  if (fits === 0) return because ? failure(because, rule, packet) : 'no packet fits';
+  const asked = printable(packetsLabel(rule.matches, true));
+  const fitting = asked === '' ? 'every packet' : asked;
+  return fits === comes
+    ? fitting
+    : `${asked === '' ? '' : `${asked}: `}${printShare(fits / comes)} of those that come here`;
+}
+
+function undecidedReason({ rule, because }: Step, { family }: PacketThere): string {
+  if (because?.match === 'addrtype') {
+    return `whether it is ${because.side === 'source' ? 'from' : 'to'} the node is not known: its addresses are not`;
+  }
+  if (because?.match === 'in-interface') return 'the interface that it comes in by is not known';
+  if (because) return `whether it fits cannot be told: ${spellMatch(because, family)}`;
+  const target = spellRule({ matches: [], ...(rule.target && { target: rule.target }) }, family);
+  return `what becomes of it cannot be told: ${target}`;
+}
+
+/** A match that does not hold. */
+function failure(match: Match, rule: Rule, packet: PacketThere): string {
+  const negated = 'negated' in match;
+  switch (match.match) {
+    case 'source':
+    case 'destination':
+      return `its ${match.match} ${packet[match.match]} is ${negated ? '' : 'not '}${within(match.address)}`;
+    case 'protocol':
+      return `it is ${packet.protocol}, not ${match.protocol}`;
+    case 'destination-port':
+      return packet.destinationPort === undefined
+        ? 'it has no port'
+        : `its destination port is ${packet.destinationPort}`;
+    case 'in-interface':
+      return `it ${negated ? 'comes' : 'does not come'} in by ${printable(match.name)}`;
+    case 'mark': {
+      const mark = packet.mark === undefined ? 'its mark' : `its mark ${hex(packet.mark)}`;
+      const wanted = match.mask === match.value ? 'has' : 'is';
+      const value = match.mask === match.value || match.mask === 0xffffffff ? '' : ` of ${hex(match.mask)}`;
+      return negated
+        ? `${mark} ${wanted} ${hex(match.value)}${value}`
+        : `${mark} ${wanted === 'has' ? 'has not' : 'is not'} ${hex(match.value)}${value}`;
+    }
+    case 'conntrack':
+      return `its connection is ${negated ? '' : 'not '}${match.states.join(' or ')}`;
+    case 'addrtype':
+      return `its ${match.side} ${packet[match.side]} is no address of this node`;
+    case 'recent':
+      return match.operation === 'rcheck'
+        ? `${packet.source} is taken for a client that was not there in the last ${match.seconds} s`
+        : `${packet.source} is not in the list`;
+    case 'unknown': {
+      // Of a rule that changes nothing, nobody has asked whether it can be told.
+      const changes = rule.target !== undefined && rule.target.target !== 'unknown';
+      const doubt = changes ? '' : ', or cannot be told; the rule changes nothing';
+      return `${spellMatch(match, packet.family)} does not hold${doubt}`;
+    }
+    default:
+      return `${spellMatch(match, packet.family)} does not hold`;
+  }
+}
+
+function within(range: string): string {
+  return range.includes('/') ? `in ${range}` : range;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

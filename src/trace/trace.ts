@@ -1,0 +1,149 @@
+/** A packet's way through the rules of a node, for people to read. */
+import type { Fate, Outcome } from '../iptables/simulator/fate.ts';
+import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
+import type { Stage, StagePacket, Step } from '../iptables/simulator/path.ts';
+import type { PlacedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import { simulate } from '../iptables/simulator/simulate.ts';
+import type { Family, TableName } from '../iptables/types.ts';
+import { fold } from './fold.ts';
+import { type PacketThere, reasonOf } from './reasons.ts';
+import { sentenceOf } from './sentence.ts';
+import { commentOf, spellRule } from './spell.ts';
+
+export interface Trace {
+  readonly outcomes: readonly Outcome[];
+  /** What becomes of the packet, in one sentence. */
+  readonly sentence: string;
+  /** The rules of which we cannot tell what they do to it; the outcomes are those if they do nothing. */
+  readonly unknown: readonly TraceRule[];
+  readonly stages: readonly TraceStage[];
+}
+
+/** The way through one table. */
+export interface TraceStage {
+  readonly table: TableName;
+  /** The built-in chain. */
+  readonly chain: string;
+  readonly packets: readonly StagePacket[];
+  readonly lines: readonly TraceLine[];
+  /** What becomes of packets at the end of the chain, where any come there. */
+  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+}
+
+/** A rule, and where it stands. */
+export interface TraceRule {
+  readonly table: TableName;
+  readonly chain: string;
+  /** From 1, as iptables counts. */
+  readonly number: number;
+  /** What follows `-A CHAIN` as iptables-save prints it, without the comment. */
+  readonly rule: string;
+  readonly comment: string | undefined;
+}
+
+export type TraceLine = TraceStep | TraceRest;
+
+/** A rule that packets came to. */
+export interface TraceStep extends TraceRule {
+  readonly depth: number;
+  /** Whether the packet fits; by chance if only part of those that come do. */
+  readonly answer: 'yes' | 'no' | 'chance' | 'unknown';
+  /** How probable it is that a packet of this stage comes to the rule, and that it fits. */
+  readonly comes: number;
+  readonly fits: number;
+  readonly reason: string;
+}
+
+/** Rules that are left out: none of them fits, or each takes its share of the packets. */
+export interface TraceRest {
+  readonly chain: string;
+  readonly depth: number;
+  readonly rest: 'no-match' | 'share';
+  readonly rules: number;
+}
+
+/**
+ * Sends a packet through a ruleset and tells what each rule had to say.
+ * @param all every rule that it comes to; unless given, those that say something about it
+ * @throws RangeError and RulesetError as `simulate` does
+ */
+export function trace(
+  ruleset: PreparedRuleset,
+  packet: Packet,
+  node: SimulatedNode,
+  { all = false }: { readonly all?: boolean } = {},
+): Trace {
+  const fate = simulate(ruleset, packet, node, { record: true });
+  const { family } = ruleset;
+  return {
+    outcomes: [...fate.outcomes].sort((a, b) => b.probability - a.probability),
+    sentence: sentenceOf(fate, packet),
+    unknown: fate.unknown.map((rule) => traceRule(rule, family)),
+    stages: stagesOf(fate).map((stage) => traceStage(stage, packet, family, all)),
+  };
+}
+
+/** Tables without rules that a packet comes to say nothing. */
+function stagesOf({ path = [] }: Fate): Stage[] {
+  return path.filter(({ steps, policy }) => steps.length > 0 || policy === 'DROP');
+}
+
+function traceStage(stage: Stage, packet: Packet, family: Family, all: boolean): TraceStage {
+  const { table, chain, packets, steps, policy } = stage;
+  const there = packetIn(stage, packet, family);
+  const marks = marksAt(steps, packets);
+  const lines = fold(steps, there, all).map((folded): TraceLine => {
+    if (!('step' in folded)) return folded;
+    const { step } = folded;
+    const { depth, comes, fits } = step;
+    const reason = reasonOf(step, { ...there, mark: marks.get(step) });
+    return { ...traceRule(step, family), depth, answer: answerOf(step), comes, fits, reason };
+  });
+  return { table, chain, packets, lines, policy };
+}
+
+function answerOf({ comes, fits, undecided }: Step): TraceStep['answer'] {
+  if (undecided) return 'unknown';
+  if (fits === 0) return 'no';
+  return fits < comes ? 'chance' : 'yes';
+}
+
+export function traceRule({ table, chain, number, rule }: PlacedRule, family: Family): TraceRule {
+  return { table, chain, number, rule: spellRule(rule, family), comment: commentOf(rule) };
+}
+
+/** The packet as it comes to a table: DNAT may have changed where it goes. */
+function packetIn({ packets: [first] }: Stage, packet: Packet, family: Family): PacketThere {
+  const { source, protocol, destinationPort } = packet;
+  const destination = first?.destination ?? packet.destination;
+  const [, address = destination, port] =
+    (destinationPort === undefined ? undefined : /^\[?(.*?)\]?:(\d+)$/.exec(destination)) ?? [];
+  return {
+    family,
+    source,
+    destination: address,
+    protocol,
+    destinationPort: port === undefined ? undefined : Number(port),
+    mark: undefined,
+  };
+}
+
+/** The mark that all packets have when they come to each rule, where they all have the same. */
+function marksAt(
+  steps: readonly Step[],
+  packets: readonly StagePacket[],
+): ReadonlyMap<Step, number | undefined> {
+  const marks = new Map<Step, number | undefined>();
+  let mark = new Set(packets.map((packet) => packet.mark)).size === 1 ? packets[0]?.mark : undefined;
+  for (const step of steps) {
+    marks.set(step, mark);
+    const { target } = step.rule;
+    if (step.fits === 0) continue;
+    if (target?.target === 'MARK') {
+      mark = mark === undefined || step.fits < 1 ? undefined : ((mark & ~target.mask) ^ target.value) >>> 0;
+    } else if (target?.target === 'unknown') {
+      mark = undefined;
+    }
+  }
+  return marks;
+}
