@@ -212,7 +212,7 @@ function fitsMatch(match: Match, state: State): 'yes' | 'no' | 'maybe' {
     case 'protocol':
       return when(match.protocol === state.protocol);
     case 'destination-port':
-      return when(match.port === state.port);
+      return when(match.port <= state.port && state.port <= (match.last ?? match.port));
     case 'source':
       return when(isAt(state.source, match.address));
     case 'destination':
@@ -229,6 +229,9 @@ function fitsMatch(match: Match, state: State): 'yes' | 'no' | 'maybe' {
       return match.operation === 'set' ? 'yes' : 'maybe';
     case 'statistic':
       return 'maybe';
+    // The only program that we write.
+    case 'bpf':
+      return when(state.source === state.destination);
     // Rules of others in tests are about others' packets.
     case 'unknown':
       return 'no';

@@ -5,7 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Family } from '../src/net/address.ts';
 
-const CHAIN = 'KUBE-[A-Z0-9-]{1,23}';
+const CHAIN = 'KUBE-[A-Z0-9-]{1,23}(?:[a-z0-9.-]{0,18}/\\d{1,3})?';
 const COMMENT = '(?:[\\w./:-]{1,255}|"[A-Za-z0-9 ./:;,>\\[\\]-]{1,255}")';
 const ADDRESS = '[0-9a-f.:]{2,39}(?:/\\d{1,3})?';
 const HEX = '0x[0-9a-f]{8}';
@@ -14,8 +14,9 @@ const NUMBER = '\\d{1,5}';
 const MATCHES = [
   `-m comment --comment ${COMMENT}`,
   '-m (?:tcp -p tcp|udp -p udp|sctp -p sctp)',
+  '-p (?:tcp|udp|sctp)',
   `(?:! )?-[sd] ${ADDRESS}`,
-  `--dport ${NUMBER}`,
+  `--dport ${NUMBER}(?::${NUMBER})?`,
   '(?:! )?-i \\w[\\w.-]{0,14}\\+?',
   `-m mark (?:! )?--mark ${HEX}/${HEX}`,
   '-m conntrack (?:! )?--ctstate [A-Z]+(?:,[A-Z]+)*',
@@ -23,6 +24,7 @@ const MATCHES = [
   '-m statistic --mode random --probability 0\\.\\d{10}',
   `-m recent --name ${CHAIN} --(?:set|rcheck --seconds ${NUMBER} --reap)`,
   '-m nfacct --nfacct-name [a-z_]+',
+  '-m bpf --bytecode "\\d+(?:,\\d+ \\d+ \\d+ \\d+)+"',
 ];
 
 const TARGETS = [
@@ -77,7 +79,7 @@ function ruleProblems(line: string, family: Family, chains: ReadonlySet<string>)
     }
     if ((word === '-s' || word === '-d') && !isAddress(value, family)) problems.push(`no address: ${value}`);
     if (word === '-i' && value.length > 15) problems.push('the name of an interface is too long');
-    if (word === '--dport' && !isPort(value)) problems.push(`no port: ${value}`);
+    if (word === '--dport' && !value.split(':').every(isPort)) problems.push(`no port: ${value}`);
     if (word === '--to-destination') {
       const at = value.lastIndexOf(':');
       const address = value.slice(0, at).replace(/^\[|\]$/g, '');

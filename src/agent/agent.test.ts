@@ -116,7 +116,7 @@ class Lab {
     };
     this.agent = new Agent({
       configuration: this.configuration,
-      own: { legacyPortNames: undefined },
+      own: { legacyPortNames: undefined, layout: undefined },
       iptables: FAMILIES.map(host),
       kernelOf: ({ family }) => ({
         tables: this.kernels[family],

@@ -177,6 +177,13 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         help: "which iptables to use, nft or legacy; the machine's own choice unless given",
       },
       {
+        name: 'layout',
+        takes: 'text',
+        value: '<name>',
+        setting: 'layout',
+        help: 'how to write Services as rules: kube-proxy (as it does; default) or fast (fewer rules, the same for every packet)',
+      },
+      {
         name: 'legacy-port-names',
         takes: 'switch',
         setting: 'legacyPortNames',

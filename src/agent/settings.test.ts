@@ -28,7 +28,7 @@ test('without flags, everything is as kube-proxy has it', () => {
     warnings: [],
     settings: {
       configuration: DEFAULT_CONFIGURATION,
-      own: { legacyPortNames: undefined },
+      own: { legacyPortNames: undefined, layout: undefined },
       kubeconfig: undefined,
       master: undefined,
       manifests: undefined,
@@ -195,7 +195,8 @@ describe('a flag', () => {
     ['--kubeconfig k', { kubeconfig: 'k', configuration: { clientConnection: { kubeconfig: 'k' } } }],
     ['--kubeconfig=', { kubeconfig: undefined }],
     ['--manifests m --dry-run --backend nft', { manifests: 'm', dryRun: true, backend: 'nft' }],
-    ['--legacy-port-names', { own: { legacyPortNames: true } }],
+    ['--legacy-port-names', { own: { legacyPortNames: true, layout: undefined } }],
+    ['--layout=fast', { own: { legacyPortNames: undefined, layout: 'fast' } }],
     ['--proxy-mode=', { configuration: { mode: 'iptables' } }],
     [
       '--detect-local-mode BridgeInterface --pod-bridge-interface cni0',
@@ -354,13 +355,14 @@ describe('a configuration file', () => {
     });
   });
 
-  test.each<[string[], boolean | undefined]>([
-    [[], true],
-    [['--legacy-port-names'], true],
-    [['--legacy-port-names=false'], false],
-  ])('may have a section of our own: %j', (args, expected) => {
-    const own = parseConfiguration({ name: 'f', text: 'svc2ipt: {legacyPortNames: true}' });
-    expect(agentSettings(given(...args), own).settings.own).toEqual({ legacyPortNames: expected });
+  test.each<[string[], boolean, string]>([
+    [[], true, 'fast'],
+    [['--legacy-port-names'], true, 'fast'],
+    [['--legacy-port-names=false'], false, 'fast'],
+    [['--layout', 'kube-proxy'], true, 'kube-proxy'],
+  ])('may have a section of our own: %j', (args, legacyPortNames, layout) => {
+    const own = parseConfiguration({ name: 'f', text: 'svc2ipt: {legacyPortNames: true, layout: fast}' });
+    expect(agentSettings(given(...args), own).settings.own).toEqual({ legacyPortNames, layout });
   });
 
   test('that kube-proxy writes has nothing in it to warn of', () => {

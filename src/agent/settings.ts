@@ -4,6 +4,7 @@ import { optional } from '../api/fields.ts';
 import {
   DEFAULT_CONFIGURATION,
   type KubeProxyConfiguration,
+  layoutName,
   overlaySchema,
   type Svc2iptSection,
 } from '../api/kube-proxy-configuration.ts';
@@ -33,7 +34,7 @@ export interface LoggingSettings {
 }
 
 /** The settings that no KubeProxyConfiguration has a field for. */
-type OwnSettings = Readonly<Omit<z.output<typeof ownSettingsSchema>, 'legacyPortNames'>>;
+type OwnSettings = Readonly<Omit<z.output<typeof ownSettingsSchema>, 'legacyPortNames' | 'layout'>>;
 
 const text = optional(z.string());
 const flag = z.boolean().default(false);
@@ -46,6 +47,7 @@ const ownSettingsSchema = z.object({
   manifests: text,
   backend: optional(z.enum(['nft', 'legacy'])),
   legacyPortNames: optional(z.boolean()),
+  layout: optional(layoutName),
   dryRun: flag,
   initOnly: flag,
   cleanup: flag,
@@ -91,13 +93,13 @@ export function agentSettings(
   const result = check(schema, document, []);
   if (!result.ok) throw new InputError(result.problems.map(inFlags));
   const { field: configuration, setting } = result.value;
-  const { legacyPortNames = file?.own.legacyPortNames, ...ownSettings } = setting;
+  const { legacyPortNames = file?.own.legacyPortNames, layout = file?.own.layout, ...ownSettings } = setting;
   const { format, verbosity, options } = configuration.logging;
   return {
     settings: {
       ...ownSettings,
       configuration,
-      own: { legacyPortNames },
+      own: { legacyPortNames, layout },
       kubeconfig: configuration.clientConnection.kubeconfig || undefined,
       logging: { format, verbosity, splitStream: options[format].splitStream },
     },

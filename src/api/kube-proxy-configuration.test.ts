@@ -552,6 +552,12 @@ describe("svc2ipt's own section", () => {
   test.each<[string, unknown, string[]]>([
     ['nothing in it', { svc2ipt: {} }, []],
     ['a flag', { svc2ipt: { legacyPortNames: true } }, []],
+    ['a layout', { svc2ipt: { layout: 'fast' } }, []],
+    [
+      'a layout that there is not',
+      { svc2ipt: { layout: 'nft' } },
+      ['svc2ipt.layout: expected kube-proxy or fast, got "nft"'],
+    ],
     ['null', { svc2ipt: null }, ['svc2ipt: expected a mapping, got nothing']],
     ['an unknown flag', { svc2ipt: { legacyPortName: true } }, ['svc2ipt.legacyPortName: unknown field']],
     ['something beside it', { svc2ipt: {}, mode: 'iptables' }, ['mode: unknown field']],

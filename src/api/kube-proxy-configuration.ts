@@ -20,9 +20,17 @@ export function overlaySchema(base: KubeProxyConfiguration) {
   return givenConfigurationSchema.transform((given) => overlaid(base, given)).superRefine(checkRules);
 }
 
+/** How Services are written as rules. */
+export const layoutName = z.enum(['kube-proxy', 'fast'], { error: 'kube-proxy or fast' });
+
 export type Svc2iptSection = Readonly<z.output<typeof svc2iptSectionSchema>>;
 
 /** Options of svc2ipt's own, in a second YAML document of the configuration file, which kube-proxy does not read. */
 export const svc2iptSectionSchema = z
-  .strictObject({ svc2ipt: z.strictObject({ legacyPortNames: optional(z.boolean()) }) })
+  .strictObject({
+    svc2ipt: z.strictObject({
+      legacyPortNames: optional(z.boolean()),
+      layout: optional(layoutName),
+    }),
+  })
   .transform(({ svc2ipt }) => svc2ipt);

@@ -78,6 +78,8 @@ export interface NodeFacts {
   readonly podCIDRs: readonly string[];
   /** Whether the node's iptables has `MASQUERADE --random-fully` (1.6.2 and later). */
   readonly randomFully: boolean;
+  /** Whether the node's kernel has xt_bpf. */
+  readonly bpf: boolean;
   /** Whether the nfacct objects that kube-proxy counts with exist. */
   readonly nfacct: boolean;
   /** Whether the sysctl `nf_conntrack_tcp_be_liberal` is set. */
@@ -105,6 +107,7 @@ export const hostSchema = z
     interfaceAddresses: optional(z.array(interfaceAddress)),
     podCIDRs: optional(z.array(cidr)),
     randomFully: optional(z.boolean()),
+    bpf: optional(z.boolean()),
     nfacct: optional(z.boolean()),
     conntrackTCPBeLiberal: optional(z.boolean()),
   })

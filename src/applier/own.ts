@@ -24,6 +24,10 @@ const NAMED: Partial<Record<TableName, ReadonlySet<string>>> = {
 /** Chains of service ports and endpoints; XLB is what kube-proxy before 1.24 called EXT. */
 const HASHED = /^KUBE-(?:SVC|SVL|EXT|FW|SEP|XLB)-[A-Z2-7]{16}$/;
 
+/** Chains of trees and groups, in svc2ipt's fast layout: packets to a range of addresses or ports, whose bits it ends in. */
+const OF_TREE =
+  /^KUBE-(?:SVC|EXS|EXT|FW|SEP)-(?:[A-Z2-7]{12}|\d{1,3}(?:\.\d{1,3}){3}|(?:tcp|udp|sctp)-\d{1,5})\/(\d{1,3})$/;
+
 /** Whether a chain is of one service port, by its name. */
 export function isServicePortChain(chain: string): boolean {
   return HASHED.test(chain);
@@ -31,29 +35,36 @@ export function isServicePortChain(chain: string): boolean {
 
 /** Whether a chain is ours. A name that is like ours only in part is somebody else's. */
 export function isOwnChain(table: TableName, chain: string): boolean {
-  return NAMED[table]?.has(chain) || (table === 'nat' && isServicePortChain(chain));
+  if (NAMED[table]?.has(chain)) return true;
+  return table === 'nat'
+    ? HASHED.test(chain) || OF_TREE.test(chain)
+    : table === 'filter' && OF_TREE.test(chain);
 }
 
 /**
- * The chains of ours that may lead into others, by how their names begin: each kind leads only to kinds before it.
+ * The chains of ours that may lead into others, by how their names begin: each kind leads only to kinds before it, and
+ * a chain of a tree also to those of longer prefixes.
  */
-const LEVELS = [
-  'KUBE-MARK-MASQ',
-  'KUBE-SEP-',
-  'KUBE-SV',
-  'KUBE-EXT-',
-  'KUBE-XLB-',
-  'KUBE-FW-',
-  'KUBE-NODEPORTS',
+const LEVELS: readonly RegExp[] = [
+  /^KUBE-MARK-MASQ/,
+  /^KUBE-SEP-.*\//,
+  /^KUBE-SEP-/,
+  /^KUBE-SV[^/]*$/,
+  /^KUBE-EXT-[^/]*$/,
+  /^KUBE-XLB-/,
+  /^KUBE-FW-[^/]*$/,
+  OF_TREE,
+  /^KUBE-NODEPORTS/,
 ];
 
 /** Orders our chains so that each comes after those that it may lead to. */
 export function compareLevels(a: string, b: string): number {
   const level = (name: string) => {
-    const found = LEVELS.findIndex((start) => name.startsWith(start));
+    const found = LEVELS.findIndex((pattern) => pattern.test(name));
     return found === -1 ? LEVELS.length : found;
   };
-  return level(a) - level(b);
+  const bits = (name: string) => Number(OF_TREE.exec(name)?.[1] ?? 0);
+  return level(a) - level(b) || bits(b) - bits(a);
 }
 
 /** The kubelet makes this chain, too, with the same rule. While a kubelet is there, it is not ours to remove. */

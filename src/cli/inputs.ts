@@ -7,7 +7,7 @@ import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
 import { allOf, check, InputError } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
-import { type CompileOptions, compileOptions } from '../compiler/options.ts';
+import { type CompileOptions, compileOptions, type LayoutName } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
@@ -30,7 +30,9 @@ export interface ClusterOptions {
   readonly region?: string;
   readonly podCidr?: string;
   readonly interfaceAddress?: string;
+  readonly layout?: LayoutName;
   readonly randomFully?: boolean;
+  readonly bpf?: boolean;
   readonly nfacct?: boolean;
   readonly conntrackTcpBeLiberal?: boolean;
 }
@@ -66,11 +68,12 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
   const legacyPortNames = options.legacyPortNames ?? own.legacyPortNames;
+  const layout = options.layout ?? own.layout;
   return {
     cluster,
     node,
     pods,
-    options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames }),
+    options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
   };
 }
 
@@ -99,7 +102,7 @@ function filenames({ filename }: ClusterOptions): readonly string[] {
 
 async function readConfiguration(path: string | undefined): Promise<Configuration> {
   if (path !== undefined) return parseConfiguration(await readSource(path));
-  return { kubeProxy: DEFAULT_CONFIGURATION, own: { legacyPortNames: undefined } };
+  return { kubeProxy: DEFAULT_CONFIGURATION, own: { legacyPortNames: undefined, layout: undefined } };
 }
 
 async function readHost(path: string | undefined): Promise<HostFacts> {
@@ -137,6 +140,7 @@ async function factsFromFlags(options: ClusterOptions): Promise<HostFacts> {
     podCIDRs: list(options.podCidr),
     interfaceAddresses: list(options.interfaceAddress),
     randomFully: options.randomFully,
+    bpf: options.bpf,
     nfacct: options.nfacct,
     conntrackTCPBeLiberal: options.conntrackTcpBeLiberal,
   };

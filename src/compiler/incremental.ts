@@ -4,10 +4,16 @@ import type { NodeFacts } from '../api/node.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
 import type { UdpDestination } from '../net/flows.ts';
+import { fastLayout } from './fast-layout.ts';
 import { kubeProxyLayout } from './kube-proxy-layout.ts';
-import type { LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
-import type { CompileOptions } from './options.ts';
+import type { Layout, LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
+import type { CompileOptions, LayoutName } from './options.ts';
 import { type PlannedService, planService, udpDestinationsOf } from './plan.ts';
+
+const LAYOUTS = { 'kube-proxy': kubeProxyLayout, fast: fastLayout } as const satisfies Record<
+  LayoutName,
+  Layout
+>;
 
 /** kube-proxy's threshold for its large-cluster mode (v1.36). */
 const LARGE_CLUSTER_ENDPOINTS = 1000;
@@ -44,7 +50,7 @@ type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
 export class IncrementalCompiler {
   readonly #node: NodeFacts;
   readonly #options: CompileOptions;
-  readonly #layout = kubeProxyLayout;
+  readonly #layout: Layout;
   readonly #services = new Map<string, CompiledService>();
   /** The keys of the Services in order; undefined when one has come or gone. */
   #sortedKeys: readonly string[] | undefined;
@@ -54,6 +60,7 @@ export class IncrementalCompiler {
   constructor(node: NodeFacts, options: CompileOptions) {
     this.#node = node;
     this.#options = options;
+    this.#layout = LAYOUTS[options.layout];
   }
 
   /**

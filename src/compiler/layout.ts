@@ -30,12 +30,14 @@ export interface SharedRule {
   readonly rule: Rule;
 }
 
-/** The chains that traffic of every service port passes. */
+/** The chains that traffic of every service port passes. Of the last two, the node has rules of its own. */
 export type SharedChain =
   | 'KUBE-SERVICES'
   | 'KUBE-EXTERNAL-SERVICES'
   | 'KUBE-NODEPORTS'
-  | 'KUBE-PROXY-FIREWALL';
+  | 'KUBE-PROXY-FIREWALL'
+  | 'KUBE-FORWARD'
+  | 'KUBE-POSTROUTING';
 
 export interface Layout {
   /** Depends on nothing but the plan and the context. */

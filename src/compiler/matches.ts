@@ -47,3 +47,16 @@ export const notFromLocalPod = (detectLocal: DetectLocal): Match =>
 /** Whether packets from anywhere count as those of a pod of this node. */
 export const isEverything = (detectLocal: DetectLocal): boolean =>
   detectLocal.by === 'source' && prefixLength(detectLocal.range) === 0;
+
+/** Matches one packet of so many, or every packet of one. */
+export function oneOf(count: number): readonly Match[] {
+  const known = FRACTIONS[count];
+  if (known) return known;
+  const fraction: Match = { match: 'statistic', probability: 1 / count };
+  if (count < MOST_FRACTIONS && Number.isInteger(count)) FRACTIONS[count] = [fraction];
+  return [fraction];
+}
+
+/** The same few lists are in most rules of a large cluster, and are there once. */
+const MOST_FRACTIONS = 256;
+const FRACTIONS: (readonly Match[] | undefined)[] = [[], []];

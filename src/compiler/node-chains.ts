@@ -2,23 +2,37 @@
 import type { NodeFacts } from '../api/node.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { compareAddresses, contains, familyOf, prefixLength } from '../net/address.ts';
+import type { Arranged } from './dispatch-tree.ts';
 import type { LoweringContext, ServiceTable, SharedChain, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
 import type { CompileOptions } from './options.ts';
 
 const SHARED_CHAINS = {
-  filter: ['KUBE-SERVICES', 'KUBE-EXTERNAL-SERVICES', 'KUBE-NODEPORTS', 'KUBE-PROXY-FIREWALL'],
-  nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS'],
+  filter: [
+    'KUBE-SERVICES',
+    'KUBE-EXTERNAL-SERVICES',
+    'KUBE-NODEPORTS',
+    'KUBE-PROXY-FIREWALL',
+    'KUBE-FORWARD',
+  ],
+  nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-POSTROUTING'],
 } as const satisfies Record<ServiceTable, readonly SharedChain[]>;
 
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
 );
 
-/** Every service port's rules one after the other, and the node's own chains after them. */
+/** How a layout orders the rules that service ports add to a chain. */
+type Arrange = (chain: SharedChain, rules: Rule[]) => Arranged;
+
+/**
+ * The shared chains with every service port's rules, and the node's own chains.
+ * @param arrange one after the other unless given
+ */
 export function nodeChains(
   shared: Iterable<readonly SharedRule[]>,
   context: LoweringContext,
+  arrange: Arrange = (_, rules) => ({ rules, chains: [] }),
 ): Record<ServiceTable, Chain[]> {
   const rules = {
     filter: new Map<SharedChain, Rule[]>(SHARED_CHAINS.filter.map((name) => [name, []])),
@@ -27,13 +41,30 @@ export function nodeChains(
   for (const ofServicePort of shared) {
     for (const { table, chain, rule } of ofServicePort) rules[table].get(chain)?.push(rule);
   }
-  rules.nat.get('KUBE-SERVICES')?.push(...nodePortJumps(context));
-
-  const chains = (table: ServiceTable) => [...rules[table]].map(([name, rules]): Chain => ({ name, rules }));
-  return {
-    filter: [...chains('filter'), forwardChain(context), ...localnetChain(context)],
-    nat: [...chains('nat'), postroutingChain(context), markChain(context)],
+  const chainsOf = (table: ServiceTable): Chain[] => {
+    const arranged = [...rules[table]].map(([name, rules]) => ({ name, ...arrange(name, rules) }));
+    return [
+      ...arranged.map(({ name, rules }) => ({ name, rules: withNodeRules(table, name, rules, context) })),
+      ...arranged.flatMap(({ chains }) => chains),
+    ];
   };
+  return {
+    filter: [...chainsOf('filter'), ...localnetChain(context)],
+    nat: [...chainsOf('nat'), markChain(context)],
+  };
+}
+
+/** What the node adds to a shared chain. */
+function withNodeRules(
+  table: ServiceTable,
+  chain: SharedChain,
+  rules: Rule[],
+  context: LoweringContext,
+): Rule[] {
+  if (chain === 'KUBE-FORWARD') return [...forwardRules(context), ...rules];
+  if (chain === 'KUBE-POSTROUTING') return [...rules, ...postroutingRules(context)];
+  if (chain === 'KUBE-SERVICES' && table === 'nat') return [...rules, ...nodePortJumps(context)];
+  return rules;
 }
 
 /**
@@ -92,7 +123,7 @@ function addressesOf(node: NodeFacts, { family }: CompileOptions): string[] {
   return [...addresses].sort(compareAddresses);
 }
 
-function forwardChain({ node, options }: LoweringContext): Chain {
+function forwardRules({ node, options }: LoweringContext): Rule[] {
   const rules: Rule[] = [];
   if (!node.conntrackTCPBeLiberal) {
     const invalid: Match = { match: 'conntrack', states: ['INVALID'] };
@@ -113,7 +144,7 @@ function forwardChain({ node, options }: LoweringContext): Chain {
       target: verdict('ACCEPT'),
     },
   );
-  return { name: 'KUBE-FORWARD', rules };
+  return rules;
 }
 
 /** route_localnet=1 opens 127.0.0.0/8 to the network; this closes it again to all but node ports (CVE-2020-8558). */
@@ -129,19 +160,16 @@ function localnetChain(context: LoweringContext): Chain[] {
 }
 
 /** Masquerades marked packets; the mark is cleared first, so that a packet that passes again is not taken twice. */
-function postroutingChain({ node, options }: LoweringContext): Chain {
+function postroutingRules({ node, options }: LoweringContext): Rule[] {
   const mark = masqueradeMark(options);
-  return {
-    name: 'KUBE-POSTROUTING',
-    rules: [
-      { matches: [{ match: 'mark', value: mark, mask: mark, negated: true }], target: verdict('RETURN') },
-      { matches: [], target: { target: 'MARK', value: mark, mask: 0 } },
-      {
-        matches: [comment('kubernetes service traffic requiring SNAT')],
-        target: { target: 'MASQUERADE', randomFully: node.randomFully },
-      },
-    ],
-  };
+  return [
+    { matches: [{ match: 'mark', value: mark, mask: mark, negated: true }], target: verdict('RETURN') },
+    { matches: [], target: { target: 'MARK', value: mark, mask: 0 } },
+    {
+      matches: [comment('kubernetes service traffic requiring SNAT')],
+      target: { target: 'MASQUERADE', randomFully: node.randomFully },
+    },
+  ];
 }
 
 function markChain({ options }: LoweringContext): Chain {

@@ -18,7 +18,11 @@ export interface CompileOptions {
   readonly nodePortAddresses: readonly string[];
   /** Print an unnamed port as `namespace/name:`, as clusters before Kubernetes 1.13 did. */
   readonly legacyPortNames: boolean;
+  readonly layout: LayoutName;
 }
+
+/** See `kube-proxy-layout.ts` and `fast-layout.ts`. */
+export type LayoutName = 'kube-proxy' | 'fast';
 
 export type DetectLocal =
   | { readonly by: 'source'; readonly range: string }
@@ -30,7 +34,7 @@ export function compileOptions(
   family: Family,
   config: KubeProxyConfiguration,
   node: NodeFacts,
-  own: { readonly legacyPortNames?: boolean | undefined } = {},
+  own: { readonly legacyPortNames?: boolean | undefined; readonly layout?: LayoutName | undefined } = {},
 ): CompileOptions {
   return {
     family,
@@ -40,6 +44,7 @@ export function compileOptions(
     detectLocal: detectLocal(family, config, node),
     nodePortAddresses: config.nodePortAddresses,
     legacyPortNames: own.legacyPortNames ?? false,
+    layout: own.layout ?? 'kube-proxy',
   };
 }
 

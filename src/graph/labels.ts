@@ -59,6 +59,8 @@ function matchLabel(match: Match): string {
       return match.operation === 'set' ? 'remembered' : `seen within ${match.seconds} s`;
     case 'nfacct':
       return `counted as ${match.name}`;
+    case 'bpf':
+      return 'fits a BPF program';
     case 'unknown':
       return match.words.join(' ');
   }

@@ -3,7 +3,8 @@ import { keptProbability } from './saved.ts';
 import type { Match, Rule } from './types.ts';
 
 /**
- * A text that two rules share if and only if they mean the same. Differences that do not count: `/32` and `/128`,
+ * A text that two rules share if and only if they mean the same. Differences that do not count: `/32` and `/128`, a
+ * protocol's extension that looks at nothing,
  * ranges of all addresses, the order of matches that only look, a probability's digits beyond what the kernel keeps,
  * the order of states.
  * A match that also does something (statistic, recent, nfacct) keeps its place among the others, since those behind
@@ -61,6 +62,8 @@ function normalize(match: Match): Match {
       };
     case 'conntrack':
       return { ...match, states: [...new Set(match.states)].sort() };
+    case 'protocol':
+      return { match: 'protocol', protocol: match.protocol };
     case 'statistic':
       return { ...match, probability: keptProbability(match.probability) };
     default:

@@ -6,7 +6,7 @@ import { ruleMeaning } from './meaning.ts';
 import { ParseError, parseRule, parseRuleset } from './parse.ts';
 import { printRule } from './print.ts';
 import { printSavedRule } from './saved.ts';
-import type { Match, Rule, Ruleset, Target } from './types.ts';
+import type { Match, Protocol, Rule, Ruleset, Target } from './types.ts';
 
 /** A rule that only has matches, or only a target. */
 const of = (...matches: Match[]): Rule => ({ matches });
@@ -14,6 +14,7 @@ const to = (target: Target): Rule => ({ matches: [], target });
 
 const comment = (comment: string): Match => ({ match: 'comment', comment });
 const tcp: Match = { match: 'protocol', protocol: 'tcp' };
+const bare = (protocol: Protocol): Match => ({ match: 'protocol', protocol, bare: true });
 const port = (port: number): Match => ({ match: 'destination-port', port });
 const destination = (address: string): Match => ({ match: 'destination', address });
 const source = (address: string): Match => ({ match: 'source', address });
@@ -38,10 +39,10 @@ describe('base options', () => {
     ['-i eth0', of({ match: 'in-interface', name: 'eth0' })],
     ['--in-interface veth+', of({ match: 'in-interface', name: 'veth+' })],
     ['! -i cbr0', of({ match: 'in-interface', name: 'cbr0', negated: true })],
-    ['-p tcp', of(tcp)],
-    ['-p TCP', of(tcp)],
-    ['--protocol 6', of(tcp)],
-    ['-p 132', of({ match: 'protocol', protocol: 'sctp' })],
+    ['-p tcp', of(bare('tcp'))],
+    ['-p TCP', of(bare('tcp'))],
+    ['--protocol 6', of(bare('tcp'))],
+    ['-p 132', of(bare('sctp'))],
     // From here on: what we would not write.
     ['-s 010.0.0.1', of(unknown('-s 010.0.0.1'))],
     ['-s 10.0.0.0/010', of(unknown('-s 10.0.0.0/010'))],
@@ -108,13 +109,19 @@ describe('protocol and port', () => {
     ['-m tcp -p tcp -d 10.0.0.1 --dport 80', of(tcp, destination('10.0.0.1'), port(80))],
     ['-p tcp -m comment --comment x -m tcp --dport 80', of(comment('x'), tcp, port(80))],
     ['-p tcp -m comment --comment x --dport 80', of(comment('x'), tcp, port(80))],
-    ['-p tcp -m comment --comment "--dport 80"', of(tcp, comment('--dport 80'))],
+    ['-p tcp -m comment --comment "--dport 80"', of(bare('tcp'), comment('--dport 80'))],
     ['-p tcp -m comment --comment "--dport 80" --dport 90', of(comment('--dport 80'), tcp, port(90))],
     ['-p tcp -m tcp -m mark --mark 1 --dport 80', of(tcp, mark(1), port(80))],
     // From here on: what belongs together stays together, and nothing of it is taken for known.
     ['-p tcp --sport 1', words('-p tcp', '-m tcp --sport 1')],
     ['-p tcp --source-port 1 --dport 2', words('-p tcp', '-m tcp --sport 1 --dport 2')],
-    ['-p tcp --dport 80:90', words('-p tcp', '-m tcp --dport 80:90')],
+    ['-p tcp --dport 80:90', of(tcp, { match: 'destination-port', port: 80, last: 90 })],
+    ['-p tcp -m tcp --dport 0:65535', of(tcp, { match: 'destination-port', port: 0, last: 65535 })],
+    ['-p tcp --dport 90:80', words('-p tcp', '-m tcp --dport 90:80')],
+    ['-p tcp --dport 80:80', words('-p tcp', '-m tcp --dport 80:80')],
+    ['-p tcp --dport :80', words('-p tcp', '-m tcp --dport :80')],
+    ['-p tcp --dport 80:', words('-p tcp', '-m tcp --dport 80:')],
+    ['-p tcp --dport 80:90:100', words('-p tcp', '-m tcp --dport 80:90:100')],
     ['-p tcp --dport http', words('-p tcp', '-m tcp --dport http')],
     ['-p tcp --dport 65536', words('-p tcp', '-m tcp --dport 65536')],
     ['-p tcp --dport 080', words('-p tcp', '-m tcp --dport 080')],
@@ -136,14 +143,14 @@ describe('protocol and port', () => {
     ['--dport 80', words('--dport 80')],
     ['-p icmp --icmp-type 8', words('-p icmp', '-m icmp --icmp-type 8')],
     ['-p icmp -m icmp --icmp-type any', words('-p icmp', '-m icmp --icmp-type any')],
-    ['-p tcp -m multiport --dports 80,443', of(tcp, unknown('-m multiport --dports 80,443'))],
+    ['-p tcp -m multiport --dports 80,443', of(bare('tcp'), unknown('-m multiport --dports 80,443'))],
     // What is short for `--dports` would be the one of `-m tcp`, once that is there.
-    ['-p tcp -m multiport --dport 80,443', of(tcp, unknown('-m multiport --dports 80,443'))],
+    ['-p tcp -m multiport --dport 80,443', of(bare('tcp'), unknown('-m multiport --dports 80,443'))],
     [
       '-p tcp -m tcp -m multiport --dports 80,443 --dport 80',
       of(tcp, unknown('-m multiport --dports 80,443'), port(80)),
     ],
-    ['-p tcp -m multiport ! --sports 1:5', of(tcp, unknown('-m multiport ! --sports 1:5'))],
+    ['-p tcp -m multiport ! --sports 1:5', of(bare('tcp'), unknown('-m multiport ! --sports 1:5'))],
   ])('%s', (text, expected) => {
     expect(parseRule(text, 'ipv4')).toEqual(expected);
   });

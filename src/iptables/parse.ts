@@ -111,7 +111,7 @@ function protocolOf(parts: readonly Part[]): Protocol | undefined {
     !second &&
     !anotherPort &&
     (extension?.options ?? []).length === 0 &&
-    (!port || (port.owner === extension && portOf(port) !== undefined));
+    (!port || (port.owner === extension && portsOf(port) !== undefined));
   return known ? protocol : undefined;
 }
 
@@ -125,15 +125,23 @@ function isOfProtocol(part: Part, protocol: Protocol): boolean {
 
 /** The protocol stands where its extension does, if that is named: from there on the port can be given. */
 function parseProtocol(part: Part, protocol: Protocol, parts: readonly Part[]): Match[] {
-  const port = part.owner && portOf(part);
-  if (port !== undefined) return [{ match: 'destination-port', port }];
-  const elsewhere = part.head.name === '-p' && parts.some((other) => isExtension(other, protocol));
-  return elsewhere ? [] : [{ match: 'protocol', protocol }];
+  const ports = part.owner && portsOf(part);
+  if (ports) return [{ match: 'destination-port', ...ports }];
+  if (isExtension(part, protocol)) return [{ match: 'protocol', protocol }];
+  return parts.some((other) => isExtension(other, protocol))
+    ? []
+    : [{ match: 'protocol', protocol, bare: true }];
 }
 
-function portOf({ head }: Part): number | undefined {
+/** A destination port, or a range of several as iptables-save prints it. */
+function portsOf({ head }: Part): { port: number; last?: number } | undefined {
   if (head.name !== '--dport' || head.negated || head.values.length !== 1) return undefined;
-  return integer(head.values[0], 0xffff);
+  const [first = '', end, ...more] = (head.values[0] ?? '').split(':');
+  const port = integer(first, 0xffff);
+  if (port === undefined || more.length > 0) return undefined;
+  if (end === undefined) return { port };
+  const last = integer(end, 0xffff);
+  return last !== undefined && port < last ? { port, last } : undefined;
 }
 
 function parseMatch(part: Part, family: Family): Match | undefined {
@@ -200,6 +208,8 @@ function parseExtension(name: string, options: readonly Option[]): Match | undef
       const random = value('--mode') === 'random' && probability >= 0 && probability <= 1;
       return random ? { match: 'statistic', probability } : undefined;
     }
+    case 'bpf --bytecode':
+      return { match: 'bpf', bytecode: value('--bytecode') };
     case 'nfacct --nfacct-name':
       return { match: 'nfacct', name: value('--nfacct-name') };
     default:

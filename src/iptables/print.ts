@@ -57,13 +57,13 @@ function printMatch(match: Match): string {
     case 'comment':
       return ` -m comment --comment ${quote(match.comment)}`;
     case 'protocol':
-      return ` -m ${match.protocol} -p ${match.protocol}`;
+      return match.bare ? ` -p ${match.protocol}` : ` -m ${match.protocol} -p ${match.protocol}`;
     case 'source':
       return `${not(match)} -s ${match.address}`;
     case 'destination':
       return `${not(match)} -d ${match.address}`;
     case 'destination-port':
-      return ` --dport ${match.port}`;
+      return printPorts(match);
     case 'in-interface':
       return `${not(match)} -i ${quote(match.name)}`;
     case 'mark':
@@ -80,9 +80,16 @@ function printMatch(match: Match): string {
         : ` -m recent --name ${quote(match.name)} --rcheck --seconds ${match.seconds} --reap`;
     case 'nfacct':
       return ` -m nfacct --nfacct-name ${quote(match.name)}`;
+    case 'bpf':
+      return ` -m bpf --bytecode ${quote(match.bytecode)}`;
     case 'unknown':
       return printWords(match.words);
   }
+}
+
+/** ` --dport 80`, or ` --dport 80:89`. */
+export function printPorts({ port, last }: { readonly port: number; readonly last?: number }): string {
+  return last === undefined ? ` --dport ${port}` : ` --dport ${port}:${last}`;
 }
 
 function printTarget(target: Target): string {

@@ -4,6 +4,7 @@
  * rules is compared in this spelling; where it differs, what the rules mean decides.
  */
 import { type Family, familyOf } from '../net/address.ts';
+import { printPorts } from './print.ts';
 import type { Match, Rule, Target } from './types.ts';
 import { quoteAsSaved } from './words.ts';
 
@@ -12,7 +13,7 @@ export function printSavedRule(rule: Rule, family: Family): string {
   let [source, destination, input, protocol, extensions] = ['', '', '', '', ''];
   let port = '';
   for (const match of rule.matches) {
-    if (match.match === 'destination-port') port = ` --dport ${match.port}`;
+    if (match.match === 'destination-port') port = printPorts(match);
   }
   for (const match of rule.matches) {
     switch (match.match) {
@@ -27,7 +28,7 @@ export function printSavedRule(rule: Rule, family: Family): string {
         break;
       case 'protocol':
         protocol = ` -p ${match.protocol}`;
-        extensions += ` -m ${match.protocol}${port}`;
+        if (!match.bare) extensions += ` -m ${match.protocol}${port}`;
         break;
       case 'destination-port':
         break;
@@ -73,6 +74,8 @@ function printExtension(match: Extension, family: Family): string {
     }
     case 'nfacct':
       return ` -m nfacct --nfacct-name ${match.name}`;
+    case 'bpf':
+      return ` -m bpf --bytecode ${quoteAsSaved(match.bytecode)}`;
     case 'unknown':
       return match.words.map((word) => ` ${quoteAsSaved(word)}`).join('');
   }

@@ -36,10 +36,12 @@ export interface Rule {
 /** Addresses are an IP address or a CIDR in canonical form. */
 export type Match =
   | { readonly match: 'comment'; readonly comment: string }
-  | { readonly match: 'protocol'; readonly protocol: Protocol }
+  /** With the protocol's extension, which ports need; one that is `bare` without it, which means the same. */
+  | { readonly match: 'protocol'; readonly protocol: Protocol; readonly bare?: true }
   | { readonly match: 'source'; readonly address: string; readonly negated?: true }
   | { readonly match: 'destination'; readonly address: string; readonly negated?: true }
-  | { readonly match: 'destination-port'; readonly port: number }
+  /** Only `port`, or the ports from `port` to `last`, which is greater. */
+  | { readonly match: 'destination-port'; readonly port: number; readonly last?: number }
   | { readonly match: 'in-interface'; readonly name: string; readonly negated?: true }
   | { readonly match: 'mark'; readonly value: number; readonly mask: number; readonly negated?: true }
   | { readonly match: 'conntrack'; readonly states: readonly ConntrackState[]; readonly negated?: true }
@@ -56,6 +58,8 @@ export type Match =
   /** xt_recent, adding the source address to a list. */
   | { readonly match: 'recent'; readonly operation: 'set'; readonly name: string }
   | { readonly match: 'nfacct'; readonly name: string }
+  /** xt_bpf: a program of the classic Berkeley Packet Filter, `COUNT,CODE JT JF K,...`, looks at the packet. */
+  | { readonly match: 'bpf'; readonly bytecode: string }
   /** Another program's match, as the words that it is spelled with. */
   | { readonly match: 'unknown'; readonly words: readonly string[] };
 

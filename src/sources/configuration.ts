@@ -66,7 +66,10 @@ function configurationOf(documents: readonly SourceDocument[]): Configuration {
     problems.push({ at: surplus.at, message });
   }
   if (problems.length > 0) throw new InputError(problems);
-  return { kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION, own: own ?? { legacyPortNames: undefined } };
+  return {
+    kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION,
+    own: own ?? { legacyPortNames: undefined, layout: undefined },
+  };
 }
 
 function withoutUnknownFields({ value, at }: SourceDocument): {

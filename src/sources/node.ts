@@ -37,7 +37,7 @@ function factsOf(node: Node | undefined): HostFacts {
 
 /**
  * Facts about a node, each from the first source that has it. Assumed where none has: a recent iptables with
- * `--random-fully`, no nfacct counters, the kernel's strict TCP tracking, no addresses beside the node's IPs.
+ * `--random-fully`, a kernel with xt_bpf, no nfacct counters, the kernel's strict TCP tracking, no addresses beside the node's IPs.
  */
 export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
   const first = <Fact extends keyof NodeFacts>(fact: Fact): HostFacts[Fact] =>
@@ -51,6 +51,7 @@ export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
     interfaceAddresses: first('interfaceAddresses') ?? ips,
     podCIDRs: first('podCIDRs') ?? [],
     randomFully: first('randomFully') ?? true,
+    bpf: first('bpf') ?? true,
     nfacct: first('nfacct') ?? false,
     conntrackTCPBeLiberal: first('conntrackTCPBeLiberal') ?? false,
   };

@@ -79,6 +79,9 @@ function extension(foreignToo: boolean): fc.Arbitrary<Match> {
       .map(([name, seconds]): Match => ({ match: 'recent', operation: 'rcheck', name, seconds })),
     name.map((name): Match => ({ match: 'recent', operation: 'set', name })),
     name.map((name): Match => ({ match: 'nfacct', name })),
+    fc
+      .constantFrom('1,6 0 0 65535', '6,32 0 0 12,7 0 0 0,32 0 0 16,29 0 1 0,6 0 0 65535,6 0 0 0')
+      .map((bytecode): Match => ({ match: 'bpf', bytecode })),
     ...(foreignToo ? [foreign] : []),
   );
 }
@@ -96,15 +99,27 @@ function once(family: Family): fc.Arbitrary<readonly Match[]> {
     fc
       .tuple(fc.constantFrom('eth0', 'veth+', 'br-lan.100'), negated)
       .map(([name, negated]): Match => ({ match: 'in-interface', name, ...negated })),
-    fc.constantFrom(...PROTOCOLS).map((protocol): Match => ({ match: 'protocol', protocol })),
-    fc.nat(65535).map((port): Match => ({ match: 'destination-port', port })),
+    fc
+      .tuple(fc.constantFrom(...PROTOCOLS), fc.constantFrom({}, { bare: true } as const))
+      .map(([protocol, bare]): Match => ({ match: 'protocol', protocol, ...bare })),
+    fc
+      .tuple(fc.nat(65534), fc.nat(65534), fc.boolean())
+      .map(
+        ([port, more, several]): Match =>
+          several
+            ? { match: 'destination-port', port, last: Math.min(65535, port + 1 + more) }
+            : { match: 'destination-port', port },
+      ),
   );
   return base.chain((matches) => fc.subarray(matches)).map(withProtocol);
 }
 
 function withProtocol(matches: readonly Match[]): readonly Match[] {
-  const hasProtocol = matches.some(({ match }) => match === 'protocol');
-  return hasProtocol ? matches : matches.filter(({ match }) => match !== 'destination-port');
+  const protocol = matches.find(({ match }) => match === 'protocol');
+  // Ports need the protocol's extension.
+  return protocol && !('bare' in protocol)
+    ? matches
+    : matches.filter(({ match }) => match !== 'destination-port');
 }
 
 /** Puts the members of both lists in one, each list's in their order. */

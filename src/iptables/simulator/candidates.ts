@@ -32,7 +32,9 @@ function destinationOfRule({ rule: { matches }, onlyLooks }: PreparedRule): stri
   const port = matches.find((match) => match.match === 'destination-port');
   const protocol = matches.find((match) => match.match === 'protocol');
   // What a rule does before it looks at the port, it does to any packet.
-  return port && protocol && onlyLooks ? portKey(protocol.protocol, port.port) : undefined;
+  return port && port.last === undefined && protocol && onlyLooks
+    ? portKey(protocol.protocol, port.port)
+    : undefined;
 }
 
 function portKey(protocol: string, port: number): string {

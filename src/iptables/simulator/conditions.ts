@@ -6,6 +6,7 @@ import { foreignCondition } from './foreign-matches.ts';
 import {
   addressTest,
   addressTypeTest,
+  bytecodeTest,
   interfaceTest,
   markTest,
   portTest,
@@ -67,12 +68,14 @@ function testOf(match: Looking): Test {
     case 'protocol':
       return protocolTest(match.protocol);
     case 'destination-port':
-      return portTest('destinationPort', [match.port, match.port]);
+      return portTest('destinationPort', [match.port, match.last ?? match.port]);
     case 'mark':
       return markTest(match.value, match.mask);
     case 'conntrack':
       return stateTest(match.states);
     case 'addrtype':
       return addressTypeTest(match.side, [match.type]);
+    case 'bpf':
+      return bytecodeTest(match.bytecode);
   }
 }

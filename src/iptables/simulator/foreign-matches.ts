@@ -3,7 +3,6 @@ import type { Family } from '../../net/address.ts';
 import { type Option, type Part, partsOf } from '../parts.ts';
 import { FULL_MASK, keptProbability } from '../saved.ts';
 import { CONNTRACK_STATES } from '../types.ts';
-import { parseBytecode, runProgram } from './bytecode.ts';
 import type { Condition } from './conditions.ts';
 import {
   addressTypeTest,
@@ -70,16 +69,6 @@ const TESTS: Readonly<Record<string, OptionTest>> = {
   },
   conntrack: ({ name, values: [value = ''] }) => (name === '--ctstate' ? states(value) : undefined),
   state: ({ name, values: [value = ''] }) => (name === '--state' ? states(value) : undefined),
-  bpf({ name, values: [value = ''] }) {
-    const program = name === '--bytecode' ? parseBytecode(value) : undefined;
-    return (
-      program &&
-      (({ header }) => {
-        const result = runProgram(program, header);
-        return result === undefined ? undefined : result !== 0;
-      })
-    );
-  },
 };
 
 function port({ name, values: [value = ''] }: Option, protocol: string): Test | undefined {

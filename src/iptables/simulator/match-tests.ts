@@ -1,6 +1,7 @@
 /** What rules ask of a packet, one question at a time. */
 import { addressBits, addressValue, familyOf, prefixLength } from '../../net/address.ts';
 import type { ConntrackState } from '../types.ts';
+import { parseBytecode, runProgram } from './bytecode.ts';
 import type { Flow } from './flow.ts';
 import type { SimulatedNode } from './packet.ts';
 import { canonicalProtocol, protocolNumber } from './protocols.ts';
@@ -105,6 +106,16 @@ export function addressTypeTest(side: 'source' | 'destination', types: readonly 
     if (local) return types.includes('LOCAL');
     if (isMulticast(text)) return types.includes('MULTICAST');
     return others || (local === undefined && types.includes('LOCAL')) ? undefined : false;
+  };
+}
+
+/** A test by a program of the classic Berkeley Packet Filter. */
+export function bytecodeTest(bytecode: string): Test {
+  const program = parseBytecode(bytecode);
+  if (!program) return UNDECIDED;
+  return ({ header }) => {
+    const result = runProgram(program, header);
+    return result === undefined ? undefined : result !== 0;
   };
 }
 

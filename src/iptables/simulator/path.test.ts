@@ -64,7 +64,7 @@ COMMIT
     'PREROUTING nat: 1 10.96.0.10:80',
     '  PREROUTING 1 -j SERVICES: yes',
     '    SERVICES 1 -d 10.96.0.9 -m tcp -p tcp --dport 80 -j DNAT --to-destination 10.0.0.9:80: no (-d 10.96.0.9)',
-    '    SERVICES 2 -m udp -p udp -m set --match-set blocked src -j DROP: no (-m udp -p udp)',
+    '    SERVICES 2 -p udp -m set --match-set blocked src -j DROP: no (-p udp)',
     '    SERVICES 3 -m set --match-set blocked src -j DROP: who knows (-m set --match-set blocked src)',
     '    SERVICES 4 -m statistic --mode random --probability 0.5000000000 -j A: 0.5 of 1',
     '      A 1 -s 10.244.1.3 -j MARK --or-mark 0x00004000: no (-s 10.244.1.3)',

@@ -1,0 +1,221 @@
+/** What all layouts write alike: how traffic to a service port gets to the sets of its endpoints, or to its end. */
+import type { Chain, Match, Rule } from '../iptables/types.ts';
+import { servicePortChain } from './chain-names.ts';
+import type { LoweringContext, ServiceTable, SharedChain, SharedRule } from './layout.ts';
+import {
+  comment,
+  destination,
+  destinationPort,
+  FROM_THIS_NODE,
+  fromLocalPod,
+  isEverything,
+  jump,
+  notFromLocalPod,
+  PROTOCOLS,
+  source,
+  TO_THIS_NODE,
+  toServicePort,
+  verdict,
+} from './matches.ts';
+import { countedLocalhostNodePorts } from './node-chains.ts';
+import type { ServicePortPlan } from './plan.ts';
+import type { ServicePort } from './service-ports.ts';
+
+export const MARK_FOR_MASQUERADE = jump('KUBE-MARK-MASQ');
+
+/** A service port's part of the shared chains. */
+export function sharedRules(
+  plan: ServicePortPlan,
+  names: ChainNames,
+  context: LoweringContext,
+): SharedRule[] {
+  return [...internalEntry(plan, names), ...externalEntries(plan, names, context), ...healthCheck(plan)];
+}
+
+/** KUBE-EXT and KUBE-FW, where the service port has them. */
+export function outsideChains(plan: ServicePortPlan, names: ChainNames, context: LoweringContext): Chain[] {
+  return [...externalChain(plan, names, context), ...firewallChain(plan, names)];
+}
+
+export interface ChainNames {
+  /** All endpoints that the Cluster policy may use. */
+  readonly cluster: string;
+  /** This node's endpoints, for the Local policy. */
+  readonly local: string;
+  readonly external: string;
+  readonly firewall: string;
+}
+
+/** The names of a service port's chains, whether it has them or not. */
+export function chainNames(servicePort: ServicePort): ChainNames {
+  return {
+    cluster: servicePortChain('SVC', servicePort),
+    local: servicePortChain('SVL', servicePort),
+    external: servicePortChain('EXT', servicePort),
+    firewall: servicePortChain('FW', servicePort),
+  };
+}
+
+/** Traffic to the cluster IP: into its chain, or its end in the filter table. */
+function internalEntry({ servicePort, internal }: ServicePortPlan, names: ChainNames): SharedRule[] {
+  const { name, clusterIP } = servicePort;
+  const packets = toServicePort(servicePort, clusterIP);
+  const { fate } = internal;
+  if (fate === 'reject' || fate === 'drop') {
+    return [shared('filter', 'KUBE-SERVICES', refusal(name, packets, fate))];
+  }
+  return [
+    shared('nat', 'KUBE-SERVICES', {
+      matches: [comment(`${name} cluster IP`), ...packets],
+      target: jump(names[fate]),
+    }),
+  ];
+}
+
+/** Traffic to each external IP, load-balancer IP and the node port. */
+function externalEntries(
+  { servicePort, external }: ServicePortPlan,
+  names: ChainNames,
+  context: LoweringContext,
+): SharedRule[] {
+  if (!external) return [];
+  const { name, externalIPs, loadBalancerIPs, nodePort, protocol } = servicePort;
+  const rules: SharedRule[] = [];
+
+  const dispatch = (address: string, what: string, chain: string) => {
+    const matches = [comment(`${name} ${what}`), ...toServicePort(servicePort, address)];
+    rules.push(shared('nat', 'KUBE-SERVICES', { matches, target: jump(chain) }));
+  };
+  // Under the Local policy without local endpoints, the chain still serves what begins on this node; what falls out
+  // of it untouched meets the rule in the filter table.
+  const refuse = (packets: readonly Match[]) => {
+    if (external.fate !== 'reject' && external.fate !== 'drop') return;
+    rules.push(shared('filter', 'KUBE-EXTERNAL-SERVICES', refusal(name, packets, external.fate)));
+  };
+
+  for (const ip of externalIPs) {
+    if (external.fate !== 'reject') dispatch(ip, 'external IP', names.external);
+    refuse(toServicePort(servicePort, ip));
+  }
+  for (const ip of loadBalancerIPs) {
+    if (external.fate !== 'reject') {
+      dispatch(ip, 'loadbalancer IP', external.firewall ? names.firewall : names.external);
+    }
+    if (external.firewall) {
+      const matches = [
+        comment(`${name} traffic not accepted by ${names.firewall}`),
+        ...toServicePort(servicePort, ip),
+      ];
+      rules.push(shared('filter', 'KUBE-PROXY-FIREWALL', { matches, target: verdict('DROP') }));
+    }
+    refuse(toServicePort(servicePort, ip));
+  }
+  if (nodePort !== 0) {
+    if (external.fate !== 'reject') {
+      const target = jump(names.external);
+      if (countedLocalhostNodePorts(context)) {
+        const matches: Match[] = [
+          comment(name),
+          PROTOCOLS[protocol],
+          destination('127.0.0.0/8'),
+          destinationPort(nodePort),
+          { match: 'nfacct', name: 'localhost_nps_accepted_pkts' },
+        ];
+        rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
+      }
+      const matches = [comment(name), PROTOCOLS[protocol], destinationPort(nodePort)];
+      rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
+    }
+    refuse([TO_THIS_NODE, PROTOCOLS[protocol], destinationPort(nodePort)]);
+  }
+  return rules;
+}
+
+function refusal(name: string, packets: readonly Match[], fate: 'reject' | 'drop'): Rule {
+  const reason = fate === 'reject' ? 'has no endpoints' : 'has no local endpoints';
+  return {
+    matches: [comment(`${name} ${reason}`), ...packets],
+    target: verdict(fate === 'reject' ? 'REJECT' : 'DROP'),
+  };
+}
+
+function healthCheck({ servicePort }: ServicePortPlan): SharedRule[] {
+  const { name, healthCheckNodePort } = servicePort;
+  if (healthCheckNodePort === 0) return [];
+  const matches = [
+    comment(`${name} health check node port`),
+    PROTOCOLS.tcp,
+    destinationPort(healthCheckNodePort),
+  ];
+  return [shared('filter', 'KUBE-NODEPORTS', { matches, target: verdict('ACCEPT') })];
+}
+
+/** KUBE-EXT: whom traffic from outside goes to, and whether it is masqueraded on the way. */
+function externalChain(plan: ServicePortPlan, names: ChainNames, { options }: LoweringContext): Chain[] {
+  const { external, cluster, servicePort } = plan;
+  if (!external || external.fate === 'reject') return [];
+  const destinations = `${servicePort.name} external destinations`;
+  const rules: Rule[] = [];
+  if (external.policy === 'Cluster') {
+    rules.push({
+      matches: [comment(`masquerade traffic for ${destinations}`)],
+      target: MARK_FOR_MASQUERADE,
+    });
+  } else {
+    if (options.detectLocal && cluster.length > 0) {
+      rules.push({
+        matches: [comment(`pod traffic for ${destinations}`), fromLocalPod(options.detectLocal)],
+        target: jump(names.cluster),
+      });
+    }
+    rules.push({
+      matches: [comment(`masquerade LOCAL traffic for ${destinations}`), FROM_THIS_NODE],
+      target: MARK_FOR_MASQUERADE,
+    });
+    if (cluster.length > 0) {
+      rules.push({
+        matches: [comment(`route LOCAL traffic for ${destinations}`), FROM_THIS_NODE],
+        target: jump(names.cluster),
+      });
+    }
+  }
+  if (external.fate !== 'drop') rules.push({ matches: [], target: jump(names[external.fate]) });
+  return [{ name: names.external, rules }];
+}
+
+/** KUBE-FW: lets the source ranges through; what is left meets KUBE-PROXY-FIREWALL in the filter table. */
+function firewallChain({ servicePort, external }: ServicePortPlan, names: ChainNames): Chain[] {
+  if (!external?.firewall) return [];
+  const { name, loadBalancerIPs } = servicePort;
+  const { sourceRanges, admitsNode } = external.firewall;
+  const admitted = admitsNode ? [...sourceRanges, ...loadBalancerIPs] : sourceRanges;
+  const rules: Rule[] = admitted.map((address) => ({
+    matches: [comment(`${name} loadbalancer IP`), source(address)],
+    target: jump(names.external),
+  }));
+  rules.push({ matches: [comment(`other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL`)] });
+  return [{ name: names.firewall, rules }];
+}
+
+/**
+ * Marks traffic to the cluster IP whose answers would not find their way back through this node.
+ * @param toClusterIP what tells that traffic from other traffic in the same chain
+ */
+export function internalMasquerade(
+  { internal }: ServicePortPlan,
+  { options }: LoweringContext,
+  toClusterIP: readonly Match[],
+): Rule[] {
+  if (internal.masquerade === 'none') return [];
+  const matches = [...toClusterIP];
+  if (internal.masquerade === 'not-from-local-pods' && options.detectLocal) {
+    // Where every address is a local pod's, nothing is left to mark, and iptables-nft refuses to look for it.
+    if (isEverything(options.detectLocal)) return [];
+    matches.push(notFromLocalPod(options.detectLocal));
+  }
+  return [{ matches, target: MARK_FOR_MASQUERADE }];
+}
+
+export function shared(table: ServiceTable, chain: SharedChain, rule: Rule): SharedRule {
+  return { table, chain, rule };
+}
