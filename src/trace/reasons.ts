@@ -34,6 +34,7 @@ function undecidedReason({ rule, because }: Step, { family }: PacketThere): stri
     return `whether it is ${because.side === 'source' ? 'from' : 'to'} the node is not known: its addresses are not`;
   }
   if (because?.match === 'in-interface') return 'the interface that it comes in by is not known';
+  if (because?.match === 'destination-port') return 'its destination port is not known';
   if (because) return `whether it fits cannot be told: ${spellMatch(because, family)}`;
   const target = spellRule({ matches: [], ...(rule.target && { target: rule.target }) }, family);
   return `what becomes of it cannot be told: ${target}`;

@@ -76,11 +76,21 @@ export function trace(
   const fate = simulate(ruleset, packet, node, { record: true });
   const { family } = ruleset;
   return {
-    outcomes: [...fate.outcomes].sort((a, b) => b.probability - a.probability),
+    outcomes: fate.outcomes.toSorted(byShare),
     sentence: sentenceOf(fate, packet),
     unknown: fate.unknown.map((rule) => traceRule(rule, family)),
     stages: stagesOf(fate).map((stage) => traceStage(stage, packet, family, all)),
   };
+}
+
+/** What the kernel's fractions are off by does not count. */
+const SAME_SHARE = 1e-9;
+
+/** The most probable first, then by where it goes. */
+function byShare(a: Outcome, b: Outcome): number {
+  if (Math.abs(a.probability - b.probability) > SAME_SHARE) return b.probability - a.probability;
+  const [left, right] = [a.dnat ?? '', b.dnat ?? ''];
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 /** Tables without rules that a packet comes to say nothing. */
