@@ -1,8 +1,9 @@
 /** The commands and their options. What a command does is loaded when it runs. */
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { agentOptions } from '../agent/agent-options.ts';
 import { printable } from '../api/problem.ts';
+import { CONNTRACK_STATES, type ConntrackState } from '../iptables/types.ts';
 import { runAction } from './run.ts';
 
 /** The command line, as it is parsed, and as completion scripts and man pages are made from it. */
@@ -98,6 +99,84 @@ Examples:
       'nft',
       'legacy',
     ]);
+
+  const trace = program
+    .command('trace')
+    .description(
+      "walk a packet through a node's rules, and tell what each of them has to say and what becomes of it",
+    );
+  addClusterOptions(
+    trace,
+    [
+      new Option(
+        '--from <who>',
+        'an address, node, outside, or pod/NAMESPACE/NAME of the manifests',
+      ).makeOptionMandatory(),
+      new Option(
+        '--to <where>',
+        'ADDRESS:PORT/PROTOCOL, NAMESPACE/NAME:PORT of a Service (its cluster IP), node-port/NAMESPACE/NAME:PORT ' +
+          '(or external-ip/, load-balancer-ip/), pod/NAMESPACE/NAME:PORT, or node:PORT',
+      ).makeOptionMandatory(),
+      new Option('--in-interface <name>', 'the interface that it comes in by'),
+      new Option('--out-interface <name>', 'the interface that it leaves the node by, if it does'),
+      new Option('--mark <mark>', 'the mark that it comes with, such as 0x4000').argParser(parseMark),
+      new Option(
+        '--ctstate <states>',
+        'what connection tracking says of it, such as ESTABLISHED (default: NEW)',
+      ).argParser(parseStates),
+      ...rulesOptions(backend()),
+      new Option('--all', 'every rule that it comes to, not only those that say something about it'),
+      new Option('-o, --output <format>', 'how to print it').choices(['text', 'json']).default('text'),
+    ],
+    MANIFESTS_INSTEAD_OF_KERNEL,
+  );
+  trace
+    .addHelpText(
+      'after',
+      `
+The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests come to (-f).
+With --save and -f, the rules are the saved ones, and the manifests tell what names stand for. Without manifests, the
+comments in the rules do. What cannot be decided, as a match of another program, is told and never guessed.
+
+Examples:
+  svc2ipt trace --from 10.244.1.5 --to 10.96.0.10:80/tcp              on a node, by the rules in its kernel
+  svc2ipt trace --from pod/default/a --to default/web:http -f manifests/ --node-name node1
+  ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web --node-ip 192.168.0.2`,
+    )
+    .action((options) => runAction(async () => (await import('./trace.ts')).trace(options)));
+
+  const explain = program
+    .command('explain')
+    .description('tell what a Service comes to on a node, or what a chain or a rule is there for')
+    .argument(
+      '<what>',
+      "NAMESPACE/NAME of a Service, the name of a chain, or a line of iptables-save: '-A CHAIN ...'",
+    )
+    // A line of iptables-save begins like an option.
+    .allowUnknownOption();
+  addClusterOptions(
+    explain,
+    [
+      ...rulesOptions(backend()),
+      new Option('--all', 'every rule of a chain, however many there are'),
+      new Option('-o, --output <format>', 'how to print it').choices(['text', 'json']).default('text'),
+    ],
+    MANIFESTS_INSTEAD_OF_KERNEL,
+  );
+  explain
+    .addHelpText(
+      'after',
+      `
+The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests come to (-f).
+Only manifests tell which endpoints get no traffic, and why.
+
+Examples:
+  svc2ipt explain default/web -f manifests/ --node-name node1    addresses, who may use them, endpoints and their shares
+  svc2ipt explain default/web                                    by the rules in this node's kernel
+  svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2                      whose chain that is
+  svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -j KUBE-MARK-MASQ' --save node1.save`,
+    )
+    .action((what, options) => runAction(async () => (await import('./explain.ts')).explain(what, options)));
 
   const apply = program
     .command('apply')
@@ -207,13 +286,44 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-/** What every command that compiles a cluster takes; `own` are the options of this one. */
-function addClusterOptions(command: Command, own: readonly Option[]): void {
-  command.option(
-    '-f, --filename <path>',
-    'a file, a folder, or - for standard input (default where one is piped in); may be repeated',
-    collect,
-  );
+/** The options of commands that look at rules, wherever those are. */
+function rulesOptions(backend: Option): Option[] {
+  return [
+    new Option('--save <file>', 'the rules as iptables-save prints them; - for standard input'),
+    new Option('--family <family>', 'the IP family (default: that of the addresses)').choices([
+      'ipv4',
+      'ipv6',
+    ]),
+    backend,
+  ];
+}
+
+function parseMark(text: string): number {
+  const mark = /^(?:0x[\da-f]{1,8}|\d{1,10})$/i.test(text) ? Number(text) : Number.NaN;
+  if (mark <= 0xffffffff) return mark;
+  throw new InvalidArgumentError('Expected a number of 32 bits, such as 0x4000.');
+}
+
+function parseStates(text: string): ConntrackState[] {
+  return text.split(',').map((word) => {
+    const state = CONNTRACK_STATES.find((state) => state === word.toUpperCase());
+    if (state) return state;
+    throw new InvalidArgumentError(`Expected some of ${CONNTRACK_STATES.join(', ')}.`);
+  });
+}
+
+const MANIFESTS =
+  'a file, a folder, or - for standard input (default where one is piped in); may be repeated';
+
+/** Of commands that look at this node where there are no manifests. */
+const MANIFESTS_INSTEAD_OF_KERNEL = 'manifests: a file, a folder, or - for standard input; may be repeated';
+
+/**
+ * What every command that compiles a cluster takes.
+ * @param own the options of this one
+ */
+function addClusterOptions(command: Command, own: readonly Option[], manifests = MANIFESTS): void {
+  command.option('-f, --filename <path>', manifests, collect);
   for (const option of own) command.addOption(option);
   command
     .option('--config <file>', 'a KubeProxyConfiguration, as kube-proxy takes it')
@@ -224,6 +334,12 @@ function addClusterOptions(command: Command, own: readonly Option[]): void {
     .option(
       '--strict',
       'a Service without a cluster IP, or with an address or a node port of another, is an error',
+    )
+    .addOption(
+      new Option(
+        '--layout <name>',
+        'how to write Services as rules: as kube-proxy does (default), or in fewer rules that do the same',
+      ).choices(['kube-proxy', 'fast']),
     )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count the objects of other kinds on standard error')
@@ -240,6 +356,7 @@ function addClusterOptions(command: Command, own: readonly Option[]): void {
     )
     .option('--random-fully', 'its iptables has MASQUERADE --random-fully (default)')
     .option('--no-random-fully', 'its iptables is older than 1.6.2')
+    .option('--no-bpf', 'its kernel has no xt_bpf; the fast layout then needs more rules')
     .option('--nfacct', "kube-proxy's nfacct counters exist on it")
     .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
 }

@@ -46,6 +46,7 @@ function wordsOf(outcomes: readonly Outcome[], path: readonly Stage[], packet: P
       const targets = Map.groupBy(outcomes, ({ dnat }) => dnat);
       const [target] = targets.keys();
       const source = sourceWords(outcomes);
+      if (target === undefined && !isNew(packet)) return knownConnection(packet);
       if (target === undefined) {
         return `goes on to ${destinationPlace(packet)}, which no rule rewrites, ${source}`;
       }
@@ -56,6 +57,15 @@ function wordsOf(outcomes: readonly Outcome[], path: readonly Stage[], packet: P
       return `goes to one of ${targets.size} destinations${each}, ${source}`;
     }
   }
+}
+
+/** Only packets of new connections come to the nat table. */
+const isNew = ({ states }: Packet) => states === undefined || states.includes('NEW');
+
+function knownConnection(packet: Packet): string {
+  return packet.states?.some((state) => state === 'ESTABLISHED' || state === 'RELATED')
+    ? 'is let through, and translated as the first packet of its connection was: only that one comes to the nat table'
+    : `goes on to ${destinationPlace(packet)} as it is: only packets of new connections come to the nat table`;
 }
 
 /** What becomes of the source. */

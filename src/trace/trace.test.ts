@@ -308,6 +308,21 @@ describe('what becomes of it', () => {
   });
 });
 
+test.each<[NonNullable<Packet['states']>, string]>([
+  [
+    ['ESTABLISHED'],
+    'It is let through, and translated as the first packet of its connection was: only that one comes to the nat table.',
+  ],
+  [
+    ['INVALID'],
+    'It goes on to 10.96.0.10:80 as it is: only packets of new connections come to the nat table.',
+  ],
+  [['NEW', 'DNAT'], 'It goes to 10.0.0.1:80, with its own source.'],
+])('what becomes of a packet whose connection is %s', (states, expected) => {
+  const text = table('nat', 'PREROUTING -j DNAT --to-destination 10.0.0.1:80');
+  expect(traced(text, { ...PACKET, states }).sentence).toBe(expected);
+});
+
 describe('what is left out', () => {
   /** `CHAIN NUMBER`, or `... HOW MANY KIND`. */
   const shown = (text: string) =>
