@@ -31,7 +31,7 @@ export interface RawCluster {
   readonly others: readonly Manifest[];
   readonly configuration: Manifest;
   /** The second document of the configuration file. */
-  readonly legacyPortNames: boolean;
+  readonly own: Manifest;
   readonly host: Manifest;
 }
 
@@ -66,7 +66,10 @@ const STRAYS: readonly Manifest[] = [
 const surroundings = fc.record({
   others: fc.tuple(nodes, fc.boolean()).map(([nodes, strays]) => (strays ? [...nodes, ...STRAYS] : nodes)),
   configuration,
-  legacyPortNames: seldom(8),
+  own: fc.record({
+    legacyPortNames: seldom(8),
+    layout: fc.constantFrom('kube-proxy', 'kube-proxy', 'fast'),
+  }),
   host,
 });
 
@@ -103,10 +106,10 @@ function list(objects: readonly Manifest[]): string {
 }
 
 function loadSurroundings(
-  { configuration, legacyPortNames, host }: RawCluster,
+  { configuration, own: section, host }: RawCluster,
   nodes: ReadonlyMap<string, Node>,
 ): Omit<CompilerInput, 'cluster'> {
-  const documents = [JSON.stringify(configuration), JSON.stringify({ svc2ipt: { legacyPortNames } })];
+  const documents = [JSON.stringify(configuration), JSON.stringify({ svc2ipt: section })];
   const { kubeProxy, own } = parseConfiguration({ name: 'config.yaml', text: documents.join('\n---\n') });
   const facts = parseHost({ name: 'host.yaml', text: JSON.stringify(host) });
   const node = resolveNode({

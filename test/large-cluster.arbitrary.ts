@@ -15,7 +15,17 @@ const shape = fc.record({
   guarded: fc.boolean(),
 });
 
-type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never;
+interface Shape {
+  readonly kind: string;
+  readonly ports: number;
+  readonly endpoints: number;
+  /** Session affinity. */
+  readonly affinity: boolean;
+  /** Local policies. */
+  readonly local: boolean;
+  /** Source ranges. */
+  readonly guarded: boolean;
+}
 
 /** Where addresses and node ports are: next to each other, or all over their range. */
 const placement = fc.constantFrom(1, 3, 16, 257);
@@ -33,7 +43,7 @@ export const largeCluster: fc.Arbitrary<RawCluster> = fc
     services: ids.map((id, i): RawService => largeService(id, step, shapes[i] ?? DEFAULT)),
     others: [],
     configuration,
-    legacyPortNames: false,
+    own: {},
     host,
   }));
 

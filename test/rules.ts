@@ -86,7 +86,7 @@ export function inputOf({ objects = [], config, host, legacyPortNames = false }:
       clusterCIDR: '10.244.0.0/16,fd00:10:244::/56',
       ...config,
     },
-    legacyPortNames,
+    own: { legacyPortNames },
     host: { ...HOST, ...host },
   };
   return load(input);

@@ -95,6 +95,8 @@ export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as 
  * 3. nat: the switch. Chains that are there already, and the jumps, change at once, unless there are very many.
  * 4. nat: stale chains, those that lead to others first; nothing leads to them any more.
  * 5. filter: what refused packets, and shall no longer do so, is taken out; stale chains.
+ * Where the switch takes more than one transaction, what masquerades pods that reach themselves is there before
+ * anything else changes, and goes last: the layouts ask for it in different places.
  * A service that gets its first endpoint is redirected before it stops being refused, and one that loses its last is
  * refused before it stops being redirected, so that no packet for it slips through to the network behind. Whatever a
  * packet comes to in between, it came to before or will come to; only where the switch takes more than one transaction
@@ -103,10 +105,11 @@ export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as 
  */
 export function planTransactions(
   changes: readonly TableChanges[],
-  { family }: CurrentTables,
+  current: CurrentTables,
   chainsAtOnce: number,
   rewrite = false,
 ): Transaction[] {
+  const { family } = current;
   const edit = ({ current, wanted }: ChangedChain) =>
     rewrite ? rewriteChain(current, wanted, family) : editChain(current, wanted, family);
   const transactions: Transaction[] = [];
@@ -120,7 +123,7 @@ export function planTransactions(
     : inTwoSteps(filter, family);
   for (const table of rest) change(table);
   change(first);
-  change(nat);
+  for (const step of nat.changed.length > 2 * chainsAtOnce ? natSteps(nat, current) : [nat]) change(step);
   remove(nat);
   change(second);
   remove(filter);
@@ -142,18 +145,39 @@ function changesOf(table: TableName, changes: readonly TableChanges[]): TableCha
   return changes.find((change) => change.table === table) ?? { ...NO_CHANGES, table };
 }
 
+/** A change of the nat table in three steps: what masquerades grows, all the rest changes, what masquerades shrinks. */
+function natSteps(nat: TableChanges, { tables, family }: CurrentTables): TableChanges[] {
+  const chains = tables.get('nat')?.chains ?? EMPTY_TABLE.chains;
+  const wanted = new Map([...nat.added, ...nat.changed.map(({ wanted }) => wanted)].map((c) => [c.name, c]));
+  const masquerading = new Set(['KUBE-POSTROUTING']);
+  for (const name of masquerading) {
+    for (const chain of [chains.get(name), wanted.get(name)]) {
+      for (const target of chain ? targetsOf(chain) : []) masquerading.add(target);
+    }
+  }
+  const { early = [], rest = [] } = Object.groupBy(nat.changed, ({ wanted: { name } }) =>
+    masquerading.has(name) ? 'early' : 'rest',
+  );
+  const { first, second } = inTwoSteps({ ...NO_CHANGES, table: 'nat', changed: early }, family);
+  return [
+    { ...first, added: nat.added },
+    { ...nat, added: [], changed: rest },
+    { ...second, table: 'nat' },
+  ];
+}
+
 /**
- * A change of the filter table in two steps: the rules of before and after together, then those of after alone.
+ * A change in two steps: the rules of before and after together, then those of after alone.
  * Rules of different services never meet the same packet, so their order does not matter.
  */
-function inTwoSteps(filter: TableChanges, family: Family): { first: TableChanges; second: TableChanges } {
-  const widened = filter.changed.map(({ current, wanted }) => {
+function inTwoSteps(changes: TableChanges, family: Family): { first: TableChanges; second: TableChanges } {
+  const widened = changes.changed.map(({ current, wanted }) => {
     const both = beforeAndAfter(current, wanted, family);
     return { current, wanted, both, extra: both.length - wanted.rules.length };
   });
   return {
     first: {
-      ...filter,
+      ...changes,
       changed: widened.map(({ current, wanted: { name }, both }) => {
         return { current, wanted: { name, rules: both.map(({ rule }) => rule) } };
       }),
@@ -164,7 +188,7 @@ function inTwoSteps(filter: TableChanges, family: Family): { first: TableChanges
       changed: widened.flatMap(({ wanted, both, extra }) =>
         extra > 0 ? [{ current: asSaved(wanted.name, both), wanted }] : [],
       ),
-      jumpsRemoved: filter.jumpsRemoved,
+      jumpsRemoved: changes.jumpsRemoved,
     },
   };
 }

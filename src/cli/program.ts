@@ -356,7 +356,8 @@ function addClusterOptions(command: Command, own: readonly Option[], manifests =
     )
     .option('--random-fully', 'its iptables has MASQUERADE --random-fully (default)')
     .option('--no-random-fully', 'its iptables is older than 1.6.2')
-    .option('--no-bpf', 'its kernel has no xt_bpf; the fast layout then needs more rules')
+    .option('--bpf', 'its kernel has xt_bpf (default)')
+    .option('--no-bpf', 'its kernel has no xt_bpf: the fast layout then has rules for each endpoint instead')
     .option('--nfacct', "kube-proxy's nfacct counters exist on it")
     .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
 }

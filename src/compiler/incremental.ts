@@ -2,11 +2,13 @@
 import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
+import { printRule } from '../iptables/print.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
 import type { UdpDestination } from '../net/flows.ts';
 import { fastLayout } from './fast-layout.ts';
 import { kubeProxyLayout } from './kube-proxy-layout.ts';
 import type { Layout, LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
+import { isSharedChain } from './node-chains.ts';
 import type { CompileOptions, LayoutName } from './options.ts';
 import { type PlannedService, planService, udpDestinationsOf } from './plan.ts';
 
@@ -104,7 +106,8 @@ export class IncrementalCompiler {
    */
   ruleset(only?: ReadonlySet<string>): Ruleset {
     const keys = only ? this.#keys().filter((key) => only.has(key)) : this.#keys();
-    const nodeChains = (only ? undefined : this.#nodeChains) ?? this.#lowerShared(keys);
+    const all = this.#nodeChains ?? this.#lowerShared(this.#keys());
+    const nodeChains = only ? this.#nodeChainsOf(keys, all) : all;
     const own = keys.flatMap((key) => this.#services.get(key)?.chains ?? []);
     return {
       family: this.#options.family,
@@ -212,6 +215,38 @@ export class IncrementalCompiler {
   #keys(): readonly string[] {
     this.#sortedKeys ??= [...this.#services.keys()].sort();
     return this.#sortedKeys;
+  }
+
+  /** The node's chains without the rules of all Services but some, and without the chains of trees that leaves empty. */
+  #nodeChainsOf(keys: readonly string[], all: NodeChains): NodeChains {
+    const sharedRules = (keys: readonly string[]) =>
+      keys.flatMap((key) => this.#services.get(key)?.shared.map(({ rule }) => rule) ?? []);
+    const ofServices = new Set(sharedRules(this.#keys()));
+    // Of two rules that are the same, a chain has only one.
+    const wanted = new Set(sharedRules(keys).map(printRule));
+    const prune = (chains: readonly Chain[]): Chain[] => {
+      const byName = new Map(chains.map((chain) => [chain.name, chain]));
+      const pruned = new Map<string, Chain>();
+      const keep = ({ name, rules }: Chain): Chain => {
+        const known = pruned.get(name);
+        if (known) return known;
+        const kept = rules.filter((rule) => {
+          if (ofServices.has(rule)) return wanted.has(printRule(rule));
+          const next = rule.target?.target === 'jump' ? byName.get(rule.target.chain) : undefined;
+          return !next || isSharedChain(next.name) || keep(next).rules.length > 0 || next.rules.length === 0;
+        });
+        const chain = { name, rules: kept };
+        pruned.set(name, chain);
+        return chain;
+      };
+      return chains
+        .map(keep)
+        .filter(
+          ({ name, rules }) =>
+            rules.length > 0 || byName.get(name)?.rules.length === 0 || isSharedChain(name),
+        );
+    };
+    return { filter: prune(all.filter), nat: prune(all.nat) };
   }
 
   #lowerShared(keys: readonly string[]): NodeChains {

@@ -18,6 +18,11 @@ const SHARED_CHAINS = {
   nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-POSTROUTING'],
 } as const satisfies Record<ServiceTable, readonly SharedChain[]>;
 
+/** Whether a chain is shared by all service ports, by its name. */
+export function isSharedChain(name: string): boolean {
+  return Object.values(SHARED_CHAINS).some((names) => names.some((shared) => shared === name));
+}
+
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
 );

@@ -64,7 +64,7 @@ describe('a configuration', () => {
   ])('%s', (_, text, legacyPortNames) => {
     const { kubeProxy, own } = parseConfiguration({ name: 'f', text });
     expect(kubeProxy).toEqual(DEFAULT_CONFIGURATION);
-    expect(own).toEqual({ legacyPortNames });
+    expect(own).toEqual({ legacyPortNames, layout: undefined });
   });
 
   test.each<[string, string, string]>([
@@ -122,7 +122,7 @@ describe('read as kube-proxy does', () => {
     const { configuration, warnings } = parseConfigurationLeniently({ name: 'f', text });
     expect(warnings).toEqual(expected);
     expect(configuration.kubeProxy.iptables).toEqual(DEFAULT_CONFIGURATION.iptables);
-    expect(configuration.own).toEqual({ legacyPortNames: undefined });
+    expect(configuration.own).toEqual({ legacyPortNames: undefined, layout: undefined });
   });
 
   test('what is known counts', () => {

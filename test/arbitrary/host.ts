@@ -96,6 +96,7 @@ export const host: fc.Arbitrary<Manifest> = fc.record({
   ),
   podCIDRs: maybe(ofFamilies(CIDR_PAIRS.podCIDRs)),
   randomFully: maybe(fc.boolean()),
+  bpf: maybe(fc.boolean()),
   nfacct: maybe(fc.boolean()),
   conntrackTCPBeLiberal: maybe(fc.boolean()),
 });
