@@ -80,7 +80,7 @@ export function explainPort(
     protocol,
     ways,
     nodePortAddresses: nodePorts,
-    sets: setsOf(ways),
+    sets: setsOf(ways, servicePort),
     endpoints,
     hairpin: hairpinOf(addresses[0], endpoints, ruleset, node),
     affinitySeconds: rules.affinitySeconds,
@@ -88,9 +88,10 @@ export function explainPort(
 }
 
 /** Each set once, with the shares that packets have shown. */
-function setsOf(ways: readonly WayIn[]): EndpointSet[] {
+function setsOf(ways: readonly WayIn[], servicePort: string): EndpointSet[] {
   const sets = new Map<string, EndpointSet>();
   for (const { becomes } of ways) {
+    if (becomes.takenBy !== servicePort) continue;
     const set = setOf(becomes.chains);
     if (becomes.shares.size > 0 && set && !sets.has(set.chain))
       sets.set(set.chain, { ...set, shares: becomes.shares });

@@ -42,7 +42,11 @@ export function nodeOf(place: Place, alsoLocal: readonly string[]): SimulatedNod
 }
 
 /** One for each that some rule asks for, the node itself, and one for all others. */
-export function originsOf({ sources, interfaces, endpoints }: ServicePortRules, place: Place): Origin[] {
+export function originsOf(rules: ServicePortRules, place: Place): Origin[] {
+  const { endpoints } = rules;
+  // Pods are told apart in any case: another Service, whose rules do, may have an address of this one.
+  const sources = withAnother(rules.sources, place.podRange);
+  const interfaces = withAnother(rules.interfaces, place.podInterface);
   const node = ownAddress(place);
   const isEndpoint = (address: string) =>
     [...endpoints.keys()].some(
@@ -69,6 +73,10 @@ export function originsOf({ sources, interfaces, endpoints }: ServicePortRules, 
     { name: 'this node', packet: { source: node } },
     ...(others === undefined ? [] : [{ name: 'everybody else', packet: { source: others, ...arrival } }]),
   ];
+}
+
+function withAnother(asked: readonly string[], another: string | undefined): readonly string[] {
+  return another === undefined || asked.includes(another) ? asked : [...asked, another];
 }
 
 /** So many addresses of a range are tried. */

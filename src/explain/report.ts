@@ -73,20 +73,35 @@ function portBlocks(port: ExplainedPort, { service, nodeName }: Explanation, pai
   ].filter((lines) => lines.length > 0);
 }
 
-function wayTable({ ways, nodePortAddresses }: ExplainedPort, paint: Paint): string[] {
+function wayTable({ servicePort, ways, nodePortAddresses }: ExplainedPort, paint: Paint): string[] {
   const head = ['  to', 'from', 'goes to', 'source', 'by'];
   let last: ServiceAddress | undefined;
   const rows = ways.map(({ to, from, becomes }) => {
     const place =
       to === last ? '' : describeAddress(to) + (to.address === undefined ? atNode(nodePortAddresses) : '');
     last = to;
-    return [`  ${place}`, from.join(', '), goesTo(becomes), sourceOf(becomes), chainsOf(becomes)].map(
-      printable,
-    );
+    return [
+      `  ${place}`,
+      namesOf(from),
+      goesTo(becomes, servicePort),
+      sourceOf(becomes),
+      chainsOf(becomes),
+    ].map(printable);
   });
   return columns([head, ...rows], (cell, row, column) =>
     row === 0 ? paint('aside', cell) : column === 2 && isBad(ways[row - 1]) ? paint('bad', cell) : cell,
   );
+}
+
+/** So many ranges are named of those who fare alike. */
+const MOST_RANGES = 4;
+
+function namesOf(from: readonly string[]): string {
+  const ranges = from.filter((name) => /^[\da-f.:]+(?:\/\d+)?$/.test(name));
+  if (ranges.length <= MOST_RANGES) return from.join(', ');
+  const left = new Set(ranges.slice(MOST_RANGES));
+  const more = `${left.size} more ranges`;
+  return [...ranges.slice(0, MOST_RANGES), more, ...from.filter((name) => !ranges.includes(name))].join(', ');
 }
 
 function isBad(way: WayIn | undefined): boolean {
@@ -97,7 +112,13 @@ function atNode(addresses: readonly string[] | undefined): string {
   return addresses === undefined ? '' : ` on ${addresses.join(', ')}`;
 }
 
-function goesTo({ verdict, rejectWith, shares, chains }: Becomes): string {
+function goesTo(becomes: Becomes, servicePort: string): string {
+  const { takenBy } = becomes;
+  const told = fateOf(becomes);
+  return takenBy === undefined || takenBy === servicePort ? told : `${told}, of ${takenBy}`;
+}
+
+function fateOf({ verdict, rejectWith, shares, chains }: Becomes): string {
   switch (verdict) {
     case 'REJECT':
       return `refused (${rejectWith})`;
@@ -177,7 +198,7 @@ function refusalNotes(port: ExplainedPort, service: Service | undefined, nodeNam
     const reason = refusalReason(becomes, port, service, nodeName);
     if (reason === undefined) return [];
     const text = `${becomes.verdict === 'REJECT' ? 'Refused' : 'Dropped'}: ${reason}`;
-    return [{ text, way: `${describeAddress(to)} from ${from.join(', ')}` }];
+    return [{ text, way: `${describeAddress(to)} from ${namesOf(from)}` }];
   });
   return [...Map.groupBy(refused, ({ text }) => text)].map(
     ([text, same]) => `${text} This is for ${same.map(({ way }) => way).join('; ')}.`,

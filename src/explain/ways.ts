@@ -5,7 +5,7 @@ import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Step } from '../iptables/simulator/path.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import type { ServiceAddress } from '../trace/service-addresses.ts';
+import { aboutOf, type ServiceAddress } from '../trace/service-addresses.ts';
 import { type TraceRule, traceRule } from '../trace/trace.ts';
 import type { Origin } from './origins.ts';
 
@@ -22,6 +22,8 @@ export interface Becomes {
   /** `through` goes on without that any rule has rewritten it. */
   readonly verdict: 'endpoints' | 'REJECT' | 'DROP' | 'through';
   readonly rejectWith: string | undefined;
+  /** The service port whose rules take it, as rules print it: another has it where both have the same address. */
+  readonly takenBy: string | undefined;
   /** The share of each endpoint. */
   readonly shares: ReadonlyMap<string, number>;
   /** In how many cases it is masqueraded, 0 to 1, and by which rule. */
@@ -87,6 +89,7 @@ function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
         ? 'endpoints'
         : 'through',
     rejectWith: ended?.rejectWith,
+    takenBy: takenBy(end ? [end] : way),
     shares,
     masqueraded,
     masqueradedBy: marking && {
@@ -96,6 +99,12 @@ function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
     chains: decisive ? chainsTo(decisive, way) : [],
     endedBy: end && traceRule(end, family),
   };
+}
+
+/** Where several service ports have an address, packets that fall out of the chains of one go on to the next. */
+function takenBy(steps: readonly Step[]): string | undefined {
+  const about = steps.flatMap(({ fits, rule }) => (fits > 0 ? (aboutOf(rule) ?? []) : []));
+  return about.at(-1)?.servicePort;
 }
 
 /** Where chance decides for the first time, or else the last rule that says anything. */
