@@ -1,0 +1,17 @@
+/** `svc2ipt completion`: the script by which a shell completes command lines. */
+import type { Command } from 'commander';
+import { bashCompletion } from '../command-line/bash.ts';
+import { fishCompletion } from '../command-line/fish.ts';
+import { type CommandNode, commandTree } from '../command-line/tree.ts';
+import { zshCompletion } from '../command-line/zsh.ts';
+import type { Outcome } from './run.ts';
+
+const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } satisfies Readonly<
+  Record<string, (root: CommandNode) => string>
+>;
+
+export type Shell = keyof typeof SCRIPTS;
+
+export async function completion(shell: Shell, program: Command): Promise<Outcome> {
+  return { output: SCRIPTS[shell](commandTree(program)) };
+}
