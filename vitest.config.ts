@@ -1,23 +1,31 @@
 import { defineConfig } from 'vitest/config';
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
+/** Tests of the applier, which run once more on the fast layout. */
+const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
+
+function kernelProject(name: string, include: string[], layout: string) {
+  return {
+    test: {
+      name,
+      include,
+      env: { SVC2IPT_TEST_LAYOUT: layout },
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      // Each file has namespaces of its own, but timing under load is the kernel's business, not ours.
+      fileParallelism: false,
+    },
+  };
+}
 
 /** `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces, `browser` Chromium. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['{src,test}/**/*.test.ts'], exclude: [...KERNEL, ...BROWSER] } },
-      {
-        test: {
-          name: 'kernel',
-          include: KERNEL,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // Each file has namespaces of its own, but timing under load is the kernel's business, not ours.
-          fileParallelism: false,
-        },
-      },
+      kernelProject('kernel', KERNEL, 'kube-proxy'),
+      kernelProject('kernel, fast layout', APPLIER, 'fast'),
       { test: { name: 'browser', include: BROWSER, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },

@@ -39,13 +39,15 @@ const FULL: readonly LabService[] = [
 const OURS =
   /^KUBE-(?:SERVICES|NODEPORTS|POSTROUTING|MARK-MASQ|EXTERNAL-SERVICES|FORWARD|PROXY-FIREWALL|FIREWALL|PROXY-CANARY)$/;
 const OURS_IN_NAT = /^KUBE-(?:SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
+const OURS_IN_TREES = /^KUBE-(?:SVC|EXS|EXT|FW|SEP)-[A-Za-z0-9.-]+\/\d+$/;
 
 const BUILT_IN = /^(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/;
 
 /** What is left of a node's rules without our chains, the jumps into them, and the time of day. */
 function foreign(saved: string): string[] {
   let table = '';
-  const isOurs = (chain: string) => OURS.test(chain) || (table === '*nat' && OURS_IN_NAT.test(chain));
+  const isOurs = (chain: string) =>
+    OURS.test(chain) || OURS_IN_TREES.test(chain) || (table === '*nat' && OURS_IN_NAT.test(chain));
   return lines(saved).filter((line) => {
     if (line.startsWith('*')) table = line;
     const [, declared, chain = '', target = ''] = /^(?::(\S+)|-A (\S+)(?:.* -j (\S+))?)/.exec(line) ?? [];

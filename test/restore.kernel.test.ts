@@ -8,6 +8,7 @@ import { printRuleset } from '../src/iptables/print.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
 import { load, rawCluster } from './clusters.arbitrary.ts';
 import { allFixtures, PROJECT } from './fixture-input.ts';
+import { LAYOUT } from './kernel/layout.ts';
 import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
 
 /** The jumps that lead into the rules: only what a packet can get to does the kernel look at closely. */
@@ -71,7 +72,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
 
     test.each(clusters.entries().toArray())('takes random cluster %i', async (_, raw) => {
       const { cluster, node, options } = load(raw);
-      await expectTaken(on, printRuleset(compile(cluster, node, options(on.family))));
+      await expectTaken(on, printRuleset(compile(cluster, node, { ...options(on.family), layout: LAYOUT })));
     });
   },
 );

@@ -1,13 +1,21 @@
 /** Whether what the applier writes is what was wanted, as the kernel has it: for every fixture, one after the other. */
 import { describe, expect, test } from 'vitest';
 import { compile } from '../src/compiler/compile.ts';
+import type { Fixture } from '../src/golden/fixtures.ts';
 import { ruleMeaning } from '../src/iptables/meaning.ts';
 import { parseRuleset } from '../src/iptables/parse.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
-import { FAMILIES } from '../src/net/address.ts';
+import { FAMILIES, type Family } from '../src/net/address.ts';
 import { allFixtures, fixtureInput } from './fixture-input.ts';
 import { type Firewall, FirewallNamespace } from './kernel/firewall.ts';
+import { LAYOUT } from './kernel/layout.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+
+/** What a fixture compiles to, in the layout that the tests run on. */
+async function rulesetOf(fixture: Fixture, family: Family): Promise<{ ruleset: Ruleset; nfacct: boolean }> {
+  const { cluster, node, options } = await fixtureInput(fixture);
+  return { ruleset: compile(cluster, node, { ...options(family), layout: LAYOUT }), nfacct: node.nfacct };
+}
 
 const FIXTURES = (await allFixtures()).map((fixture) => [fixture.name, fixture] as const);
 
@@ -31,10 +39,9 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
   (on) => {
     describe('holds, and is known to hold, the rules of', () => {
       test.each(FIXTURES)('%s', async (_, fixture) => {
-        const input = await fixtureInput(fixture);
-        const ruleset = compile(input.cluster, input.node, input.options(on.family));
+        const { ruleset, nfacct } = await rulesetOf(fixture, on.family);
         await using firewall = await FirewallNamespace.create(on);
-        if (input.node.nfacct) await firewall.addCounters();
+        if (nfacct) await firewall.addCounters();
 
         const { input: written } = await firewall.applier().apply(ruleset);
         expect(written).not.toBe('');
@@ -58,8 +65,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $family', 
       const rulesets = await Promise.all(
         [FIXTURES[i], FIXTURES[i + STRIDE]].flatMap(async (entry) => {
           if (!entry) throw new Error('no such fixture');
-          const input = await fixtureInput(entry[1]);
-          return compile(input.cluster, input.node, input.options(on.family));
+          return (await rulesetOf(entry[1], on.family)).ruleset;
         }),
       );
       for (const ruleset of [...rulesets, ...rulesets]) {

@@ -7,7 +7,8 @@ import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.t
 import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
 import { resolveNode } from '../../src/sources/node.ts';
 import type { Manifest } from '../arbitrary/raw.ts';
-import { ADDRESSES, CONFIGURATION, HOST, nodeOf, type Pod, SERVER_PORT } from './lab.ts';
+import { ADDRESSES, configurationText, HOST, nodeOf, type Pod, SERVER_PORT } from './lab.ts';
+import { LAYOUT } from './layout.ts';
 import { PROTOCOLS } from './peers.ts';
 
 export interface LabService {
@@ -101,15 +102,15 @@ export function labCluster(services: readonly LabService[]): Manifest[] {
 }
 
 /** What a cluster comes to on the node of a lab. */
-export function labRules(services: readonly LabService[], family: Family): Ruleset {
+export function labRules(services: readonly LabService[], family: Family, layout = LAYOUT): Ruleset {
   const text = (name: string, value: unknown) => ({ name, text: JSON.stringify(value) });
   const objects = { apiVersion: 'v1', kind: 'List', items: labCluster(services) };
   const { cluster } = loadCluster([text('cluster.json', objects)], {
     serviceRanges: DEFAULT_SERVICE_RANGES,
     strict: true,
   });
-  const { kubeProxy } = parseConfiguration(text('config.json', CONFIGURATION));
+  const { kubeProxy, own } = parseConfiguration({ name: 'config.yaml', text: configurationText() });
   const host = parseHost(text('host.json', HOST));
   const node = resolveNode({ flags: {}, host, hostnameOverride: undefined, nodes: new Map() });
-  return compile(cluster, node, compileOptions(family, kubeProxy, node));
+  return compile(cluster, node, { ...compileOptions(family, kubeProxy, node, own), layout });
 }

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../arbitrary/raw.ts';
-import { CONFIGURATION, HOST, type Lab } from './lab.ts';
+import { CONFIGURATION, configurationText, HOST, type Lab } from './lab.ts';
 import type { Backend } from './namespace.ts';
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
@@ -21,9 +21,9 @@ export async function clusterCommand(
   objects: readonly Manifest[],
   { configuration = {}, host = {} }: Circumstances = {},
 ): Promise<string[]> {
-  const file = async (name: string, content: unknown) => {
+  const file = async (name: string, content: string) => {
     const path = join(lab.folder, name);
-    await writeFile(path, JSON.stringify(content));
+    await writeFile(path, content);
     return path;
   };
   return [
@@ -31,11 +31,11 @@ export async function clusterCommand(
     MAIN,
     command,
     '--filename',
-    await file('cluster.json', { apiVersion: 'v1', kind: 'List', items: objects }),
+    await file('cluster.json', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })),
     '--config',
-    await file('config.json', { ...CONFIGURATION, ...configuration }),
+    await file('config.yaml', configurationText({ ...CONFIGURATION, ...configuration })),
     '--host',
-    await file('host.json', { ...HOST, ...host }),
+    await file('host.json', JSON.stringify({ ...HOST, ...host })),
     '--backend',
     backend,
   ];

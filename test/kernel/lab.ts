@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Family } from '../../src/net/address.ts';
+import { LAYOUT } from './layout.ts';
 import { Peers } from './peers.ts';
 
 export const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
@@ -75,6 +76,11 @@ export const CONFIGURATION = {
   detectLocalMode: 'ClusterCIDR',
   clusterCIDR: '10.244.0.0/16,fd00:10:244::/48',
 } as const;
+
+/** The text of a configuration, with the layout that the tests run on. */
+export function configurationText(configuration: object = CONFIGURATION): string {
+  return [configuration, { svc2ipt: { layout: LAYOUT } }].map((part) => JSON.stringify(part)).join('\n---\n');
+}
 
 export const HOST = {
   name: NODE_NAME,

@@ -20,7 +20,7 @@ import { FAMILIES } from '../../src/net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
 import { resolveNode } from '../../src/sources/node.ts';
-import { CONFIGURATION, HOST } from './lab.ts';
+import { configurationText, HOST } from './lab.ts';
 
 const backend = z.enum(['nft', 'legacy']).parse(process.argv[2]);
 
@@ -32,7 +32,7 @@ const command = z.object({
   fresh: z.boolean().optional(),
 });
 
-const configuration = parseConfiguration({ name: 'config.json', text: JSON.stringify(CONFIGURATION) });
+const configuration = parseConfiguration({ name: 'config.json', text: configurationText() });
 const host = await detectHost(backend);
 const node = resolveNode({
   flags: {},

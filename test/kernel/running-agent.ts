@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { MAIN } from './command-line.ts';
-import { CONFIGURATION, type Lab, NODE_NAME } from './lab.ts';
+import { CONFIGURATION, configurationText, type Lab, NODE_NAME } from './lab.ts';
 import type { Backend } from './namespace.ts';
 
 const pageSchema = z.object({ status: z.number(), body: z.string() });
@@ -45,8 +45,8 @@ export class RunningAgent implements AsyncDisposable {
   }
 
   static async start(lab: Lab, start: AgentStart): Promise<RunningAgent> {
-    const config = join(lab.folder, 'agent.json');
-    await writeFile(config, JSON.stringify(AGENT_CONFIGURATION));
+    const config = join(lab.folder, 'agent.yaml');
+    await writeFile(config, configurationText(AGENT_CONFIGURATION));
     return new RunningAgent(lab, start, config);
   }
 
