@@ -86,7 +86,7 @@ function addGolden(program: Command): void {
     examples: [
       {
         line: 'svc2ipt golden check clusters/ golden/',
-        about: 'in continuous integration: a difference for each chain that changed',
+        about: 'a difference for each chain that changed',
       },
     ],
   });
