@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { JUMPS } from '../src/applier/own.ts';
 import { compile } from '../src/compiler/compile.ts';
-import { printSavedRule } from '../src/iptables/saved.ts';
+import { printSaved } from '../src/iptables/saved.ts';
 import { withJumps } from '../src/iptables/simulator/jumps.ts';
-import type { Ruleset } from '../src/iptables/types.ts';
 import { makeCluster, node, options, type Size, sizeName } from './clusters.ts';
 import { manifestsOf } from './manifests.ts';
 import { median, percentile, table, time } from './statistics.ts';
@@ -19,24 +18,11 @@ const RUNS = 7;
 const SIZE: Size = { services: 5000, endpoints: 10 };
 const MAIN = 'dist/cli/main.js';
 
-/** As iptables-save prints it. */
-function savedText({ family, tables }: Ruleset): string {
-  const lines = tables.flatMap(({ name, chains }) => [
-    `*${name}`,
-    ...chains.map((chain) => `:${chain.name} ${chain.policy ?? '-'} [0:0]`),
-    ...chains.flatMap((chain) =>
-      chain.rules.map((rule) => `-A ${chain.name}${printSavedRule(rule, family)}`),
-    ),
-    'COMMIT',
-  ]);
-  return `${lines.join('\n')}\n`;
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'svc2ipt-bench-'));
 try {
   const [save, objects] = [join(folder, 'node.save'), join(folder, 'objects.json')];
   const cluster = makeCluster(SIZE);
-  const text = savedText(withJumps(compile(cluster, node, options), JUMPS));
+  const text = printSaved(withJumps(compile(cluster, node, options), JUMPS));
   writeFileSync(save, text);
   writeFileSync(objects, manifestsOf(cluster));
   const service = 'default/service-02500';

@@ -6,7 +6,7 @@ import { JUMPS } from '../applier/own.ts';
 import { savedText } from '../applier/save.ts';
 import { compile } from '../compiler/compile.ts';
 import { ParseError } from '../iptables/parse.ts';
-import { printRuleset } from '../iptables/print.ts';
+import { printSaved } from '../iptables/saved.ts';
 import { withJumps } from '../iptables/simulator/jumps.ts';
 import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
@@ -36,7 +36,7 @@ export interface RulesSource {
 /** Rules of one family, with those in built-in chains. */
 export interface NodeRules {
   readonly prepared: PreparedRuleset;
-  /** All of them, as iptables-save prints them or as iptables-restore takes them. */
+  /** All of them, as iptables-save prints them. */
   text(): string;
 }
 
@@ -50,7 +50,7 @@ async function openManifests(options: RulesOptions): Promise<RulesSource> {
   const input = await readInput(options);
   const rules = async (family: Family): Promise<NodeRules> => {
     const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)), JUMPS);
-    return { prepared: prepare(ruleset), text: () => printRuleset(ruleset) };
+    return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
   };
   return { input, node: input.node, family: undefined, rules };
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rule } from '../../test/arbitrary/rules.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
-import { parseRule } from './parse.ts';
-import { keptProbability, printSavedRule } from './saved.ts';
+import { parseRule, parseRuleset } from './parse.ts';
+import { keptProbability, printSaved, printSavedRule } from './saved.ts';
 import type { Rule } from './types.ts';
 
 /** What iptables-save 1.8.9 prints, of both kinds, for what iptables-restore was given. */
@@ -119,4 +119,16 @@ describe('probabilities', () => {
       }),
     );
   });
+});
+
+test('whole tables', () => {
+  const text = `*filter
+:FORWARD DROP [0:0]
+:A - [0:0]
+-A FORWARD -d 10.0.0.1/32 -p tcp -m tcp --dport 80 -j A
+COMMIT
+*nat
+COMMIT
+`;
+  expect(printSaved(parseRuleset(text, 'ipv4'))).toBe(text);
 });

@@ -5,8 +5,21 @@
  */
 import { type Family, familyOf } from '../net/address.ts';
 import { printPorts } from './print.ts';
-import type { Match, Rule, Target } from './types.ts';
+import type { Match, Rule, Ruleset, Target } from './types.ts';
 import { quoteAsSaved } from './words.ts';
+
+/** Whole tables as iptables-save prints them, without its remarks and counters of packets. */
+export function printSaved({ family, tables }: Ruleset): string {
+  const lines = tables.flatMap(({ name, chains }) => [
+    `*${name}`,
+    ...chains.map((chain) => `:${chain.name} ${chain.policy ?? '-'} [0:0]`),
+    ...chains.flatMap((chain) =>
+      chain.rules.map((rule) => `-A ${chain.name}${printSavedRule(rule, family)}`),
+    ),
+    'COMMIT',
+  ]);
+  return `${lines.join('\n')}\n`;
+}
 
 /** What follows `-A CHAIN` of a rule in the output of iptables-save, with a space before each word. */
 export function printSavedRule(rule: Rule, family: Family): string {
