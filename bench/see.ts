@@ -1,6 +1,6 @@
 /**
- * How long it takes to look at a node of 5,000 Services x 10 endpoints, as whole processes: `npm run bench:see` (after
- * `npm run build`).
+ * How long it takes to look at a node of 5,000 Services x 10 endpoints, as whole processes: `node bench/see.ts`, after
+ * `npm run build`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
