@@ -62,7 +62,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     expect(shown.map((text) => Number(/\d+/.exec(text)?.[0])).slice(0, 3)).toEqual(
       [-2, -1, 0].map((i) => Number(line) + i),
     );
-    expect(shown[2]).toMatch(/^ {2}> \d+ \| -A KUBE-SEP-\w+ .*--to-destination 10\.244\.1\.3:8080$/);
+    expect(shown[2]).toMatch(/^ {2}> \d+ \| -A KUBE-S(?:EP|VC)-\w+ .*--to-destination 10\.244\.1\.3:8080$/);
 
     // What was wrong is gone: the next one completes the work.
     await using agent = new Agent(lab, backend);
@@ -86,9 +86,9 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     await agent.apply(labCluster([WEB, ...OTHERS]));
     for (const family of FAMILIES) {
       const to = addressOf(family, 'cluster IP', WEB.index);
-      const rules = await iptables(family, '-t', 'nat', '-S', 'KUBE-SERVICES');
-      const rule = rules.split('\n').find((line) => line.includes(` ${to}/`) && line.includes('-p tcp'));
-      await meddle(family, /-j (\S+)$/.exec(rule ?? '')?.[1] ?? '');
+      const rules = await iptables(family, '-t', 'nat', '-S');
+      const rule = rules.split('\n').find((line) => line.includes(` -d ${to}/`) && line.includes('-p tcp'));
+      await meddle(family, /-j (KUBE-SVC-\S+)$/.exec(rule ?? '')?.[1] ?? '');
     }
     const after = labCluster([{ ...WEB, endpoints: ['pod-3', 'pod-1'] }, ...OTHERS]);
     await agent.apply(after);

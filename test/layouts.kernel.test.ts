@@ -7,7 +7,7 @@ import { printRuleset } from '../src/iptables/print.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
 import { addressOf, type LabService, labCluster, labRules, nodePortOf, PORT } from './kernel/cluster.ts';
-import { clusterCommand } from './kernel/command-line.ts';
+import { cleanup, clusterCommand } from './kernel/command-line.ts';
 import { ADDRESSES, Lab } from './kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
 import type { Call, Download, Probe } from './kernel/peers.ts';
@@ -239,6 +239,15 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
         sha256: sent.sha256,
       });
     }
+  });
+
+  test('svc2ipt cleanup leaves nothing of the fast layout', async () => {
+    await apply('fast');
+    expect(await surprises()).toEqual([]);
+    for (const { probe } of probes) await probe.stop();
+    const { exitCode, stderr } = await cleanup(lab, backend);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    for (const family of FAMILIES) expect(await chains(family, 'nat', 'filter')).toEqual([]);
   });
 
   test('both endpoints were asked', () => {

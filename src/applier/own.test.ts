@@ -1,5 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { load } from '../../test/clusters.arbitrary.ts';
+import { largeCluster } from '../../test/large-cluster.arbitrary.ts';
+import { compile } from '../compiler/compile.ts';
 import type { TableName } from '../iptables/types.ts';
+import { FAMILIES } from '../net/address.ts';
 import { compareLevels, isOwnChain } from './own.ts';
 
 describe('whose chains', () => {
@@ -19,6 +24,15 @@ describe('whose chains', () => {
     ['filter', 'KUBE-FORWARD'],
     ['filter', 'KUBE-PROXY-FIREWALL'],
     ['filter', 'KUBE-FIREWALL'],
+    ['nat', 'KUBE-SVC-10.96.0.0/16'],
+    ['nat', 'KUBE-SVC-0.0.0.0/4'],
+    ['nat', 'KUBE-EXT-tcp-30208/8'],
+    ['nat', 'KUBE-EXT-sctp-0/0'],
+    ['nat', 'KUBE-SEP-10.244.1.0/24'],
+    ['nat', 'KUBE-SEP-ABCDEFGHIJ27/108'],
+    ['filter', 'KUBE-EXS-203.0.113.0/24'],
+    ['filter', 'KUBE-FW-ABCDEFGHIJ27/44'],
+    ['filter', 'KUBE-SEP-10.244.1.0/24'],
     ...['SVC', 'SVL', 'EXT', 'FW', 'SEP', 'XLB'].map((kind): [TableName, string] => [
       'nat',
       `KUBE-${kind}-${HASH}`,
@@ -45,6 +59,12 @@ describe('whose chains', () => {
     ['nat', `KUBE-SVC-${HASH.toLowerCase()}`],
     ['nat', `KUBE-ABC-${HASH}`],
     ['nat', 'KUBE-POD-FW-EXBNZ76JOZU7PBN2'],
+    ['nat', 'KUBE-SVC-10.96.0.0'],
+    ['nat', 'KUBE-SVC-10.96.0/24'],
+    ['nat', 'KUBE-SVC-icmp-0/0'],
+    ['nat', 'KUBE-ABC-10.96.0.0/16'],
+    ['nat', 'KUBE-SVC-ABCDEFGHIJ2/44'],
+    ['mangle', 'KUBE-SVC-10.96.0.0/16'],
     ['nat', 'KUBE-ROUTER-SERVICES'],
     ['filter', `KUBE-SVC-${HASH}`],
     ['filter', 'KUBE-NWPLCY-EXBNZ76JOZU7PBN2'],
@@ -70,4 +90,26 @@ describe('whose chains', () => {
     const all = [...chains, ...leaves];
     expect(all.toSorted(compareLevels)).toEqual(all.toReversed());
   });
+});
+
+test('in the fast layout too, a chain comes after those that it leads to', () => {
+  fc.assert(
+    fc.property(largeCluster, fc.constantFrom(...FAMILIES), (raw, family) => {
+      const { cluster, node, options } = load(raw);
+      for (const { chains } of compile(cluster, node, { ...options(family), layout: 'fast' }).tables) {
+        const places = new Map(
+          chains.toSorted((a, b) => compareLevels(a.name, b.name)).map(({ name }, i) => [name, i]),
+        );
+        const early = chains.flatMap(({ name, rules }) =>
+          rules.flatMap(({ target }) =>
+            target?.target === 'jump' && (places.get(target.chain) ?? -1) >= (places.get(name) ?? -1)
+              ? [`${name} leads to ${target.chain}`]
+              : [],
+          ),
+        );
+        expect(early).toEqual([]);
+      }
+    }),
+    { numRuns: 10 },
+  );
 });

@@ -21,16 +21,19 @@ const NAMED: Partial<Record<TableName, ReadonlySet<string>>> = {
   ]),
 };
 
-/** Chains of service ports and endpoints; XLB is what kube-proxy before 1.24 called EXT. */
+/** Chains of service ports and endpoints, as kube-proxy names them; XLB is what kube-proxy before 1.24 called EXT. */
 const HASHED = /^KUBE-(?:SVC|SVL|EXT|FW|SEP|XLB)-[A-Z2-7]{16}$/;
 
 /** Chains of trees and groups, in svc2ipt's fast layout: packets to a range of addresses or ports, whose bits it ends in. */
 const OF_TREE =
   /^KUBE-(?:SVC|EXS|EXT|FW|SEP)-(?:[A-Z2-7]{12}|\d{1,3}(?:\.\d{1,3}){3}|(?:tcp|udp|sctp)-\d{1,5})\/(\d{1,3})$/;
 
+/** A group of endpoints of one service port. */
+const GROUP = /^KUBE-SEP-[A-Z2-7]{12}\//;
+
 /** Whether a chain is of one service port, by its name. */
 export function isServicePortChain(chain: string): boolean {
-  return HASHED.test(chain);
+  return HASHED.test(chain) || GROUP.test(chain);
 }
 
 /** Whether a chain is ours. A name that is like ours only in part is somebody else's. */

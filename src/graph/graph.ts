@@ -37,9 +37,8 @@ function tableGraph(table: Table): Omit<RuleGraph, 'family'> {
   };
 
   const edges: GraphEdge[] = [];
-  const endpointChains = new Set(table.chains.filter(rewritesDestination).map(({ name }) => name));
   for (const from of chains.values()) {
-    const shares = sharesOf(from.chain, endpointChains);
+    const shares = sharesOf(from.chain);
     for (const [i, rule] of from.chain.rules.entries()) {
       const { target } = rule;
       if (!target) continue;
@@ -48,10 +47,6 @@ function tableGraph(table: Table): Omit<RuleGraph, 'family'> {
     }
   }
   return { nodes: [...chains.values(), ...targets.values()], edges };
-}
-
-function rewritesDestination({ rules }: Chain): boolean {
-  return rules.some(({ target }) => target?.target === 'DNAT');
 }
 
 function chainNode(

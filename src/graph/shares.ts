@@ -1,22 +1,38 @@
 /** Which endpoint gets how much of a service port's connections. */
-import type { Chain } from '../iptables/types.ts';
+import type { Chain, Match, Target } from '../iptables/types.ts';
 import { type Fraction, fractionOf, multiply, ONE, subtract } from './fraction.ts';
 
 /**
- * The share of each rule that leads to an endpoint by nothing but chance, in the order of the chain's rules; undefined
- * for all others. The shares in a chain that finds an endpoint for everything add up to 1.
- * @param endpointChains the names of the chains that rewrite the destination
+ * The share of each rule that leads to an endpoint, or to a group of them, by nothing but chance, in the order of the
+ * chain's rules; undefined for all others. The shares in a chain that finds an endpoint for everything add up to 1.
  */
-export function sharesOf(chain: Chain, endpointChains: ReadonlySet<string>): (Fraction | undefined)[] {
+export function sharesOf(chain: Chain): (Fraction | undefined)[] {
+  if (ENDPOINT.test(chain.name)) return chain.rules.map(() => undefined);
   let left = ONE;
   return chain.rules.map(({ matches, target }) => {
-    if (target?.target !== 'jump' || !endpointChains.has(target.chain)) return undefined;
+    if (!leadsToEndpoint(target)) return undefined;
     let share = left;
     for (const match of matches) {
       if (match.match === 'statistic') share = multiply(share, fractionOf(match.probability));
-      else if (match.match !== 'comment') return undefined;
+      else if (!isFitByAll(match)) return undefined;
     }
     left = subtract(left, share);
     return share;
   });
+}
+
+/** The chain of one endpoint, as the kube-proxy layout has it: there is nothing left to choose. */
+const ENDPOINT = /^KUBE-SEP-[A-Z2-7]{16}$/;
+
+function leadsToEndpoint(target: Target | undefined): boolean {
+  return target?.target === 'DNAT' || (target?.target === 'jump' && target.chain.startsWith('KUBE-SEP-'));
+}
+
+/** Whatever comes to choose has the Service's protocol already. */
+function isFitByAll(match: Match): boolean {
+  return (
+    match.match === 'comment' ||
+    (match.match === 'protocol' && match.bare === true) ||
+    (match.match === 'recent' && match.operation === 'set')
+  );
 }
