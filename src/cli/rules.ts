@@ -72,7 +72,7 @@ async function openSaved(path: string, options: RulesOptions): Promise<RulesSour
       throw new InputError([{ at: [name], message: `expected rules of ${asked}, got some of ${family}` }]);
     }
     const prepared = prepareText(text, asked, name);
-    if (prepared.chain('nat', 'KUBE-SERVICES') && !prepared.chain('nat', 'PREROUTING')) {
+    if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
       warn(
         `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
       );

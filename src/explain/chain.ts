@@ -129,15 +129,15 @@ function purposeOf(table: string, name: string, rules: readonly Rule[]): string 
   if (name === 'KUBE-PROXY-CANARY') return 'does nothing: when it is gone, somebody has flushed the table';
   const known = PURPOSES[`${table} ${name}`];
   if (known !== undefined) return known;
-  const targets = rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : []));
-  if (isServicePortChain(name)) {
-    if (name.startsWith('KUBE-SEP-')) return `sends packets to the endpoint ${targets.join(', ')}`;
-    return OF_SERVICE_PORTS.find(([prefix]) => name.startsWith(prefix))?.[1];
+  if (name.startsWith('KUBE-SEP-') && isServicePortChain(name)) {
+    // The fast layout has groups of endpoints.
+    if (name.includes('/')) return 'chooses among some of the endpoints';
+    const targets = rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : []));
+    return `sends packets to the endpoint ${targets.join(', ')}`;
   }
+  if (isServicePortChain(name)) return OF_SERVICE_PORTS.find(([prefix]) => name.startsWith(prefix))?.[1];
   if ((table === 'nat' || table === 'filter') && isOwnChain(table, name)) {
-    return targets.length > 0
-      ? 'chooses among some of the endpoints'
-      : 'is a part of a larger chain, for some destinations';
+    return 'is a part of a larger chain, for some destinations';
   }
   return undefined;
 }

@@ -28,8 +28,10 @@ export interface Known {
   pod(name: string): KnownPod | undefined;
   /** The ranges that addresses outside of the cluster are not in. */
   readonly podRanges: readonly string[];
-  /** The interfaces by which packets of this node's pods come in, with `+` at the end of a prefix, where that is how
-   * they are known. */
+  /**
+   * The interfaces by which packets of this node's pods come in, with `+` at the end of a prefix; undefined where pods
+   * are not known by those.
+   */
   readonly podInterface: string | undefined;
 }
 

@@ -28,7 +28,7 @@ const WAY_NAMES: Readonly<Record<ServiceAddress['way'], string>> = {
   'node-port': 'node port',
 };
 
-export function wayName({ way }: Pick<ServiceAddress, 'way'>): string {
+function wayName({ way }: Pick<ServiceAddress, 'way'>): string {
   return WAY_NAMES[way];
 }
 
