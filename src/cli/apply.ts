@@ -3,10 +3,12 @@ import { Applier, type ApplyResult, type TableResult } from '../applier/applier.
 import { deleteStaleFlows } from '../applier/conntrack.ts';
 import { HostError, type IptablesHost } from '../applier/host.ts';
 import { allowLocalnetRouting } from '../applier/sysctl.ts';
+import { type KernelTables, kernelTables } from '../applier/tables.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { type ClusterOptions, type CompilerInput, readInput } from './inputs.ts';
 import { type NodeOptions, thisNode } from './node.ts';
+import { progress, type Report, together } from './progress.ts';
 import { type Outcome, warn } from './run.ts';
 
 export interface ApplyOptions extends ClusterOptions, NodeOptions {
@@ -25,8 +27,9 @@ export async function apply(options: ApplyOptions): Promise<Outcome> {
   const { iptables, facts } = await thisNode(options);
   const input = await readInput(options, facts);
   const dryRun = options.dryRun ?? false;
+  const written = together(await progress('writing'));
   // Each family has its own tables: they are written side by side.
-  const outcomes = await Promise.all(iptables.map((host) => applyFamily(host, input, dryRun)));
+  const outcomes = await Promise.all(iptables.map((host) => applyFamily(host, input, dryRun, written())));
   return { output: options.output === 'json' ? asJSON(outcomes, dryRun) : asText(outcomes, dryRun) };
 }
 
@@ -34,11 +37,12 @@ async function applyFamily(
   host: IptablesHost,
   input: CompilerInput,
   dryRun: boolean,
+  written: Report,
 ): Promise<FamilyOutcome> {
   const compiler = new IncrementalCompiler(input.node, input.options(host.family));
   compiler.update(input.cluster);
   const ruleset = compiler.ruleset();
-  const applier = new Applier(host);
+  const applier = new Applier(host, reporting(kernelTables(host), written));
   const rules = countRules(ruleset);
   if (dryRun) return { ...(await applier.plan(ruleset)), rules, flowsDeleted: 0 };
 
@@ -56,6 +60,24 @@ async function applyFamily(
     },
   );
   return { ...result, rules, flowsDeleted };
+}
+
+/** Tells how many pieces of its input iptables-restore has taken. */
+function reporting(kernel: KernelTables, written: Report): KernelTables {
+  return {
+    ...kernel,
+    async restore(input, wanted) {
+      const total = Array.from(input, () => 0).length;
+      const counted = function* () {
+        let done = 0;
+        for (const piece of input) {
+          written(done++, total);
+          yield piece;
+        }
+      };
+      await kernel.restore({ [Symbol.iterator]: counted }, wanted);
+    },
+  };
 }
 
 function countRules({ tables }: Ruleset): number {

@@ -3,10 +3,11 @@ import { printable } from '../api/problem.ts';
 import { diffRules } from '../golden/diff.ts';
 import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../golden/golden.ts';
 import { paintDiff } from './paint.ts';
+import { progress } from './progress.ts';
 import { type Outcome, warn } from './run.ts';
 
 export async function check(fixtures: string, golden: string): Promise<Outcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden);
+  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);
   const texts = different.map((result) => describe(result));
@@ -21,7 +22,7 @@ export async function check(fixtures: string, golden: string): Promise<Outcome> 
 }
 
 export async function update(fixtures: string, golden: string): Promise<Outcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden);
+  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);
   for (const result of different) await updateGolden(golden, result);

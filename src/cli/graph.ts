@@ -4,6 +4,7 @@ import { graphOf } from '../graph/graph.ts';
 import type { RuleGraph } from '../graph/types.ts';
 import type { Family } from '../iptables/types.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
+import { progress } from './progress.ts';
 import { note, type Outcome } from './run.ts';
 import { rulesOf } from './service-rules.ts';
 
@@ -41,6 +42,9 @@ async function mermaid(graph: RuleGraph, collapsed = false): Promise<string> {
   return printMermaid(drawn);
 }
 
+/** Graphviz takes a second or more, all of it in one step. */
+const SLOW_SVG_EDGES = 500;
+
 /** Graphviz takes some seconds for so many arrows, and from there on soon minutes. */
 const MOST_SVG_EDGES = 2000;
 
@@ -53,6 +57,7 @@ async function svg(graph: RuleGraph, given: boolean | undefined): Promise<string
     );
   }
   const { drawSvg } = await import('../graph/svg.ts');
+  if (graph.edges.length > SLOW_SVG_EDGES) (await progress('drawing', 0))(0, 1);
   return await drawSvg(await dot(graph, given ?? tooMany));
 }
 

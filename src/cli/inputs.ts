@@ -4,6 +4,7 @@ import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
+import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
 import { allOf, check, InputError } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
@@ -11,8 +12,9 @@ import { type CompileOptions, compileOptions, type LayoutName } from '../compile
 import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
-import { readSource, readSources } from '../sources/files.ts';
+import { readSource, readSources, type SourceText } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
+import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
 
 /** The options of every command that compiles a cluster, as commander gives them. */
@@ -42,6 +44,9 @@ export interface CompilerInput {
   readonly node: NodeFacts;
   /** The Pods of the input, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;
+  /** Every object of the input, as it was given, and where it stands. */
+  readonly objects: readonly PlacedObject[];
+  readonly sources: readonly SourceText[];
   options(family: Family): CompileOptions;
 }
 
@@ -58,7 +63,7 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
     readCluster(options, ranges),
     ranges,
   ]);
-  const { cluster, nodes, pods, warnings, ignored } = loaded;
+  const { cluster, nodes, pods, objects, sources, warnings, ignored } = loaded;
   const node = resolveNode({ flags, host, hostnameOverride: kubeProxy.hostnameOverride, nodes, live });
 
   for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
@@ -67,12 +72,16 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
   if (options.verbose) {
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
+  // What comes now has no steps to count, and takes long only after a long reading.
+  (await progress('compiling'))(0, 1);
   const legacyPortNames = options.legacyPortNames ?? own.legacyPortNames;
   const layout = options.layout ?? own.layout;
   return {
     cluster,
     node,
     pods,
+    objects,
+    sources,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
   };
 }
@@ -89,9 +98,14 @@ export async function readNode(options: ClusterOptions, live: HostFacts = {}): P
 async function readCluster(
   options: ClusterOptions,
   ranges: Promise<readonly string[]>,
-): Promise<LoadedCluster> {
+): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
   const sources = await readSources(filenames(options));
-  return loadCluster(sources, { serviceRanges: await ranges, strict: options.strict ?? false });
+  const loaded = loadCluster(sources, {
+    serviceRanges: await ranges,
+    strict: options.strict ?? false,
+    onProgress: await progress('reading'),
+  });
+  return { ...loaded, sources };
 }
 
 function filenames({ filename }: ClusterOptions): readonly string[] {

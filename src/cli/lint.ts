@@ -1,15 +1,12 @@
 /** `svc2ipt lint`: what is legal in manifests and will surprise on a node. */
-import { statSync } from 'node:fs';
-import { Readable } from 'node:stream';
 import { styleText } from 'node:util';
 import { namespacedName } from '../api/cluster.ts';
-import { type PlacedObject, parseObjects } from '../api/objects.ts';
+import type { PlacedObject } from '../api/objects.ts';
 import { type Finding, objectName, SEVERITIES, type Severity } from '../lint/finding.ts';
 import { lint as findAll } from '../lint/lint.ts';
 import { formatJSON, formatText, type Paint, type PlaceOf } from '../lint/report.ts';
 import { parseCIDR } from '../net/address.ts';
-import { parseDocuments } from '../sources/documents.ts';
-import { readSources, type SourceText, STANDARD_INPUT } from '../sources/files.ts';
+import { type SourceText, STANDARD_INPUT } from '../sources/files.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import type { Outcome } from './run.ts';
 
@@ -20,19 +17,12 @@ export interface LintOptions extends ClusterOptions {
 
 /** @param version of svc2ipt */
 export async function lint(options: LintOptions, version: string): Promise<Outcome> {
-  const filename = options.filename ?? ['-'];
-  const standardInput = filename.includes('-') ? keepStandardInput() : [];
-  const { cluster, node } = await readInput(options);
-  // The cluster has no places and no EndpointSlices without a Service: these are only in the texts themselves.
-  const again = filename.filter(canBeReadAgain);
-  const sources = await readSources(again, Readable.from(standardInput));
-  const placed = sources.flatMap(placedObjects);
+  const { cluster, node, objects: placed, sources } = await readInput(options);
   const objects = placed.map(({ object }) => object);
   const findings = findAll(cluster, node, {
     nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
-    ...(again.length < filename.length
-      ? {}
-      : { endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])) }),
+    // Also those without a Service, which the cluster has not.
+    endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
     pods: objects.flatMap((object) => (object.kind === 'Pod' ? [object] : [])),
     serviceRanges: serviceRanges(options),
   });
@@ -40,26 +30,6 @@ export async function lint(options: LintOptions, version: string): Promise<Outco
     output: await format(findings, placesOf(placed), sources, options.output, version),
     exitCode: fails(findings, options.failOn) ? 1 : 0,
   };
-}
-
-/**
- * What whoever reads standard input next will get, once more. Paused, so that nothing is lost before it is read: then
- * `data` comes exactly when somebody takes something out.
- */
-function keepStandardInput(): readonly Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  process.stdin.pause();
-  process.stdin.on('data', (chunk: Uint8Array) => chunks.push(chunk));
-  return chunks;
-}
-
-/** A named pipe is empty the second time, or never ends. */
-function canBeReadAgain(path: string): boolean {
-  return path === '-' || statSync(path).isFile() || statSync(path).isDirectory();
-}
-
-function placedObjects(source: SourceText): readonly PlacedObject[] {
-  return parseDocuments(source).documents.flatMap(({ value, at }) => parseObjects(value, at).objects);
 }
 
 /** File, document and item, by the name of the object; the first where it is there twice. */

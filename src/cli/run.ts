@@ -1,6 +1,7 @@
 /** How a command ends: what goes to standard output and standard error, and the exit code. */
 import { styleText } from 'node:util';
 import { InputError, printable } from '../api/problem.ts';
+import { endProgress } from './progress.ts';
 
 /** What a command has to say when it is done. */
 export interface Outcome {
@@ -16,9 +17,11 @@ export async function runAction(action: () => Promise<Outcome>): Promise<void> {
   process.stderr.on('error', () => {});
   try {
     const { output, exitCode } = await action();
+    endProgress();
     process.exitCode = exitCode ?? 0;
     process.stdout.write(output);
   } catch (error) {
+    endProgress();
     if (!(error instanceof Error) || !(error instanceof InputError || (await isHostError(error))))
       throw error;
     const label = paint('red', 'error:');
@@ -45,11 +48,13 @@ function outputFailed(error: NodeJS.ErrnoException): void {
 
 /** Tells the user of something that is no error. */
 export function warn(message: string): void {
+  endProgress();
   process.stderr.write(`${paint('yellow', 'warning:')} ${printable(message)}\n`);
 }
 
 /** Tells the user what he asked to be told. */
 export function note(message: string): void {
+  endProgress();
   process.stderr.write(`${printable(message)}\n`);
 }
 

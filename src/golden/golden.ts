@@ -25,9 +25,14 @@ export interface GoldenRun {
 
 /**
  * Compiles every cluster under `fixtures`, in both families, and sets it beside its golden file.
+ * @param onProgress is told how many clusters are compiled, and of how many
  * @throws InputError with everything that is wrong in the folders and in the clusters' files
  */
-export async function runGolden(fixtures: string, golden: string): Promise<GoldenRun> {
+export async function runGolden(
+  fixtures: string,
+  golden: string,
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<GoldenRun> {
   const found = await onFiles(fixtures, () => findFixtures(fixtures));
   if (found.length === 0) {
     throw new InputError([
@@ -37,7 +42,8 @@ export async function runGolden(fixtures: string, golden: string): Promise<Golde
   const problems: Problem[] = [];
   const warnings: string[] = [];
   const actual = new Map<string, string>();
-  for (const fixture of found) {
+  for (const [i, fixture] of found.entries()) {
+    onProgress(i, found.length);
     try {
       const compiled = await compileFixture(fixture);
       warnings.push(...compiled.warnings);

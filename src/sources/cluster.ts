@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly serviceRanges: readonly string[];
   /** What no API server holds is an error: a Service without a cluster IP, or with one that another Service has. */
   readonly strict: boolean;
+  /** Is told how many characters are read, and of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface LoadedCluster {
@@ -30,6 +32,8 @@ export interface LoadedCluster {
   readonly nodes: ReadonlyMap<string, Node>;
   /** Its Pods, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;
+  /** Every object that was read, as it was given, and where it stands. */
+  readonly objects: readonly PlacedObject[];
   /** What the author should know of, though it is no error. */
   readonly warnings: readonly string[];
   /** How many objects of other kinds there were, by `kind.group/version`. */
@@ -43,9 +47,9 @@ export interface LoadedCluster {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { serviceRanges, strict }: ClusterOptions,
+  { serviceRanges, strict, onProgress }: ClusterOptions,
 ): LoadedCluster {
-  const { objects, problems, ignored } = parseSources(sources);
+  const { objects, problems, ignored } = parseSources(sources, onProgress);
   const placeOf = new Map(objects.map(({ object, at }) => [objectKey(object), at]));
   const ofKind = <K extends KubernetesObject['kind']>(kind: K) =>
     objects.flatMap(({ object }) =>
@@ -79,15 +83,19 @@ export function loadCluster(
     (service) => slicesFromPods(service, [...pods.values()], nodes),
   );
   const slices = [...endpointSlices, ...derived].map((slice) => withRegions(slice, nodes));
-  return { cluster: clusterState(services, slices), nodes, pods, warnings, ignored };
+  return { cluster: clusterState(services, slices), nodes, pods, objects, warnings, ignored };
 }
 
-function parseSources(sources: readonly SourceText[]) {
+function parseSources(sources: readonly SourceText[], onProgress: ClusterOptions['onProgress'] = () => {}) {
   const problems: Problem[] = [];
   const ignored = new Map<string, number>();
   const objects = new Map<string, PlacedObject>();
+  const total = sources.reduce((sum, { text }) => sum + text.length, 0);
+  let read = 0;
   for (const source of sources) {
-    const parsed = parseDocuments(source);
+    const before = read;
+    const parsed = parseDocuments(source, (characters) => onProgress(before + characters, total));
+    read += source.text.length;
     for (const problem of parsed.problems) problems.push(problem);
     for (const { value, at } of parsed.documents) {
       const result = parseObjects(value, at);

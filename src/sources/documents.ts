@@ -1,5 +1,5 @@
 /** The documents of a text: YAML (several, with `---` between them) or JSON (several, each on lines of its own). */
-import { type Document, LineCounter, parseAllDocuments } from 'yaml';
+import { Composer, type Document, LineCounter, Parser } from 'yaml';
 import type { Problem } from '../api/problem.ts';
 import type { SourceText } from './files.ts';
 import { documentValue, type Mistake } from './yaml-value.ts';
@@ -15,9 +15,15 @@ export interface ParsedDocuments {
   readonly problems: readonly Problem[];
 }
 
-/** Parses a text into its documents; empty ones are left out but counted. */
-export function parseDocuments(source: SourceText): ParsedDocuments {
-  return parseJSON(source) ?? parseYAML(source);
+/**
+ * Parses a text into its documents; empty ones are left out but counted.
+ * @param onProgress is told how many characters are read
+ */
+export function parseDocuments(
+  source: SourceText,
+  onProgress?: (characters: number) => void,
+): ParsedDocuments {
+  return parseJSON(source) ?? parseYAML(source, onProgress);
 }
 
 /** JSON is YAML, too, but its own parser is a hundred times as fast. Undefined where the text is not JSON. */
@@ -51,23 +57,33 @@ function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined
 /** Files joined into one may bring theirs with them, in front of each document. */
 const BYTE_ORDER_MARKS = /^\uFEFF/gm;
 
-function parseYAML({ name, text }: SourceText): ParsedDocuments {
+const YAML_OPTIONS = {
+  prettyErrors: false,
+  logLevel: 'silent',
+  // Both are the business of documentValue.
+  uniqueKeys: false,
+  merge: false,
+  // Whatever a %YAML directive says: a manifest has no dates and no sets.
+  schema: 'core',
+  resolveKnownTags: false,
+} as const;
+
+function parseYAML(
+  { name, text }: SourceText,
+  onProgress: (characters: number) => void = () => {},
+): ParsedDocuments {
   const documents: SourceDocument[] = [];
   const problems: Problem[] = [];
   const lines = new LineCounter();
-  const parsed = attempt(() =>
-    parseAllDocuments(text.replace(BYTE_ORDER_MARKS, ''), {
-      lineCounter: lines,
-      prettyErrors: false,
-      logLevel: 'silent',
-      // Both are the business of documentValue.
-      uniqueKeys: false,
-      merge: false,
-      // Whatever a %YAML directive says: a manifest has no dates and no sets.
-      schema: 'core',
-      resolveKnownTags: false,
-    }),
-  );
+  const parsed = attempt(() => {
+    const found: Document.Parsed[] = [];
+    const tokens = new Parser(lines.addNewLine).parse(text.replace(BYTE_ORDER_MARKS, ''));
+    for (const document of new Composer(YAML_OPTIONS).compose(tokens)) {
+      found.push(document);
+      onProgress(document.range[2]);
+    }
+    return found;
+  });
   if (!parsed.ok) return { documents, problems: [{ at: [name], message: parsed.message }] };
 
   for (const [i, document] of parsed.value.entries()) {
