@@ -332,7 +332,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
 
   test('its configuration changes: it ends, to be started anew', async () => {
     agent = await fromServer();
-    const config = join(lab.folder, 'agent.json');
+    const config = join(lab.folder, 'agent.yaml');
     await writeFile(config, `${await readFile(config, 'utf8')}\n`);
     await agent.tells(/configuration/);
     const running = agent;
