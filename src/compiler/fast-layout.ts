@@ -180,6 +180,11 @@ const SOURCE_IS_DESTINATION = {
   ]),
 } as const satisfies Record<Family, string>;
 
+/** Whether it is the program by which the fast layout knows a pod that reaches itself. */
+export function isHairpinProgram(bytecode: string): boolean {
+  return Object.values(SOURCE_IS_DESTINATION).some((program) => program === bytecode);
+}
+
 /** A program of the classic BPF: `ld [a]; tax; ld [b]; jne x, fail` for each pair, `ret 65535; fail: ret 0`. */
 function comparingWords(pairs: readonly (readonly [number, number])[]): string {
   const instructions = pairs.flatMap(([a, b], i) => {

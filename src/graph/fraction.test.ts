@@ -12,8 +12,22 @@ describe('a probability as a fraction', () => {
     [1 / 44, '1/44'],
     [0.75, '3/4'],
     [0.2, '1/5'],
+    [7 / 20, '7/20'],
+    [0.5384615385, '7/13'],
+    [1, '1/1'],
+    [0, '0/1'],
   ])('%d is %s', (probability, expected) => {
     expect(printFraction(fractionOf(probability))).toBe(expected);
+  });
+
+  test('so many of so many, as it is compiled, as it is printed and as the kernel keeps it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 5000 }), fc.nat(), (count, of) => {
+        const some = 1 + (of % (count - 1));
+        const { numerator, denominator } = fractionOf(keptProbability(some / count));
+        expect(numerator * BigInt(count)).toBe(BigInt(some) * denominator);
+      }),
+    );
   });
 
   test('one of so many, as it is compiled, as it is printed and as the kernel keeps it', () => {

@@ -11,11 +11,30 @@ export const ONE: Fraction = { numerator: 1n, denominator: 1n };
 /** The kernel keeps a probability as so many parts (xt_statistic). */
 const PARTS = 2 ** 31;
 
-/** The fraction that a probability was meant as: one of so many where the kernel takes it for that, too. */
+/** More endpoints than a Service has. Two fractions of so many parts differ by more than one of the kernel's. */
+const MOST = 20_000;
+
+/**
+ * The fraction that a probability was meant as: the simplest that the kernel takes for the same, found as a continued
+ * fraction.
+ */
 export function fractionOf(probability: number): Fraction {
-  const count = Math.round(1 / probability);
-  if (Math.abs(1 / count - probability) * PARTS < 1) return { numerator: 1n, denominator: BigInt(count) };
-  return reduced(BigInt(Math.round(probability * PARTS)), BigInt(PARTS));
+  let [before, now] = [
+    { numerator: 0, denominator: 1 },
+    { numerator: 1, denominator: 0 },
+  ];
+  for (let rest = probability; ; rest = 1 / (rest - Math.floor(rest))) {
+    const whole = Math.floor(rest);
+    const next = {
+      numerator: whole * now.numerator + before.numerator,
+      denominator: whole * now.denominator + before.denominator,
+    };
+    if (!(next.denominator <= MOST)) return reduced(BigInt(Math.round(probability * PARTS)), BigInt(PARTS));
+    if (Math.abs(next.numerator / next.denominator - probability) * PARTS < 1) {
+      return { numerator: BigInt(next.numerator), denominator: BigInt(next.denominator) };
+    }
+    [before, now] = [now, next];
+  }
 }
 
 export function multiply(a: Fraction, b: Fraction): Fraction {

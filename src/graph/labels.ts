@@ -1,4 +1,5 @@
 /** Rules in the few words that have room beside an arrow or in a box. */
+import { isHairpinProgram } from '../compiler/fast-layout.ts';
 import { printRule } from '../iptables/print.ts';
 import type { Match, Target } from '../iptables/types.ts';
 import { joinPort } from '../net/address.ts';
@@ -60,7 +61,7 @@ function matchLabel(match: Match): string {
     case 'nfacct':
       return `counted as ${match.name}`;
     case 'bpf':
-      return 'fits a BPF program';
+      return isHairpinProgram(match.bytecode) ? 'to itself' : 'fits a BPF program';
     case 'unknown':
       return match.words.join(' ');
   }

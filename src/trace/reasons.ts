@@ -1,5 +1,6 @@
 /** Why a packet fits a rule, or does not, in words. */
 import { printable } from '../api/problem.ts';
+import { isHairpinProgram } from '../compiler/fast-layout.ts';
 import { packetsLabel } from '../graph/labels.ts';
 import type { Step } from '../iptables/simulator/path.ts';
 import type { Family, Match, Rule } from '../iptables/types.ts';
@@ -71,6 +72,10 @@ function failure(match: Match, rule: Rule, packet: PacketThere): string {
       return match.operation === 'rcheck'
         ? `${packet.source} is taken for a client that was not there in the last ${match.seconds} s`
         : `${packet.source} is not in the list`;
+    case 'bpf':
+      return isHairpinProgram(match.bytecode)
+        ? `its source ${packet.source} is not its destination`
+        : 'the program says no';
     case 'unknown': {
       // Of a rule that changes nothing, nobody has asked whether it can be told.
       const changes = rule.target !== undefined && rule.target.target !== 'unknown';
