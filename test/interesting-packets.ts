@@ -22,7 +22,7 @@ export interface FlowGroup {
 
 /**
  * Every address, port and protocol of every service port and a neighbour of each, from a pod of the node, the node
- * itself, outside, another node's pod, and some of its endpoints themselves; also clients that xt_recent remembers.
+ * itself, outside, another node's pod, and its endpoints themselves; also clients that xt_recent remembers.
  */
 export function interestingFlows(input: Input): FlowGroup[] {
   const plans = [...input.cluster.services.values()].flatMap(
@@ -30,8 +30,10 @@ export function interestingFlows(input: Input): FlowGroup[] {
   );
   return plans.map((plan) => ({
     from: nodeOf(input.node, plan),
-    packets: destinationsOf(plan, input).flatMap((destination) =>
-      sourcesOf(plan, input).map((source): Packet => ({ ...destination, ...source, sourcePort: 40000 })),
+    packets: destinationsOf(plan, input).flatMap((destination, i) =>
+      sourcesOf(plan, input, i === 0).map(
+        (source): Packet => ({ ...destination, ...source, sourcePort: 40000 }),
+      ),
     ),
   }));
 }
@@ -105,7 +107,11 @@ function neighbour(address: string): string {
 
 type Source = Pick<Packet, 'source' | 'inInterface' | 'mark'>;
 
-function sourcesOf({ cluster, local }: ServicePortPlan, { node, options }: Input): Source[] {
+/** Of more endpoints than this, some stand for all. */
+const MOST_ENDPOINTS = 20;
+
+/** @param all every endpoint, not only some of them */
+function sourcesOf({ cluster, local }: ServicePortPlan, { node, options }: Input, all: boolean): Source[] {
   const { family, detectLocal } = options;
   const podInterface = detectLocal?.by === 'interface' ? detectLocal.name.replace('+', '0') : 'veth0';
   const loopback = family === 'ipv4' ? '127.0.0.1' : '::1';
@@ -113,7 +119,8 @@ function sourcesOf({ cluster, local }: ServicePortPlan, { node, options }: Input
   const pod = family === 'ipv4' ? '10.244.1.250' : 'fd00:10:244:1::250';
   const own = node.ips.find((ip) => familyOf(ip) === family) ?? loopback;
   const endpoints = [...cluster, ...local];
-  const some = [endpoints[0], endpoints[1], endpoints.at(-1), local[0]].filter((one) => one !== undefined);
+  const few = [endpoints[0], endpoints[1], endpoints.at(-1), local[0]].filter((one) => one !== undefined);
+  const some = all && endpoints.length <= MOST_ENDPOINTS ? endpoints : few;
   const outside = family === 'ipv4' ? ['203.0.113.77', '10.9.9.9'] : ['2001:db8:99::77', 'fd99::9'];
   return [
     { source: pod, inInterface: podInterface },

@@ -91,7 +91,7 @@ test.each(FAMILIES)('random clusters with trees, %s', { timeout: 120_000 }, (fam
     fc.property(largeCluster, (raw) => {
       expect(differences(load(raw), family).slice(0, 3)).toEqual([]);
     }),
-    { numRuns: 6 },
+    { numRuns: 4 },
   );
 });
 
