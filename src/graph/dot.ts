@@ -16,28 +16,44 @@ const HEAD = `  rankdir=LR; ranksep=0.9; nodesep=0.15
 const HURRY = '  nslimit=0.1; nslimit1=0.1; mclimit=0.01; searchsize=3; splines=line';
 const MANY_EDGES = 2000;
 
+/** A chain of the node within a Service's frame: dozens of arrows across all the others would hide everything. */
+const COPY = 'fillcolor="#ffffff", style="filled,dashed", color="#94a3b8"';
+
 /**
- * A graph in the DOT language: the chains of each table and of each Service in a frame of their own. The tooltip of an
- * arrow is its rule in full.
+ * A graph in the DOT language: the chains of each table and of each Service in a frame of their own, with a dashed copy
+ * of each chain of the node that the Service's lead back to. The tooltip of an arrow is its rule in full.
  */
 export function printDot(graph: RuleGraph): string {
   const names = new Map(graph.nodes.map(({ id }, i) => [id, `n${i}`]));
+  const labels = new Map(graph.nodes.map(({ id, label }) => [id, label]));
   const aside = isAside(graph);
   const head = graph.edges.length > MANY_EDGES ? [HEAD, HURRY] : [HEAD];
   const lines = [`digraph ${quoted(`svc2ipt ${graph.family}`)} {`, ...head];
+  const asides = Map.groupBy(graph.edges.filter(aside), ({ from }) => from);
   for (const [i, { title, nodes }] of groupsOf(graph).entries()) {
     lines.push(`  subgraph cluster_${i} {`, `    label=${quoted(title)}`);
     for (const node of nodes) {
       lines.push(`    ${names.get(node.id)} [label=${quoted(node.label)}, ${look(node)}]`);
     }
+    const edges = nodes.flatMap(({ id }) => asides.get(id) ?? []);
+    for (const [to, leading] of Map.groupBy(edges, ({ to }) => to)) {
+      const copy = `${names.get(to)}_${i}`;
+      lines.push(`    ${copy} [label=${quoted(labels.get(to) ?? '')}, ${COPY}]`);
+      for (const edge of leading) {
+        lines.push(`    ${names.get(edge.from)} -> ${copy} [${describe(edge)}, style=dashed]`);
+      }
+    }
     lines.push('  }');
   }
   for (const edge of graph.edges) {
-    const course = aside(edge) ? ', style=dashed, constraint=false' : '';
-    const attributes = `label=${quoted(edge.label)}, tooltip=${quoted(tooltip(edge))}${course}`;
-    lines.push(`  ${names.get(edge.from)} -> ${names.get(edge.to)} [${attributes}]`);
+    if (aside(edge)) continue;
+    lines.push(`  ${names.get(edge.from)} -> ${names.get(edge.to)} [${describe(edge)}]`);
   }
   return `${lines.join('\n')}\n}\n`;
+}
+
+function describe(edge: GraphEdge): string {
+  return `label=${quoted(edge.label)}, tooltip=${quoted(tooltip(edge))}`;
 }
 
 function look(node: GraphNode): string {
