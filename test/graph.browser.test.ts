@@ -225,6 +225,13 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       expect(await texts('#rules h2')).toEqual(looksAt ? [expect.stringMatching(looksAt)] : []);
     });
 
+    test('Enter goes to what is found first', async () => {
+      await page.locator('#search').fill('10.244.71.13:8080');
+      await page.locator('#search').press('Enter');
+      expect(await texts('.handle text')).toEqual(['\u25be shop/service-321']);
+      expect(await texts('#rules h2')).toEqual([expect.stringMatching(/^KUBE-SEP-/)]);
+    });
+
     test('what is found is in view', async () => {
       await page.locator('#search').fill('10.96.1.122');
       await page.locator('#results button').first().click();

@@ -101,11 +101,14 @@ function choose({ service, place }: Hit): void {
   }
 }
 
+/** What the search has found, or all Services. */
+let hits: readonly Hit[] = [];
+
 function list(): void {
   const field = byId('search');
   const query = field instanceof HTMLInputElement ? field.value : '';
   const all = services.map((service): Hit => ({ service, place: undefined, text: 'Service' }));
-  const hits = query.trim() === '' ? all : search(data, services, query);
+  hits = query.trim() === '' ? all : search(data, services, query);
   byId('found').textContent = count(hits.length, query.trim() === '' ? 'Service' : 'hit');
   byId('results').replaceChildren(...resultEntries(hits, opened, choose));
 }
@@ -164,6 +167,10 @@ byId('summary').textContent = [
 ].join(' \u00b7 ');
 byId('open-all').hidden = services.length > MOST_OPENED;
 byId('search').addEventListener('input', list);
+byId('search').addEventListener('keydown', ({ key }) => {
+  const [first] = hits;
+  if (key === 'Enter' && first) choose(first);
+});
 listenToButtons();
 listenToCanvas();
 listenToKeys();
