@@ -17,10 +17,10 @@ import { serviceSchema } from '../src/api/service.ts';
 import { readTables } from '../src/applier/applier.ts';
 import { type Backend, detectHost } from '../src/applier/host.ts';
 import { isUnchanged, planChanges } from '../src/applier/plan.ts';
-import { endpointChain } from '../src/compiler/chain-names.ts';
+import { endpointChain, servicePortChain } from '../src/compiler/chain-names.ts';
 import { compile } from '../src/compiler/compile.ts';
 import { resolveEndpoints } from '../src/compiler/endpoints.ts';
-import { compileOptions } from '../src/compiler/options.ts';
+import { compileOptions, type LayoutName } from '../src/compiler/options.ts';
 import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
@@ -30,6 +30,7 @@ import { percentile, table } from './statistics.ts';
 const { values: given } = parseArgs({
   options: {
     backend: { type: 'string', default: 'nft' },
+    layout: { type: 'string', default: 'kube-proxy' },
     services: { type: 'string', default: '5000' },
     endpoints: { type: 'string', default: '10' },
     latencies: { type: 'string', default: '100' },
@@ -38,6 +39,7 @@ const { values: given } = parseArgs({
   },
 });
 const backend = given.backend as Backend;
+const layout = given.layout as LayoutName;
 const [services, endpoints, latencies, changes, rate] = [
   Number(given.services),
   Number(given.endpoints),
@@ -129,7 +131,18 @@ const agent = execa(
     AGENT,
     'agent',
     ...['--master', server.url, '--hostname-override', NODE, '--cluster-cidr', CLUSTER_CIDR],
-    ...['--backend', backend, '--conntrack-max-per-core', '0', '--oom-score-adj', '0', '-v', '2'],
+    ...[
+      '--backend',
+      backend,
+      '--layout',
+      layout,
+      '--conntrack-max-per-core',
+      '0',
+      '--oom-score-adj',
+      '0',
+      '-v',
+      '2',
+    ],
   ],
   { stdin: 'ignore', stdout: 'ignore', reject: false, buffer: false },
 );
@@ -161,19 +174,25 @@ agent.stderr.setEncoding('utf8').on('data', (text: string) => {
   else process.stderr.write(text);
 });
 
-/** Whether a chain really is there. */
-async function isThere(chain: string): Promise<boolean> {
-  const { exitCode } = await execa(programs?.iptables ?? '', ['-w', '-t', 'nat', '-S', chain], {
+/** Whether a chain really sends packets to an endpoint. */
+async function isThere({ chain, endpoint }: NewPod): Promise<boolean> {
+  const { stdout } = await execa(programs?.iptables ?? '', ['-w', '-t', 'nat', '-S', chain], {
     reject: false,
-    stdio: 'ignore',
+    stderr: 'ignore',
   });
-  return exitCode === 0;
+  return stdout.includes(`--to-destination ${endpoint}`);
+}
+
+interface NewPod {
+  readonly endpoint: string;
+  /** The chain with the rule that sends packets to it. */
+  readonly chain: string;
 }
 
 let pods = 0n;
 
-/** A Service with one of its pods replaced, and the chain of the new one. */
-function replacePod(i: number): { object: ApiObject; chain: string } {
+/** A Service with one of its pods replaced. */
+function replacePod(i: number): NewPod & { object: ApiObject } {
   const address = NEW_PODS + ++pods;
   const object = slice(i, [...podsOf(i).slice(1), address]);
   const [servicePort] = resolveServicePorts(serviceSchema.parse(service(i)), 'ipv4', false);
@@ -184,7 +203,9 @@ function replacePod(i: number): { object: ApiObject; chain: string } {
   if (!servicePort) throw new Error('a Service of a benchmark has a port');
   const found = resolveEndpoints(entry, servicePort, 'ipv4', completeFacts([]));
   const pod = found.find(({ object }) => object.address === formatAddress('ipv4', address));
-  return { object, chain: pod ? endpointChain(servicePort, pod) : '' };
+  if (!pod) throw new Error('a new pod is an endpoint');
+  const chain = layout === 'fast' ? servicePortChain('SVC', servicePort) : endpointChain(servicePort, pod);
+  return { object, chain, endpoint: pod.text };
 }
 
 // One changed endpoint after quiet: from the event to the rule in the kernel.
@@ -192,13 +213,13 @@ const times: number[] = [];
 progress.start(latencies, 0, { what: 'changes after quiet', rss: atStart.now });
 for (let n = 0; n < latencies; n++) {
   await sleep(1300);
-  const { object, chain } = replacePod((n * 7919) % services);
+  const { object, ...pod } = replacePod((n * 7919) % services);
   const start = performance.now();
   server.put(object);
   do {
-    if (performance.now() - start > 30_000) throw new Error(`no ${chain}`);
+    if (performance.now() - start > 30_000) throw new Error(`no ${pod.endpoint} in ${pod.chain}`);
     await sleep(1);
-  } while (saidAt < start || !(await isThere(chain)));
+  } while (saidAt < start || !(await isThere(pod)));
   times.push(saidAt - start);
   progress.update(n + 1, { rss: (await memoryOf(pid)).now });
 }
@@ -249,7 +270,7 @@ async function differences(): Promise<number> {
     live,
   });
   const configuration = { ...DEFAULT_CONFIGURATION, clusterCIDR: [CLUSTER_CIDR] };
-  const wanted = compile(cluster, node, compileOptions('ipv4', configuration, node));
+  const wanted = compile(cluster, node, compileOptions('ipv4', configuration, node, { layout }));
   const tables = planChanges(await readTables(programs), wanted);
   return tables.every(isUnchanged)
     ? 0
@@ -273,7 +294,7 @@ await server.stop();
 const ms = (value: number) => `${value.toFixed(0)} ms`;
 console.log(
   table(
-    [`${backend}, ${services.toLocaleString('en')} x ${endpoints}`, 'agent'],
+    [`${backend}, ${layout} layout, ${services.toLocaleString('en')} x ${endpoints}`, 'agent'],
     [
       ['from its start to all rules in the kernel', ms(coldLoad)],
       [`one change after quiet, p50 of ${latencies}`, ms(percentile(times, 0.5))],
