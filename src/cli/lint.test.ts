@@ -136,12 +136,39 @@ describe('input', PROCESSES, () => {
     expect(await found(['--node-name', name], local)).toEqual(expected);
   });
 
-  test('has a service range only where that is said', async () => {
-    expect(await found([], CLEAN.replace('10.244.1.5', '10.96.7.7'))).toEqual([]);
-    const args = ['--service-cluster-ip-range', '10.96.0.0/12, fd00::/108'];
-    expect(await found(args, CLEAN.replace('10.244.1.5', '10.96.7.7'))).toEqual([
-      'endpoint-in-service-range standard input, document 2',
-    ]);
+  test.each<[string, string, string, string[], string[]]>([
+    [
+      'the usual one, where cluster IPs are in it',
+      '10.96.0.10',
+      '10.97.1.5',
+      [],
+      ['endpoint-in-service-range'],
+    ],
+    ['none, where cluster IPs are elsewhere', '10.43.0.10', '10.97.1.5', [], []],
+    [
+      'that of the other family, which says nothing',
+      'fd00:10:96::a',
+      '10.97.1.5',
+      [],
+      ['no-endpoints', 'slice-of-other-family'],
+    ],
+    [
+      'what is said',
+      '10.43.0.10',
+      '10.43.1.5',
+      ['--service-cluster-ip-range', '10.43.0.0/16, fd00::/108'],
+      ['endpoint-in-service-range'],
+    ],
+    [
+      'what is said and not the usual one',
+      '10.96.0.10',
+      '10.97.1.5',
+      ['--service-cluster-ip-range', '10.96.0.0/16'],
+      [],
+    ],
+  ])('has a service range: %s', async (_, clusterIP, endpoint, args, codes) => {
+    const input = CLEAN.replace('10.96.0.10', clusterIP).replace('10.244.1.5', endpoint);
+    expect((await found(args, input)).map((one) => one.replace(/ .*/, ''))).toEqual(codes);
   });
 });
 

@@ -1,11 +1,12 @@
 /** `svc2ipt lint`: what is legal in manifests and will surprise on a node. */
 import { styleText } from 'node:util';
-import { namespacedName } from '../api/cluster.ts';
+import { type ClusterState, namespacedName } from '../api/cluster.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import { type Finding, objectName, SEVERITIES, type Severity } from '../lint/finding.ts';
 import { lint as findAll } from '../lint/lint.ts';
 import { formatJSON, formatText, type Paint, type PlaceOf } from '../lint/report.ts';
-import { parseCIDR } from '../net/address.ts';
+import { contains, familyOf, parseCIDR } from '../net/address.ts';
+import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { type SourceText, STANDARD_INPUT } from '../sources/files.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import type { Outcome } from './run.ts';
@@ -24,7 +25,7 @@ export async function lint(options: LintOptions, version: string): Promise<Outco
     // Also those without a Service, which the cluster has not.
     endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
     pods: objects.flatMap((object) => (object.kind === 'Pod' ? [object] : [])),
-    serviceRanges: serviceRanges(options),
+    serviceRanges: serviceRanges(options, cluster),
   });
   return {
     output: await format(findings, placesOf(placed), sources, options.output, version),
@@ -43,9 +44,18 @@ function placesOf(placed: readonly PlacedObject[]): PlaceOf {
   return ({ object }) => places.get(objectName(object)) ?? [];
 }
 
-/** Only what the user says: the default is what most clusters have, but not what this one must have. */
-function serviceRanges({ serviceClusterIpRange }: ClusterOptions): string[] {
-  return (serviceClusterIpRange?.split(',') ?? []).flatMap((range) => parseCIDR(range.trim()) ?? []);
+/** As the user says; else the usual ones, where this cluster's IPs are in them. */
+function serviceRanges({ serviceClusterIpRange }: ClusterOptions, { services }: ClusterState): string[] {
+  if (serviceClusterIpRange !== undefined) {
+    return serviceClusterIpRange.split(',').flatMap((range) => parseCIDR(range.trim()) ?? []);
+  }
+  const ips = [...services.values()].flatMap(({ service }) =>
+    service.clusterIPs.filter((ip) => ip !== 'None'),
+  );
+  return DEFAULT_SERVICE_RANGES.flatMap((range) => {
+    const ofFamily = ips.filter((ip) => familyOf(ip) === familyOf(range));
+    return ofFamily.length > 0 && ofFamily.every((ip) => contains(range, ip)) ? (parseCIDR(range) ?? []) : [];
+  });
 }
 
 function fails(findings: readonly Finding[], failOn: LintOptions['failOn']): boolean {
