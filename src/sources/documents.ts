@@ -2,6 +2,7 @@
 import { Composer, type Document, LineCounter, Parser } from 'yaml';
 import type { Problem } from '../api/problem.ts';
 import type { SourceText } from './files.ts';
+import { readPlainYAML } from './plain-yaml.ts';
 import { documentValue, type Mistake } from './yaml-value.ts';
 
 export interface SourceDocument {
@@ -23,7 +24,7 @@ export function parseDocuments(
   source: SourceText,
   onProgress?: (characters: number) => void,
 ): ParsedDocuments {
-  return parseJSON(source) ?? parseYAML(source, onProgress);
+  return parseJSON(source) ?? parsePlainYAML(source) ?? parseYAML(source, onProgress);
 }
 
 /** JSON is YAML, too, but its own parser is a hundred times as fast. Undefined where the text is not JSON. */
@@ -57,6 +58,12 @@ function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined
 /** Files joined into one may bring theirs with them, in front of each document. */
 const BYTE_ORDER_MARKS = /^\uFEFF/gm;
 
+function parsePlainYAML({ name, text }: SourceText): ParsedDocuments | undefined {
+  const values = readPlainYAML(text);
+  const documents = values?.map((value, i) => ({ value, at: [name, `document ${i + 1}`] }));
+  return documents && { documents: documents.filter(({ value }) => value !== null), problems: [] };
+}
+
 const YAML_OPTIONS = {
   prettyErrors: false,
   logLevel: 'silent',
@@ -68,7 +75,8 @@ const YAML_OPTIONS = {
   resolveKnownTags: false,
 } as const;
 
-function parseYAML(
+/** Any YAML, by the library. */
+export function parseYAML(
   { name, text }: SourceText,
   onProgress: (characters: number) => void = () => {},
 ): ParsedDocuments {
