@@ -94,10 +94,12 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
 
   async function eventually<T>(actual: () => Promise<T>, expected: T, seconds = 15): Promise<void> {
     const end = performance.now() + seconds * 1000;
-    while (JSON.stringify(await actual()) !== JSON.stringify(expected) && performance.now() < end) {
+    let last = await actual();
+    while (JSON.stringify(last) !== JSON.stringify(expected) && performance.now() < end) {
       await sleep(30);
+      last = await actual();
     }
-    expect(await actual()).toEqual(expected);
+    expect(last).toEqual(expected);
   }
 
   const both = (outcome: string) => [outcome, outcome];

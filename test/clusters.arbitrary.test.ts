@@ -9,9 +9,10 @@ import { type CompilerInput, load, rawCluster } from './clusters.arbitrary.ts';
 
 const SEED = 20240229;
 
+/** What they come to in the layout that has a chain for everything. */
 function rulesOf({ cluster, node, options }: CompilerInput): { chain: string; rule: Rule }[] {
   return FAMILIES.flatMap((family) =>
-    compile(cluster, node, options(family)).tables.flatMap(({ chains }) =>
+    compile(cluster, node, { ...options(family), layout: 'kube-proxy' }).tables.flatMap(({ chains }) =>
       chains.flatMap(({ name, rules }) => rules.map((rule) => ({ chain: kindOf(name), rule }))),
     ),
   );
