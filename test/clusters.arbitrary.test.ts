@@ -89,7 +89,7 @@ test('histories make clusters large and small again', () => {
       ({ chain, rule }) => chain === 'KUBE-SEP' && rule.matches.every(({ match }) => match !== 'comment'),
     );
   const turns = new Set<string>();
-  for (const history of fc.sample(clusterHistory, { seed: SEED, numRuns: 60 })) {
+  for (const history of fc.sample(clusterHistory, { seed: SEED, numRuns: 150 })) {
     const large = loadHistory(history).map(isLarge);
     for (const [i, now] of large.entries()) {
       if (i > 0 && now !== large[i - 1]) turns.add(now ? 'large' : 'small');
