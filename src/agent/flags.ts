@@ -174,7 +174,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         value: '<name>',
         setting: 'backend',
-        help: "which iptables to use, nft or legacy; the machine's own choice unless given",
+        help: 'which iptables to use, nft or legacy; the one that the node uses already unless given',
       },
       {
         name: 'layout',

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { FAMILIES, type Family } from '../net/address.ts';
+import { backendInUse } from './backend.ts';
 import { CommandError, run } from './command.ts';
 import { parseSaved } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
@@ -84,10 +85,12 @@ export function iptablesPrograms(family: Family, backend: Backend): IptablesProg
 
 /**
  * Finds out what this machine, in this network namespace, can do. Nothing is changed.
- * @param backend which iptables to use; the machine's own choice unless given
+ * @param wanted which iptables to use; unless given, the one that the node uses already, or else the machine's own choice
  * @throws HostError where iptables is missing, or may not be used
  */
-export async function detectHost(backend?: Backend): Promise<Host> {
+export async function detectHost(wanted?: Backend): Promise<Host> {
+  const backend =
+    wanted ?? (await backendInUse({ nft: savePrograms('nft'), legacy: savePrograms('legacy') }));
   const [ipv4, ipv6, nfacct, liberal] = await Promise.all([
     detectIptables('ipv4', backend),
     detectIptables('ipv6', backend).catch((error: unknown) => {
@@ -110,6 +113,8 @@ export async function detectHost(backend?: Backend): Promise<Host> {
     interfaceAddresses: interfaceAddresses(),
   };
 }
+
+const savePrograms = (backend: Backend) => FAMILIES.map((family) => iptablesPrograms(family, backend).save);
 
 async function detectIptables(family: Family, wanted: Backend | undefined): Promise<IptablesHost> {
   const program = wanted ? `${PROGRAMS[family]}-${wanted}` : PROGRAMS[family];

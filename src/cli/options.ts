@@ -9,7 +9,7 @@ export function collect(value: string, before: readonly string[] = []): string[]
 export function backendOption(): Option {
   return new Option(
     '--backend <name>',
-    "which iptables to use; the machine's own choice unless given",
+    'which iptables to use; the one that the node uses already unless given',
   ).choices(['nft', 'legacy']);
 }
 

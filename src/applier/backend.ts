@@ -1,0 +1,75 @@
+/** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
+import { CommandError, runStreaming } from './command.ts';
+import type { Backend } from './host.ts';
+import { KUBELET_SIGNS } from './own.ts';
+
+/** What a backend holds, counted over both families. */
+export interface BackendUse {
+  /** Chains that only a kubelet makes: it uses the iptables of the machine itself. */
+  readonly kubeletChains: number;
+  /** Chains whose names begin with `KUBE-`, as kube-proxy's and the kubelet's do. */
+  readonly kubeChains: number;
+  readonly rules: number;
+}
+
+/** In the order in which they decide. */
+const SIGNS = ['kubeletChains', 'kubeChains', 'rules'] as const;
+
+/**
+ * The backend that a node uses, after the signs that kube-proxy v1.36's image goes by: the kubelet's chains tell
+ * surest, then those of Kubernetes at all, then most rules. Undefined where nothing tells.
+ */
+export function chooseBackend({ nft, legacy }: Readonly<Record<Backend, BackendUse>>): Backend | undefined {
+  const sign = SIGNS.find((name) => nft[name] !== legacy[name]);
+  return sign && (nft[sign] > legacy[sign] ? 'nft' : 'legacy');
+}
+
+/** Counts in the output of iptables-save while it comes, as it may be 20 MB. */
+export class UseCounter {
+  readonly #use = { kubeletChains: 0, kubeChains: 0, rules: 0 };
+  /** The start of a line whose end has not come yet. */
+  #rest = '';
+
+  read(chunk: string): void {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line.startsWith('-A ')) this.#use.rules++;
+      if (!line.startsWith(':KUBE-')) continue;
+      this.#use.kubeChains++;
+      if (KUBELET_SIGNS.some((name) => line.startsWith(`:${name} `))) this.#use.kubeletChains++;
+    }
+  }
+
+  get use(): BackendUse {
+    return { ...this.#use };
+  }
+}
+
+/**
+ * Looks at what is in the kernel, in this network namespace, and says which backend uses it. Nothing is changed:
+ * iptables-legacy-save is asked for all tables, since it makes a table that it is asked for by name.
+ * @param savePrograms the iptables-save of each backend, of both families
+ */
+export async function backendInUse(
+  savePrograms: Readonly<Record<Backend, readonly string[]>>,
+): Promise<Backend | undefined> {
+  // Most nodes are known by their kubelet's chains in the mangle table. All rules of a large node take a second to read.
+  const [mangle, legacy] = await Promise.all([
+    useOf(savePrograms.nft, ['-t', 'mangle']),
+    useOf(savePrograms.legacy),
+  ]);
+  if (mangle.kubeletChains !== legacy.kubeletChains) return chooseBackend({ nft: mangle, legacy });
+  return chooseBackend({ nft: await useOf(savePrograms.nft), legacy });
+}
+
+async function useOf(programs: readonly string[], args: readonly string[] = []): Promise<BackendUse> {
+  const counter = new UseCounter();
+  for (const program of programs) {
+    await runStreaming([program, ...args], (text) => counter.read(text)).catch((error: unknown) => {
+      // It is not installed, or not in the kernel: then nobody uses it.
+      if (!(error instanceof CommandError)) throw error;
+    });
+  }
+  return counter.use;
+}
