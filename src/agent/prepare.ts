@@ -1,16 +1,16 @@
 /** What the agent does to the node and itself once, at the start. */
 import { writeFile } from 'node:fs/promises';
-import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
 import { createNfacct } from '../applier/nfacct.ts';
-import { setUpConntrack } from '../applier/sysctl.ts';
+import { allowLocalnetRouting, setUpConntrack } from '../applier/sysctl.ts';
 import type { Log } from './log.ts';
+import type { AgentSettings } from './settings.ts';
 
 /**
  * Sets the kernel up for services, as kube-proxy v1.36 does, and tells it how readily to kill this process.
  * @throws HostError where a setting is refused that services depend on
  */
 export async function prepareNode(
-  { conntrack, oomScoreAdj }: Pick<KubeProxyConfiguration, 'conntrack' | 'oomScoreAdj'>,
+  { configuration: { conntrack, oomScoreAdj, iptables }, initOnly }: AgentSettings,
   log: Log,
 ): Promise<void> {
   await writeFile('/proc/self/oom_score_adj', String(oomScoreAdj)).catch((error: unknown) => {
@@ -21,4 +21,6 @@ export async function prepareNode(
   });
   for (const warning of await setUpConntrack(conntrack)) log.warning(warning);
   await createNfacct();
+  // Whoever runs for good may not be able to, so it cannot wait for the rules here, as it does else (kube-proxy v1.36).
+  if (initOnly && iptables.localhostNodePorts) await allowLocalnetRouting();
 }

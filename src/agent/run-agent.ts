@@ -38,7 +38,7 @@ export async function runAgent(
   signal: AbortSignal,
 ): Promise<void> {
   const { configuration, dryRun } = settings;
-  if (!dryRun) await prepareNode(configuration, log);
+  if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
   for (const warning of host.warnings) log.warning(warning);
