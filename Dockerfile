@@ -1,0 +1,49 @@
+# svc2ipt in an image with nothing else in it: Node.js, iptables in both backends, conntrack, nft and nfacct, and the
+# libraries that these load. `docker run IMAGE` is the agent; `docker run IMAGE render ...` any other command.
+#
+#   docker build -t svc2ipt .
+#
+# The base image gives Node.js and a Debian to take the other programs from; nothing of it is in the image as a whole.
+# Where no registry can be reached, any other with Node.js will do: --build-arg BASE_IMAGE=... Nor is a network needed
+# if it has the programs already, and if scripts/bundle has run on this side.
+ARG BASE_IMAGE=node:26-trixie-slim
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+COPY . .
+RUN [ -d build/bundle ] || scripts/bundle
+RUN set -eu; \
+  for program in iptables-nft iptables-legacy conntrack nft nfacct; do command -v "$program"; done >/dev/null || \
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends iptables conntrack nftables nfacct; }; \
+  # `env` finds the Node.js for `svc2ipt` as it is published.
+  docker/collect /root-of-image node env conntrack nft nfacct \
+    iptables-nft iptables-nft-save iptables-nft-restore ip6tables-nft ip6tables-nft-save ip6tables-nft-restore \
+    iptables-legacy iptables-legacy-save iptables-legacy-restore \
+    ip6tables-legacy ip6tables-legacy-save ip6tables-legacy-restore; \
+  cd /root-of-image; \
+  # The names without a backend are what is used where nothing tells which one the node uses: nft.
+  for name in iptables ip6tables; do for what in '' -save -restore; do ln -s "$name-nft$what" "usr/sbin/$name$what"; done; done; \
+  mkdir -p opt run tmp; chmod 1777 tmp; \
+  mv /build/build/bundle opt/svc2ipt; \
+  ln -s /opt/svc2ipt/dist/cli/main.js usr/bin/svc2ipt; \
+  printf 'root:x:0:0:root:/:/none\nnonroot:x:65532:65532:nonroot:/:/none\n' >etc/passwd; \
+  printf 'root:x:0:\nnonroot:x:65532:\n' >etc/group
+
+FROM scratch
+COPY --from=build /root-of-image /
+ENV PATH=/usr/sbin:/usr/bin NODE_ENV=production
+# Compiling, comparing and explaining rules needs no privileges, so it has none, whoever runs the image by hand. The
+# agent must be root, as Kubernetes gives capabilities to nobody else: its manifest says so where it is reviewed
+# (runAsUser: 0 in deploy/daemonset.yaml), and `docker run` with --user 0 --cap-add NET_ADMIN.
+USER 65532:65532
+# Kubernetes does not look at this; its probes are in the DaemonSet.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "--eval", "fetch('http://127.0.0.1:10256/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["svc2ipt"]
+CMD ["agent"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="svc2ipt" \
+  org.opencontainers.image.description="Kubernetes Services as iptables rules: kube-proxy's iptables mode, rebuilt" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}"
