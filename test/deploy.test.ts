@@ -1,0 +1,212 @@
+/** The manifests in `deploy`: valid by Kubernetes' schemas, complete, and with the privileges that are used. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { NodeEvents } from '../src/agent/events.ts';
+import { Log } from '../src/agent/log.ts';
+import { agentSettings } from '../src/agent/settings.ts';
+import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
+import type { Connection } from '../src/sources/kubernetes/connection.ts';
+import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
+import { problemsOf } from './kubernetes-schemas.ts';
+
+const FOLDER = new URL('../deploy/', import.meta.url);
+
+const read = (path: string): unknown[] =>
+  parseAllDocuments(readFileSync(new URL(path, FOLDER), 'utf8')).map((document): unknown => document.toJS());
+
+const kustomization = z
+  .object({
+    resources: z.array(z.string()),
+    images: z.array(z.object({ name: z.string(), newTag: z.string() })).default([]),
+    patches: z
+      .array(z.object({ target: z.object({ kind: z.string(), name: z.string() }), patch: z.string() }))
+      .default([]),
+  })
+  .loose();
+
+const BASE = kustomization.parse(read('kustomization.yaml')[0]);
+const OBJECTS = BASE.resources.flatMap(read);
+
+const object = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
+const ofKind = <Schema extends z.ZodType>(kind: string, schema: Schema): z.output<Schema> =>
+  schema.parse(OBJECTS.find((one) => object.parse(one).kind === kind));
+
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+
+const container = z.looseObject({ name: z.string(), image: z.string(), args: z.array(z.string()) });
+const daemonSet = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({
+        initContainers: z.array(container),
+        containers: z.array(container),
+        nodeSelector: z.record(z.string(), z.string()),
+        volumes: z.array(z.unknown()),
+      }),
+    }),
+  }),
+});
+const DAEMON_SET = ofKind('DaemonSet', daemonSet);
+const POD = DAEMON_SET.spec.template.spec;
+const CONTAINERS = [...POD.initContainers, ...POD.containers];
+
+describe('the schemas of Kubernetes', () => {
+  test.each(OBJECTS.map((one) => [`${object.parse(one).kind} ${object.parse(one).metadata.name}`, one]))(
+    'take the %s',
+    (_, one) => expect(problemsOf(one)).toEqual([]),
+  );
+
+  test('find what is wrong', () => {
+    const broken = structuredClone(DAEMON_SET);
+    Object.assign(broken.spec.template.spec, { hostNetwrok: true, priorityClassName: 7 });
+    expect(problemsOf(broken)).toEqual([
+      expect.stringContaining('priorityClassName must be string'),
+      'DaemonSet.spec.template.spec.hostNetwrok: no such field',
+    ]);
+  });
+});
+
+test('all manifests are in the Kustomize base', () => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
+  expect(files.sort()).toEqual([...BASE.resources].sort());
+});
+
+test('the images are of this version', () => {
+  expect(BASE.images).toEqual([{ name: 'svc2ipt', newTag: version }]);
+  for (const { image } of CONTAINERS) expect(image).toBe(`svc2ipt:${version}`);
+});
+
+/** As the command line would give them: each is `--name=value`, or a switch. */
+function givenFlags(args: readonly string[]) {
+  return Object.fromEntries(
+    args.map((arg) => {
+      const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? [];
+      const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+      return [key, value === undefined ? (true as const) : [value]];
+    }),
+  );
+}
+
+test.each(CONTAINERS.map(({ name, args }) => [name, args] as const))(
+  '%s: the agent takes the configuration and the flags without a warning',
+  (name, [command, ...flags]) => {
+    const { data } = ofKind('ConfigMap', z.looseObject({ data: z.record(z.string(), z.string()) }));
+    const file = parseConfigurationLeniently({ name: 'config.conf', text: data['config.conf'] ?? '' });
+    const { settings, warnings } = agentSettings(givenFlags(flags), file.configuration);
+    expect(command).toBe('agent');
+    expect([...file.warnings, ...warnings]).toEqual([]);
+    expect(settings).toMatchObject({
+      initOnly: name === 'prepare-node',
+      kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf',
+    });
+    expect(Object.keys(data)).toContain('kubeconfig.conf');
+  },
+);
+
+/** `verb group/resource` of a request, as RBAC names it. */
+function asked(verb: string, path: string): string {
+  const [, group = '', resource] =
+    /^\/(?:api|apis\/([^/]+))\/v1\/(?:namespaces\/[^/]+\/)?(\w+)$/.exec(path) ?? [];
+  return `${verb} ${group}/${resource}`;
+}
+
+/** An empty answer to a LIST; a watch that tells nothing until the signal ends it. */
+function answerTo(watching: boolean, signal: AbortSignal): IncomingMessage {
+  const answer = new IncomingMessage(new Socket());
+  signal.addEventListener('abort', () => answer.destroy());
+  if (watching) return answer;
+  answer.push(JSON.stringify({ kind: 'List', metadata: { resourceVersion: '1' }, items: [] }));
+  answer.push(null);
+  return answer;
+}
+
+test('roles allow what the agent asks the API server for, and nothing else', async () => {
+  const requests = new Set<string>();
+  const connection: Connection = {
+    get: async (path, { watch }, signal) => {
+      requests.add(asked(watch === undefined ? 'list' : 'watch', path));
+      return answerTo(watch !== undefined, signal);
+    },
+    post: async (path) => {
+      requests.add(asked('create', path));
+    },
+  };
+  const stop = new AbortController();
+  const listener = { changed: () => {}, failed: () => {}, invalid: () => {}, warned: () => {} };
+  const running = new KubernetesSource(connection, 'node-a', listener).run(stop.signal);
+  const log = new Log({
+    format: 'text',
+    verbosity: 0,
+    streams: { error: process.stderr, info: process.stderr },
+  });
+  await new NodeEvents(connection, 'node-a', log).tell({ type: 'Normal', reason: 'Starting', note: '' });
+  await expect.poll(() => requests.size, { timeout: 10_000 }).toBe(7);
+  stop.abort();
+  await running;
+
+  const role = z.looseObject({
+    rules: z.array(
+      z.strictObject({
+        apiGroups: z.array(z.string()),
+        resources: z.array(z.string()),
+        verbs: z.array(z.string()),
+      }),
+    ),
+  });
+  const allowed = [ofKind('ClusterRole', role), ofKind('Role', role)].flatMap(({ rules }) =>
+    rules.flatMap(({ apiGroups: [group = ''], resources: [resource = ''], verbs }) =>
+      verbs.map((verb) => `${verb} ${group}/${resource}`),
+    ),
+  );
+  expect(allowed.sort()).toEqual([...requests].sort());
+});
+
+describe('on a cluster that kubeadm made', () => {
+  const overlay = kustomization.parse(read('kubeadm/kustomization.yaml')[0]);
+  const operation = z.strictObject({
+    op: z.enum(['add', 'replace']),
+    path: z.string(),
+    value: z.unknown(),
+  });
+
+  /** A JSON patch (RFC 6902) of such operations, which fails where there is nothing to be patched. */
+  function patched(target: unknown, patch: string): unknown {
+    const result: unknown = structuredClone(target);
+    for (const { op, path, value } of z.array(operation).parse(parseAllDocuments(patch)[0]?.toJS())) {
+      const keys = path.split('/').slice(1);
+      const last = keys.pop() ?? '';
+      const parent = keys.reduce<unknown>((at, key) => Object(at)[key], result);
+      if (op === 'replace') expect(parent).toHaveProperty(last);
+      Object.assign(Object(parent), { [last]: value });
+    }
+    return result;
+  }
+
+  test("kube-proxy's ConfigMap is used, on nodes with the label, and kube-proxy stays off these", () => {
+    expect(overlay.resources).toEqual(['..']);
+    const [forDaemonSet, forConfigMap] = overlay.patches;
+    const result = patched(DAEMON_SET, forDaemonSet?.patch ?? '');
+    expect(problemsOf(result)).toEqual([]);
+    const pod = daemonSet.parse(result).spec.template.spec;
+    expect(pod.volumes).toContainEqual({ name: 'config', configMap: { name: 'kube-proxy' } });
+    const [[label = '', value]] = [Object.entries(pod.nodeSelector).at(-1) ?? []];
+    expect(forConfigMap?.target).toEqual({ kind: 'ConfigMap', name: 'svc2ipt' });
+
+    const [keptOff] = read('kubeadm/kube-proxy-patch.yaml');
+    expect(JSON.stringify(keptOff)).toContain(
+      JSON.stringify({ matchExpressions: [{ key: label, operator: 'NotIn', values: [value] }] }),
+    );
+    const kubeProxy = z
+      .object({ spec: z.object({ template: z.object({ spec: z.unknown() }) }) })
+      .parse(keptOff);
+    const whole = structuredClone(DAEMON_SET);
+    Object.assign(whole.spec.template.spec, kubeProxy.spec.template.spec);
+    expect(problemsOf(whole)).toEqual([]);
+  });
+});
