@@ -122,7 +122,9 @@ async function measureConnecting(): Promise<Record<Target, Connecting>> {
   const addresses = chosen.flatMap(({ endpointSlices }) =>
     endpointSlices.flatMap(({ endpoints }) => endpoints.map(({ address }) => address)),
   );
-  execaSync('ip', ['-batch', '-'], { input: addresses.map((a) => `address add ${a}/32 dev lo\n`).join('') });
+  // Of one Service, the first is the last, too.
+  const lines = [...new Set(addresses)].map((address) => `address add ${address}/32 dev lo\n`);
+  execaSync('ip', ['-batch', '-'], { input: lines.join('') });
   const script = join(import.meta.dirname, 'connect.py');
   const server = execa('python3', [script, 'serve', String(PORT)], { reject: false, buffer: false });
   await new Promise((resolve) => server.stdout.once('data', resolve));

@@ -1,7 +1,7 @@
 /**
  * Both layouts side by side in this machine's kernel: `scripts/bench-kernel`. Each backend, layout and size is measured
  * in a process and in network namespaces of its own, one after the other. Figures go to `bench/results/layouts.json`,
- * pictures beside it, and tables for BENCHMARKS.md to standard output.
+ * tables and pictures beside it, and the tables to standard output.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const { values: given } = parseArgs({
     namespace: { type: 'string', default: `svc2ipt-bench-${process.pid}` },
     backend: { type: 'string', default: 'nft,legacy' },
     layout: { type: 'string', default: 'kube-proxy,fast' },
-    sizes: { type: 'string', default: '1000x10,5000x10,10000x10,20000x10,5000x50' },
+    sizes: { type: 'string', default: '1x10,1000x10,5000x10,10000x10,20000x10,5000x50' },
     /** Draws and prints what was measured before. */
     report: { type: 'boolean', default: false },
     /** Measures without writing files. */
@@ -32,17 +32,13 @@ const { values: given } = parseArgs({
 
 const places: Place[] = given.sizes.split(',').flatMap((text) => {
   const [services = 0, endpoints = 0] = text.split('x').map(Number);
-  return given.backend
-    .split(',')
-    .flatMap((backend) =>
-      given.layout
-        .split(',')
-        .map((layout) => ({
-          backend: backend as Backend,
-          layout: layout as LayoutName,
-          size: { services, endpoints },
-        })),
-    );
+  return given.backend.split(',').flatMap((backend) =>
+    given.layout.split(',').map((layout) => ({
+      backend: backend as Backend,
+      layout: layout as LayoutName,
+      size: { services, endpoints },
+    })),
+  );
 });
 
 /** A node with a client beside it, whose address is one of a pod's. */
@@ -82,6 +78,7 @@ if (!given.report) for (const place of places) figures.push(await measure(place)
 if (!given['dry-run']) {
   await mkdir(RESULTS, { recursive: true });
   await writeFile(FIGURES, `${JSON.stringify(figures, undefined, 2)}\n`);
+  await writeFile(join(RESULTS, 'layouts.md'), tables(figures));
   for (const [name, svg] of plots(figures)) await writeFile(join(RESULTS, `${name}.svg`), svg);
 }
 process.stdout.write(tables(figures));
