@@ -1,7 +1,8 @@
 """Connects to addresses one after the other, as fast as it can, and tells how long each took, in microseconds.
 
 connect.py serve PORT                       accepts and closes, for ever
-connect.py ask COUNT ADDRESS:PORT ...       one line of JSON for each address: its times, in their order
+connect.py ask COUNT ADDRESS:PORT ...       one line of JSON for each address: its times, in their order.
+                                            All take turns, so that whatever else the machine does falls on all alike.
 """
 import json
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 
 RESET = struct.pack("ii", 1, 0)
+ROUNDS = 10
 
 
 def serve(port):
@@ -39,9 +41,14 @@ def ask(count, address, port):
 if sys.argv[1] == "serve":
     serve(int(sys.argv[2]))
 else:
-    for target in sys.argv[3:]:
-        host, port = target.rsplit(":", 1)
-        ask(200, host, int(port))
-        start = time.perf_counter()
-        times = ask(int(sys.argv[2]), host, int(port))
-        print(json.dumps({"times": times, "seconds": time.perf_counter() - start}), flush=True)
+    targets = [(host, int(port)) for host, port in (target.rsplit(":", 1) for target in sys.argv[3:])]
+    answers = [{"times": [], "seconds": 0} for _ in targets]
+    for target in targets:
+        ask(200, *target)
+    for _ in range(ROUNDS):
+        for target, answer in zip(targets, answers):
+            start = time.perf_counter()
+            answer["times"] += ask(int(sys.argv[2]) // ROUNDS, *target)
+            answer["seconds"] += time.perf_counter() - start
+    for answer in answers:
+        print(json.dumps(answer))

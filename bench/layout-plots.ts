@@ -16,8 +16,22 @@ export function plots(figures: readonly Figures[]): [name: string, svg: string][
     ],
     [
       'connect',
-      plot('Connecting through the last service, p50', 'µs', ofTen, ({ connect }) => connect.last.p50),
+      plot('Connecting through the last service, p50', 'µs', ofTen, ({ connect }) => connect.last?.p50),
     ],
+    [
+      'connect-p99',
+      plot('Connecting through the last service, p99', 'µs', ofTen, ({ connect }) => connect.last?.p99),
+    ],
+    [
+      'connections',
+      plot(
+        'Connections a second through the last service',
+        '',
+        ofTen,
+        ({ connect }) => connect.last?.perSecond,
+      ),
+    ],
+    ['memory', plot('Memory of iptables-restore', 'MB', ofTen, ({ restoreMemory }) => restoreMemory / 1e6)],
     ['rules', plot('Rules', '', ofTen, ({ rules }) => rules)],
   ];
 }
@@ -29,7 +43,7 @@ function plot(
   title: string,
   unit: string,
   figures: readonly Figures[],
-  of: (figures: Figures) => number,
+  of: (figures: Figures) => number | undefined,
 ): string {
   const lines = Map.groupBy(figures, ({ backend, layout }) => `${layout} layout, ${backend}`);
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 720, height: 440 });
@@ -56,7 +70,7 @@ function plot(
       lineStyle: { type: name.endsWith('legacy') ? 'dashed' : 'solid' },
       color: name.startsWith('fast') ? COLOURS.fast : COLOURS.kube,
       symbol: name.endsWith('legacy') ? 'emptyCircle' : 'circle',
-      data: points.map((point) => [point.size.services, Number(of(point).toPrecision(4))]),
+      data: points.map((point) => [point.size.services, Number(of(point)?.toPrecision(4) ?? Number.NaN)]),
     })),
   });
   const svg = chart.renderToSVGString();

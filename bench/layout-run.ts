@@ -13,7 +13,7 @@ import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import type { LayoutName } from '../src/compiler/options.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import { changeEndpoint, makeCluster, node, options } from './clusters.ts';
-import { type Change, type Connecting, type Figures, TARGETS, type Target } from './layout-figures.ts';
+import type { Change, Connecting, Figures, Target } from './layout-figures.ts';
 import { median, percentile } from './statistics.ts';
 
 /** What connect.py says. */
@@ -54,6 +54,24 @@ class ChildMemory {
   }
 }
 
+// The endpoints of the Services that are connected to are addresses of this namespace.
+const entries = [...cluster.services.values()];
+const chosen = [entries.at(0), entries.at(entries.length >> 1), entries.at(-1)].flatMap(
+  (entry) => entry ?? [],
+);
+const pods = chosen.flatMap(({ endpointSlices }) =>
+  endpointSlices.flatMap(({ endpoints }) => endpoints.map(({ address }) => address)),
+);
+// Of one Service, the first is the last, too.
+const lines = [...new Set(pods)].map((pod) => `address add ${pod}/32 dev lo\n`);
+execaSync('ip', ['-batch', '-'], { input: lines.join('') });
+const endpoint = `${pods[0]}:${PORT}`;
+const [first = '', middle = '', last = ''] = chosen.map(
+  ({ service }) => `${service.clusterIPs[0]}:${service.ports[0]?.port}`,
+);
+
+const withoutRules = await measureConnecting(new Map([['without rules', endpoint]]));
+
 const memory = new ChildMemory();
 const start = performance.now();
 const compiler = new IncrementalCompiler(node, { ...options, layout });
@@ -67,7 +85,14 @@ const { rules } = compiler.totals;
 const chains = ruleset.tables.reduce((sum, { chains }) => sum + chains.length, 0);
 const bytes = printRuleset(ruleset).length;
 
-const connect = await measureConnecting();
+const withRules = await measureConnecting(
+  new Map([
+    ['direct', endpoint],
+    ['first', first],
+    ['middle', middle],
+    ['last', last],
+  ]),
+);
 
 const state = new Map(cluster.services);
 const keys = [...state.keys()];
@@ -113,35 +138,26 @@ for (let round = 0; round < COMINGS; round++) {
   comings.push(await change());
 }
 
-/** From a client's namespace to endpoints that are addresses of this one. */
-async function measureConnecting(): Promise<Record<Target, Connecting>> {
-  const entries = [...cluster.services.values()];
-  const chosen = [entries.at(0), entries.at(entries.length >> 1), entries.at(-1)].flatMap(
-    (entry) => entry ?? [],
-  );
-  const addresses = chosen.flatMap(({ endpointSlices }) =>
-    endpointSlices.flatMap(({ endpoints }) => endpoints.map(({ address }) => address)),
-  );
-  // Of one Service, the first is the last, too.
-  const lines = [...new Set(addresses)].map((address) => `address add ${address}/32 dev lo\n`);
-  execaSync('ip', ['-batch', '-'], { input: lines.join('') });
+/** From the client's namespace to addresses and ports here, by what they are. */
+async function measureConnecting(
+  addresses: ReadonlyMap<Target, string>,
+): Promise<Partial<Record<Target, Connecting>>> {
   const script = join(import.meta.dirname, 'connect.py');
   const server = execa('python3', [script, 'serve', String(PORT)], { reject: false, buffer: false });
   await new Promise((resolve) => server.stdout.once('data', resolve));
   try {
-    const targets = [
-      `${addresses[0]}:${PORT}`,
-      ...chosen.map(({ service }) => `${service.clusterIPs[0]}:${service.ports[0]?.port}`),
-    ];
-    const command = ['netns', 'exec', client, 'python3', script, 'ask', String(CONNECTIONS), ...targets];
-    const { stdout } = await execa('ip', command);
+    const ask = [script, 'ask', String(CONNECTIONS), ...addresses.values()];
+    const { stdout } = await execa('ip', ['netns', 'exec', client, 'python3', ...ask]);
     const answers = stdout.split('\n').map((line) => answer.parse(JSON.parse(line)));
     return Object.fromEntries(
-      answers.map(({ times, seconds }, i): [Target, Connecting] => [
-        TARGETS[i] ?? 'direct',
-        { p50: median(times), p99: percentile(times, 0.99), perSecond: times.length / seconds },
-      ]),
-    ) as Record<Target, Connecting>;
+      [...addresses.keys()].map((target, i) => {
+        const { times = [], seconds = Number.NaN } = answers[i] ?? {};
+        return [
+          target,
+          { p50: median(times), p99: percentile(times, 0.99), perSecond: times.length / seconds },
+        ];
+      }),
+    );
   } finally {
     server.kill('SIGKILL');
     await server;
@@ -159,6 +175,6 @@ const figures: Figures = {
   restoreMemory,
   endpointMoves: summary(moves),
   serviceComesOrGoes: summary(comings),
-  connect,
+  connect: { ...withoutRules, ...withRules },
 };
 process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -1,7 +1,8 @@
 /**
  * Both layouts side by side in this machine's kernel: `scripts/bench-kernel`. Each backend, layout and size is measured
- * in a process and in network namespaces of its own, one after the other. Figures go to `bench/results/layouts.json`,
- * tables and pictures beside it, and the tables to standard output.
+ * in a process and in network namespaces of its own, one after the other. Figures of all go to
+ * `bench/results/layouts.json`, tables and pictures beside it, the most important ones to BENCHMARKS.md, and all tables
+ * to standard output. Of a part, only tables are printed, so that it never replaces the whole.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,21 +13,28 @@ import type { LayoutName } from '../src/compiler/options.ts';
 import { sizeName } from './clusters.ts';
 import type { Figures, Place } from './layout-figures.ts';
 import { plots } from './layout-plots.ts';
-import { tables } from './layout-tables.ts';
+import { disturbances, summary, tables } from './layout-tables.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
-const FIGURES = join(RESULTS, 'layouts.json');
+const BENCHMARKS = join(import.meta.dirname, '..', 'BENCHMARKS.md');
+/** What is between is written by this program. */
+const MARKS = ['<!-- layouts -->\n', '<!-- end of layouts -->\n'] as const;
+const ALL = {
+  backend: 'nft,legacy',
+  layout: 'kube-proxy,fast',
+  sizes: '1x10,1000x10,5000x10,10000x10,20000x10,5000x50',
+};
 
 const { values: given } = parseArgs({
   options: {
     namespace: { type: 'string', default: `svc2ipt-bench-${process.pid}` },
-    backend: { type: 'string', default: 'nft,legacy' },
-    layout: { type: 'string', default: 'kube-proxy,fast' },
-    sizes: { type: 'string', default: '1x10,1000x10,5000x10,10000x10,20000x10,5000x50' },
+    backend: { type: 'string', default: ALL.backend },
+    layout: { type: 'string', default: ALL.layout },
+    sizes: { type: 'string', default: ALL.sizes },
+    /** A folder for the files, of a part, too. */
+    output: { type: 'string' },
     /** Draws and prints what was measured before. */
     report: { type: 'boolean', default: false },
-    /** Measures without writing files. */
-    'dry-run': { type: 'boolean', default: false },
   },
 });
 
@@ -61,8 +69,9 @@ async function withNamespaces<T>(work: (node: string, client: string) => Promise
   }
 }
 
-async function measure({ backend, layout, size }: Place): Promise<Figures> {
-  process.stderr.write(`${backend}, ${layout} layout, ${sizeName(size)} ...\n`);
+async function measure({ backend, layout, size }: Place, i: number): Promise<Figures> {
+  const name = `${backend}, ${layout} layout, ${sizeName(size)}`;
+  process.stderr.write(`${i + 1} of ${places.length}: ${name} ...\n`);
   return await withNamespaces(async (node, client) => {
     const run = [
       ...[process.execPath, '--max-old-space-size=8192', join(import.meta.dirname, 'layout-run.ts')],
@@ -73,12 +82,34 @@ async function measure({ backend, layout, size }: Place): Promise<Figures> {
   });
 }
 
-const figures: Figures[] = given.report ? JSON.parse(await readFile(FIGURES, 'utf8')) : [];
-if (!given.report) for (const place of places) figures.push(await measure(place));
-if (!given['dry-run']) {
-  await mkdir(RESULTS, { recursive: true });
-  await writeFile(FIGURES, `${JSON.stringify(figures, undefined, 2)}\n`);
-  await writeFile(join(RESULTS, 'layouts.md'), tables(figures));
-  for (const [name, svg] of plots(figures)) await writeFile(join(RESULTS, `${name}.svg`), svg);
+/** The figures as files in a folder. */
+async function write(folder: string, figures: readonly Figures[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'layouts.json'), `${JSON.stringify(figures, undefined, 2)}\n`);
+  await writeFile(join(folder, 'layouts.md'), `${disturbances(figures)}${tables(figures)}`);
+  for (const [name, svg] of plots(figures)) await writeFile(join(folder, `${name}.svg`), svg);
 }
-process.stdout.write(tables(figures));
+
+/** Puts the summary where BENCHMARKS.md has room for it. */
+async function publish(figures: readonly Figures[]): Promise<void> {
+  const text = await readFile(BENCHMARKS, 'utf8');
+  const [before, after] = [text.split(MARKS[0])[0], text.split(MARKS[1])[1]];
+  if (before === undefined || after === undefined) throw new Error(`${BENCHMARKS} has no ${MARKS.join('')}`);
+  await writeFile(
+    BENCHMARKS,
+    `${before}${MARKS[0]}\n${summary(figures)}\n\n${disturbances(figures)}${MARKS[1]}${after}`,
+  );
+}
+
+// A terminal that is closed or a `kill` ends what was started here as well; scripts/bench-kernel removes the namespaces.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+const isWhole = given.backend === ALL.backend && given.layout === ALL.layout && given.sizes === ALL.sizes;
+const folder = given.output ?? (isWhole ? RESULTS : undefined);
+const figures: Figures[] = given.report
+  ? JSON.parse(await readFile(join(given.output ?? RESULTS, 'layouts.json'), 'utf8'))
+  : [];
+if (!given.report) for (const [i, place] of places.entries()) figures.push(await measure(place, i));
+if (folder !== undefined) await write(folder, figures);
+if (folder === RESULTS) await publish(figures);
+process.stdout.write(`${summary(figures)}\n\n${disturbances(figures)}${tables(figures)}`);
