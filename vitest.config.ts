@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
 /** Tests of the applier, which run once more on the fast layout. */
 const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
+const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
 
 function kernelProject(name: string, include: string[], layout: string) {
@@ -19,14 +20,32 @@ function kernelProject(name: string, include: string[], layout: string) {
   };
 }
 
-/** `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces, `browser` Chromium. */
+/**
+ * `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces, `browser` Chromium,
+ * `container` root and the programs of a Docker engine.
+ */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['{src,test}/**/*.test.ts'], exclude: [...KERNEL, ...BROWSER] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['{src,test}/**/*.test.ts'],
+          exclude: [...KERNEL, ...CONTAINER, ...BROWSER],
+        },
+      },
       kernelProject('kernel', KERNEL, 'kube-proxy'),
       kernelProject('kernel, fast layout', APPLIER, 'fast'),
       { test: { name: 'browser', include: BROWSER, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'container',
+          include: CONTAINER,
+          globalSetup: 'test/container/engine.ts',
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

@@ -93,7 +93,7 @@ async function set(path: string, value: number, root: string): Promise<void> {
   if (refused === undefined) return;
   throw new HostError(
     `${inWords(path)} cannot be set to ${value} (${refused}): ` +
-      'it needs root, and in a container a writable /proc/sys (privileged: true)',
+      'it needs root, and in a container a writable /proc/sys: run it once before with --init-only, privileged',
   );
 }
 

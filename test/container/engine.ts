@@ -1,0 +1,174 @@
+/**
+ * A Docker engine for tests, and the image in it. No registry is needed: the base image is a Debian put together from
+ * the packages that this machine gets its own from. The engine has a socket and a folder of its own, leaves the
+ * machine's firewall and interfaces alone, and is gone after the tests.
+ *
+ * Vitest runs this once, before the first test of the project `container`.
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ExecaError, execa } from 'execa';
+import type { TestProject } from 'vitest/node';
+
+/** Where the tests find it, or why there is none. */
+export type Engine = { readonly host: string } | { readonly missing: string };
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    engine: Engine;
+  }
+}
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const BASE_CONTEXT = 'base';
+const BASE_IMAGE = 'svc2ipt-test-base:latest';
+export const IMAGE = 'svc2ipt:test';
+/** What the labels of the image say. */
+export const BUILD_ARGS = { BASE_IMAGE, VERSION: '1.2.3-test', REVISION: 'abcdef' };
+
+const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
+/** What the image takes from the base image, and what Node.js needs to run there. */
+const PACKAGES = ['iptables', 'conntrack', 'nftables', 'nfacct', 'libatomic1', 'libstdc++6'];
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
+  const stopAll: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const teardown = async () => {
+    for (const stop of stopAll.toReversed()) await stop();
+  };
+  try {
+    const engine = await makeEngine(folder, (stop) => stopAll.push(stop));
+    if ('missing' in engine) console.warn(`the tests of the image are skipped: ${engine.missing}`);
+    else await buildImages(engine.host, folder);
+    project.provide('engine', engine);
+    return teardown;
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+}
+
+/** An engine, and all that the images are made of; or what this machine cannot do for it. */
+async function makeEngine(folder: string, onStop: (stop: () => Promise<void>) => void): Promise<Engine> {
+  const missing = await whyNot();
+  if (missing !== undefined) return { missing };
+  const socket = join(folder, 'docker.sock');
+  const [bundled, ...made] = await Promise.allSettled([
+    // The program in the image is that of this checkout.
+    execa(join(PROJECT, 'scripts/bundle'), { cwd: PROJECT }),
+    startEngine(folder, socket).then(onStop),
+    makeBase(folder),
+  ]);
+  // That is not the machine's fault, and no reason to skip anything.
+  if (bundled.status === 'rejected') throw bundled.reason;
+  const reasons = made.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+  return reasons.length > 0 ? { missing: reasons.join('; ') } : { host: `unix://${socket}` };
+}
+
+/** What keeps an engine from running here; undefined where nothing does. */
+async function whyNot(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'a Docker engine needs root';
+  const found = await Promise.all(PROGRAMS.map((name) => execa({ reject: false })`which ${name}`));
+  const missing = PROGRAMS.filter((_, i) => found[i]?.exitCode !== 0);
+  if (missing.length > 0) return `${missing.join(', ')}: not installed`;
+  return (await aptSource()) ? undefined : "apt's sources name no Debian or Ubuntu of this release";
+}
+
+/** Where this machine gets its own packages from, and which release it is of. */
+async function aptSource(): Promise<{ readonly mirror: string; readonly release: string } | undefined> {
+  const [, release] = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile('/etc/os-release', 'utf8')) ?? [];
+  const { stdout } = await execa({
+    reject: false,
+  })`apt-get indextargets --format ${'$(RELEASE) $(COMPONENT) $(REPO_URI)'} ${'Created-By: Packages'}`;
+  const line = stdout.split('\n').find((text) => text.startsWith(`${release} main `));
+  const mirror = line?.split(' ')[2];
+  return mirror === undefined || release === undefined ? undefined : { mirror, release };
+}
+
+/** Starts the engine; what it gives stops it. Rejects where it does not start. */
+async function startEngine(folder: string, socket: string): Promise<() => Promise<void>> {
+  const dockerd = execa(
+    'dockerd',
+    [
+      `--host=unix://${socket}`,
+      `--data-root=${join(folder, 'data')}`,
+      `--exec-root=${join(folder, 'run')}`,
+      `--pidfile=${join(folder, 'docker.pid')}`,
+      // The networks of its containers are made by the tests, and nothing on this machine is touched for them.
+      '--iptables=false',
+      '--ip6tables=false',
+      '--bridge=none',
+    ],
+    // It needs time to end what runs in it, and to give back what it has mounted.
+    { reject: false, all: true, forceKillAfterDelay: 60_000 },
+  );
+  const stop = async () => {
+    dockerd.kill('SIGTERM', new Error('the tests are over'));
+    await dockerd;
+  };
+  let ended: string | undefined;
+  void dockerd.then(({ all }) => {
+    ended = all.slice(-2000);
+  });
+  for (const end = performance.now() + 60_000; !(await answers(socket)); await sleep(100)) {
+    if (ended === undefined && performance.now() < end) continue;
+    await stop();
+    throw new Error(`the Docker engine did not start: ${ended ?? 'no answer for a minute'}`);
+  }
+  return stop;
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  const asked = Promise.withResolvers<boolean>();
+  request({ socketPath, path: '/_ping' }, (answer) => asked.resolve(answer.resume().statusCode === 200))
+    .on('error', () => asked.resolve(false))
+    .end();
+  return asked.promise;
+}
+
+/** A build context of the smallest Debian that the Dockerfile needs nothing more for. */
+async function makeBase(parent: string): Promise<void> {
+  const source = await aptSource();
+  const folder = join(parent, BASE_CONTEXT);
+  const root = join(folder, 'root');
+  await mkdir(root, { recursive: true });
+  await execa('debootstrap', [
+    '--variant=minbase',
+    `--include=${PACKAGES.join(',')}`,
+    source?.release ?? '',
+    root,
+    source?.mirror ?? '',
+  ]).catch((error: ExecaError) => {
+    throw new Error(`${error.shortMessage}: ${String(error.stdout).slice(-2000)}`);
+  });
+  // Debian's Node.js is older than the one that is needed.
+  await execa`cp ${process.execPath} ${join(root, 'usr/local/bin/node')}`;
+  await execa`tar --exclude=./dev/* --exclude=./var/cache/apt/archives/*.deb -C ${root} -cf ${join(folder, 'root.tar')} .`;
+  await rm(root, { recursive: true });
+  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nADD root.tar /\n');
+}
+
+async function buildImages(host: string, folder: string): Promise<void> {
+  const { GenericContainer } = await useEngine(host);
+  await GenericContainer.fromDockerfile(join(folder, BASE_CONTEXT)).build(BASE_IMAGE, {
+    deleteOnExit: false,
+  });
+  await GenericContainer.fromDockerfile(PROJECT)
+    .withBuildArgs(BUILD_ARGS)
+    .build(IMAGE, { deleteOnExit: false });
+}
+
+/** testcontainers, on this engine and no other. */
+export async function useEngine(host: string): Promise<typeof import('testcontainers')> {
+  Object.assign(process.env, {
+    DOCKER_HOST: host,
+    // Its reaper is an image that would have to be pulled; all containers go with the engine.
+    TESTCONTAINERS_RYUK_DISABLED: 'true',
+    // Or it looks for the address by running an image, where the tests run in a container themselves.
+    TESTCONTAINERS_HOST_OVERRIDE: 'localhost',
+  });
+  return await import('testcontainers');
+}

@@ -1,0 +1,171 @@
+/** The image, in a real engine: what it holds, what it may do, and that it does a node's work with that. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GenericContainer, StartedTestContainer } from 'testcontainers';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { FAMILIES } from '../src/net/address.ts';
+import { BUILD_ARGS, IMAGE, useEngine } from './container/engine.ts';
+import { ContainerNode, readOnly } from './container/node.ts';
+import { BACKENDS, type Backend } from './kernel/namespace.ts';
+
+const engine = inject('engine');
+const available = 'host' in engine;
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const AGENT = ['agent', '--config=/in/config', '--manifests=/in/manifests'];
+
+/** What deploy/daemonset.yaml gives the agent; iptables-nft needs only the first. */
+const CAPABILITIES: Readonly<Record<Backend, readonly string[]>> = {
+  nft: ['NET_ADMIN'],
+  legacy: ['NET_ADMIN', 'NET_RAW'],
+};
+
+/** How a container ended, and what it said. */
+interface Ended {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+describe.skipIf(!available)('the image', () => {
+  let library: typeof import('testcontainers');
+
+  beforeAll(async () => {
+    if ('host' in engine) library = await useEngine(engine.host);
+  });
+
+  async function inspect(container: StartedTestContainer) {
+    const client = await library.getContainerRuntimeClient();
+    return await client.container.inspect(client.container.getById(container.getId()));
+  }
+
+  /** Runs a container to its end. */
+  async function run(container: GenericContainer): Promise<Ended> {
+    const started = await container.withAutoRemove(false).start();
+    try {
+      let state = (await inspect(started)).State;
+      for (; state.Running; state = (await inspect(started)).State) await sleep(50);
+      return { exitCode: state.ExitCode, output: await text(await started.logs()) };
+    } finally {
+      await started.stop();
+    }
+  }
+
+  const byHand = (...args: readonly string[]) =>
+    readOnly(library, IMAGE)
+      .withNetworkMode('none')
+      .withBindMounts([
+        { source: resolve(PROJECT, 'fixtures'), target: '/fixtures', mode: 'ro' },
+        { source: resolve(PROJECT, 'golden'), target: '/golden', mode: 'ro' },
+      ])
+      .withCommand([...args]);
+
+  test('says what it is, how large it is, and who runs it', async () => {
+    const client = await library.getContainerRuntimeClient();
+    const { Size, Config } = await client.container.dockerode.getImage(IMAGE).inspect();
+    console.log(`the image has ${Math.round(Size / 1e6)} MB`);
+    expect(Size).toBeLessThan(250e6);
+    expect(Config.User).toBe('65532:65532');
+    expect(Config.Labels).toMatchObject({
+      'org.opencontainers.image.title': 'svc2ipt',
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+      'org.opencontainers.image.version': BUILD_ARGS.VERSION,
+      'org.opencontainers.image.revision': BUILD_ARGS.REVISION,
+    });
+  });
+
+  test('renders fixtures to the golden text, as nobody and without capabilities', async () => {
+    const container = byHand(
+      ...['render', '-f', '/fixtures/sample/objects.yaml'],
+      ...['--config', '/fixtures/sample/config.yaml', '--host', '/fixtures/sample/host.yaml'],
+    ).withDroppedCapabilities('ALL');
+    const { exitCode, output } = await run(container);
+    expect(exitCode).toBe(0);
+    expect(output).toBe(await readFile(resolve(PROJECT, 'golden/sample/ipv4.rules'), 'utf8'));
+  });
+
+  test('finds all golden files as they should be', async () => {
+    expect(await run(byHand('golden', 'check', '/fixtures', '/golden'))).toMatchObject({ exitCode: 0 });
+  });
+
+  test.each(['sh', 'bash', 'apt-get', 'modprobe'])('has no %s', async (program) => {
+    await expect(byHand().withEntrypoint([program]).start()).rejects.toThrow(/executable file not found/);
+  });
+
+  test('whoever runs the agent without privileges is told what it takes', async () => {
+    await using node = await ContainerNode.create(library);
+    // What must be set before is set, so that it is the rules that it fails at.
+    expect(await run(node.container({ args: [...AGENT, '--init-only'], writesSysctls: true }))).toMatchObject(
+      {
+        exitCode: 0,
+      },
+    );
+    const message = "iptables may not look at the node's rules: run as root, or with CAP_NET_ADMIN";
+    const withoutCapabilities = await run(node.container({ args: AGENT }));
+    expect(withoutCapabilities).toMatchObject({ exitCode: 1, output: expect.stringContaining(message) });
+    const asNobody = node.container({ args: AGENT, capabilities: ['NET_ADMIN'] }).withUser('65532');
+    expect(await run(asNobody)).toMatchObject({ exitCode: 1, output: expect.stringContaining(message) });
+  });
+
+  test('sysctls need the container that runs before', async () => {
+    await using node = await ContainerNode.create(library);
+    const { exitCode, output } = await run(
+      node.container({ args: AGENT, capabilities: CAPABILITIES.legacy }),
+    );
+    expect(exitCode).toBe(1);
+    expect(output).toContain('EROFS');
+    expect(output).toContain('--init-only');
+  });
+
+  test.each(BACKENDS)('the agent does its work in iptables-%s, which the node uses', async (backend) => {
+    await using node = await ContainerNode.create(library);
+    await node.asHost(`iptables-${backend}`, '-w', '-t', 'mangle', '-N', 'KUBE-IPTABLES-HINT');
+    await node.writeManifest();
+    for (const family of FAMILIES) expect(await node.ask(family)).toMatch(/fetch failed|timeout/);
+
+    const prepared = await run(node.container({ args: [...AGENT, '--init-only'], writesSysctls: true }));
+    expect(prepared).toMatchObject({ exitCode: 0 });
+    const agent = await node
+      .container({ args: AGENT, capabilities: CAPABILITIES[backend] })
+      .withAutoRemove(false)
+      .start();
+    for (const family of FAMILIES) {
+      await expect.poll(() => node.ask(family), { timeout: 30_000 }).toBe('hello');
+    }
+    expect(await node.asHost(`iptables-${backend}-save`)).toContain('KUBE-SVC-');
+    const other = backend === 'nft' ? 'legacy' : 'nft';
+    expect(await node.asHost(`iptables-${other}-save`)).not.toContain('KUBE-');
+
+    const { Test: check = [] } = (await imageConfig()).Healthcheck ?? {};
+    expect(check[0]).toBe('CMD');
+    expect(await agent.exec(check.slice(1))).toMatchObject({ exitCode: 0 });
+
+    // Docker kills what has not ended then, which gives another exit code.
+    await agent.stop({ timeout: 2000, remove: false });
+    const { State } = await inspect(agent);
+    expect(State).toMatchObject({ Running: false, ExitCode: 0 });
+    for (const family of FAMILIES) expect(await node.ask(family)).toBe('hello');
+  });
+
+  async function imageConfig() {
+    const client = await library.getContainerRuntimeClient();
+    const { Config } = await client.container.dockerode.getImage(IMAGE).inspect();
+    return Config;
+  }
+
+  test('iptables-legacy needs NET_RAW as well, and iptables-nft does not', async () => {
+    await using node = await ContainerNode.create(library);
+    const list = (backend: Backend) =>
+      run(
+        node
+          .container({ args: ['-t', 'nat', '-S'], capabilities: ['NET_ADMIN'] })
+          .withEntrypoint([`iptables-${backend}`]),
+      );
+    expect(await list('legacy')).toMatchObject({
+      exitCode: 3,
+      output: expect.stringContaining('Permission'),
+    });
+    expect(await list('nft')).toMatchObject({ exitCode: 0 });
+  });
+});
