@@ -99,6 +99,7 @@ async function startEngine(folder: string, socket: string): Promise<() => Promis
       `--pidfile=${join(folder, 'docker.pid')}`,
       // The networks of its containers are made by the tests, and nothing on this machine is touched for them.
       '--iptables=false',
+      '--ip-forward=false',
       '--ip6tables=false',
       '--bridge=none',
     ],
