@@ -1,4 +1,5 @@
 /** Manual pages, in the macros of man(7): what the help of the commands tells, and nothing else. */
+import { optionGroups, sentence, siblings, withoutHelp } from './pages.ts';
 import { type CommandNode, flatten, type OptionNode } from './tree.ts';
 
 export interface ManPage {
@@ -20,11 +21,6 @@ export function manPages(root: CommandNode, edition: Edition): ManPage[] {
     file: `${pageName(node)}.1`,
     text: manPage(node, root, edition),
   }));
-}
-
-function withoutHelp(node: CommandNode): CommandNode {
-  const commands = node.commands.filter(({ words }) => words.at(-1) !== 'help');
-  return { ...node, commands: commands.map(withoutHelp) };
 }
 
 function manPage(node: CommandNode, root: CommandNode, { version, date }: Edition): string {
@@ -67,12 +63,11 @@ function commandEntry(command: CommandNode): string[] {
 
 /** Options that stand below headings of their own have them here, too. */
 function optionSections(options: readonly OptionNode[]): string[] {
-  const groups = [...Map.groupBy(options, ({ group }) => group)];
   return section(
     'OPTIONS',
-    groups.flatMap(([heading, own]) => [
-      ...(groups.length === 1 || heading === 'Options:' ? [] : [`.SS ${roff(heading.replace(/:$/, ''))}`]),
-      ...own.flatMap(optionEntry),
+    optionGroups(options).flatMap(({ heading, options }) => [
+      ...(heading === undefined ? [] : [`.SS ${roff(heading)}`]),
+      ...options.flatMap(optionEntry),
     ]),
   );
 }
@@ -102,15 +97,8 @@ function examples({ notes }: CommandNode): string[] {
 /** The program's page for a command; for the program, what it stands for. */
 function seeAlso(node: CommandNode, root: CommandNode): string[] {
   if (node === root || node.words.length === 1) return [`${bold('iptables')}(8)`];
-  const parent = node.words.slice(0, -1);
-  const others = flatten(withoutHelp(root)).filter(
-    ({ words }) => words.length === node.words.length && words.slice(0, -1).join() === parent.join(),
-  );
-  return [
-    [{ words: parent }, ...others.filter(({ words }) => words.join() !== node.words.join())]
-      .map(reference)
-      .join(', '),
-  ];
+  const parent = { words: node.words.slice(0, -1) };
+  return [[parent, ...siblings(node, root)].map(reference).join(', ')];
 }
 
 function reference(node: Pick<CommandNode, 'words'>): string {
@@ -119,10 +107,6 @@ function reference(node: Pick<CommandNode, 'words'>): string {
 
 function pageName({ words }: Pick<CommandNode, 'words'>): string {
   return words.join('-');
-}
-
-function sentence(text: string, end: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}${end}`;
 }
 
 function bold(text: string): string {

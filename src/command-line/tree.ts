@@ -23,6 +23,8 @@ export interface OptionNode {
   /** The heading that it stands below in the help. */
   readonly group: string;
   readonly value: (Value & { readonly optional: boolean }) | undefined;
+  /** The value that it has where it is not given, if its description does not tell. */
+  readonly defaultValue: string | undefined;
   readonly repeatable: boolean;
 }
 
@@ -75,6 +77,7 @@ function optionNode(option: Option, description: string): OptionNode {
     description,
     group: option.helpGroupHeading ?? 'Options:',
     value: optionValue(option),
+    defaultValue: typeof option.defaultValue === 'string' ? option.defaultValue : undefined,
     // Only what collects its values has something to do with each of them.
     repeatable: option.variadic || (option.parseArg !== undefined && !option.argChoices),
   };
