@@ -34,7 +34,7 @@ COPY --from=build /root-of-image /
 ENV PATH=/usr/sbin:/usr/bin NODE_ENV=production
 # Compiling, comparing and explaining rules needs no privileges, so it has none, whoever runs the image by hand. The
 # agent must be root, as Kubernetes gives capabilities to nobody else: its manifest says so where it is reviewed
-# (runAsUser: 0 in deploy/daemonset.yaml), and `docker run` with --user 0 --cap-add NET_ADMIN.
+# (runAsUser: 0 in deploy/base/manifests/daemonset.yaml), and `docker run` with --user 0 --cap-add NET_ADMIN.
 USER 65532:65532
 # Kubernetes does not look at this; its probes are in the DaemonSet.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "--eval", "fetch('http://127.0.0.1:10256/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -11,12 +13,15 @@ import { agentSettings } from '../src/agent/settings.ts';
 import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
 import type { Connection } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
+import { patched } from './json-patch.ts';
+import { HAS_KUSTOMIZE } from './kubectl.ts';
 import { problemsOf } from './kubernetes-schemas.ts';
 
 const FOLDER = new URL('../deploy/', import.meta.url);
 
-const read = (path: string): unknown[] =>
-  parseAllDocuments(readFileSync(new URL(path, FOLDER), 'utf8')).map((document): unknown => document.toJS());
+const parse = (text: string): unknown[] =>
+  parseAllDocuments(text).map((document): unknown => document.toJS());
+const read = (path: string): unknown[] => parse(readFileSync(new URL(path, FOLDER), 'utf8'));
 
 const kustomization = z
   .object({
@@ -28,12 +33,13 @@ const kustomization = z
   })
   .loose();
 
-const BASE = kustomization.parse(read('kustomization.yaml')[0]);
-const OBJECTS = BASE.resources.flatMap(read);
+const BASE = kustomization.parse(read('base/kustomization.yaml')[0]);
+const OBJECTS = BASE.resources.flatMap((path) => read(`base/${path}`));
 
 const object = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
-const ofKind = <Schema extends z.ZodType>(kind: string, schema: Schema): z.output<Schema> =>
-  schema.parse(OBJECTS.find((one) => object.parse(one).kind === kind));
+const nameOf = (one: unknown) => `${object.parse(one).kind} ${object.parse(one).metadata.name}`;
+const ofKind = <Schema extends z.ZodType>(kind: string, schema: Schema, among = OBJECTS): z.output<Schema> =>
+  schema.parse(among.find((one) => object.parse(one).kind === kind));
 
 const { version } = z
   .object({ version: z.string() })
@@ -57,9 +63,8 @@ const POD = DAEMON_SET.spec.template.spec;
 const CONTAINERS = [...POD.initContainers, ...POD.containers];
 
 describe('the schemas of Kubernetes', () => {
-  test.each(OBJECTS.map((one) => [`${object.parse(one).kind} ${object.parse(one).metadata.name}`, one]))(
-    'take the %s',
-    (_, one) => expect(problemsOf(one)).toEqual([]),
+  test.each(OBJECTS.map((one) => [nameOf(one), one]))('take the %s', (_, one) =>
+    expect(problemsOf(one)).toEqual([]),
   );
 
   test('find what is wrong', () => {
@@ -73,7 +78,7 @@ describe('the schemas of Kubernetes', () => {
 });
 
 test('all manifests are in the Kustomize base', () => {
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
+  const files = readdirSync(new URL('base/manifests', FOLDER)).map((name) => `manifests/${name}`);
   expect(files.sort()).toEqual([...BASE.resources].sort());
 });
 
@@ -169,29 +174,11 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
 
 describe('on a cluster that kubeadm made', () => {
   const overlay = kustomization.parse(read('kubeadm/kustomization.yaml')[0]);
-  const operation = z.strictObject({
-    op: z.enum(['add', 'replace']),
-    path: z.string(),
-    value: z.unknown(),
-  });
-
-  /** A JSON patch (RFC 6902) of such operations, which fails where there is nothing to be patched. */
-  function patched(target: unknown, patch: string): unknown {
-    const result: unknown = structuredClone(target);
-    for (const { op, path, value } of z.array(operation).parse(parseAllDocuments(patch)[0]?.toJS())) {
-      const keys = path.split('/').slice(1);
-      const last = keys.pop() ?? '';
-      const parent = keys.reduce<unknown>((at, key) => Object(at)[key], result);
-      if (op === 'replace') expect(parent).toHaveProperty(last);
-      Object.assign(Object(parent), { [last]: value });
-    }
-    return result;
-  }
 
   test("kube-proxy's ConfigMap is used, on nodes with the label, and kube-proxy stays off these", () => {
-    expect(overlay.resources).toEqual(['..']);
+    expect(overlay.resources).toEqual(['../base']);
     const [forDaemonSet, forConfigMap] = overlay.patches;
-    const result = patched(DAEMON_SET, forDaemonSet?.patch ?? '');
+    const result = patched(DAEMON_SET, parse(forDaemonSet?.patch ?? '')[0]);
     expect(problemsOf(result)).toEqual([]);
     const pod = daemonSet.parse(result).spec.template.spec;
     expect(pod.volumes).toContainEqual({ name: 'config', configMap: { name: 'kube-proxy' } });
@@ -208,5 +195,43 @@ describe('on a cluster that kubeadm made', () => {
     const whole = structuredClone(DAEMON_SET);
     Object.assign(whole.spec.template.spec, kubeProxy.spec.template.spec);
     expect(problemsOf(whole)).toEqual([]);
+  });
+});
+
+describe.skipIf(!HAS_KUSTOMIZE).each(['base', 'kubeadm'])('kubectl kustomize deploy/%s', (folder) => {
+  const rendered = async () => {
+    const { stdout } = await execa('kubectl', ['kustomize', fileURLToPath(new URL(folder, FOLDER))]);
+    return parse(stdout);
+  };
+
+  test('renders what the schemas take, with the images of this version', async () => {
+    const objects = await rendered();
+    expect(objects.map((one) => [nameOf(one), problemsOf(one)])).toEqual(
+      objects.map((one) => [nameOf(one), []]),
+    );
+    const { initContainers, containers } = ofKind('DaemonSet', daemonSet, objects).spec.template.spec;
+    const images = [...initContainers, ...containers].map(({ image }) => image);
+    expect(images).toEqual(images.map(() => `svc2ipt:${version}`));
+  });
+
+  test('renders the manifests, with what is different here and nothing else', async () => {
+    const objects = await rendered();
+    const expected =
+      folder === 'base' ? OBJECTS : OBJECTS.filter((one) => object.parse(one).kind !== 'ConfigMap');
+    expect(objects.map(nameOf).sort()).toEqual(expected.map(nameOf).sort());
+    const others = (all: readonly unknown[]) => all.filter((one) => object.parse(one).kind !== 'DaemonSet');
+    expect(others(objects)).toEqual(expect.arrayContaining(others(expected)));
+
+    const whole = structuredClone(DAEMON_SET);
+    if (folder === 'kubeadm') {
+      const pod = whole.spec.template.spec;
+      Object.assign(pod.nodeSelector, { 'service-proxy': 'svc2ipt' });
+      pod.volumes = pod.volumes.map((volume) =>
+        JSON.stringify(volume).includes('configMap')
+          ? { name: 'config', configMap: { name: 'kube-proxy' } }
+          : volume,
+      );
+    }
+    expect(ofKind('DaemonSet', daemonSet, objects)).toEqual(whole);
   });
 });

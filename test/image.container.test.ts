@@ -16,7 +16,7 @@ const available = 'host' in engine;
 const PROJECT = resolve(import.meta.dirname, '..');
 const AGENT = ['agent', '--config=/in/config', '--manifests=/in/manifests'];
 
-/** What deploy/daemonset.yaml gives the agent; iptables-nft needs only the first. */
+/** What deploy/base/manifests/daemonset.yaml gives the agent; iptables-nft needs only the first. */
 const CAPABILITIES: Readonly<Record<Backend, readonly string[]>> = {
   nft: ['NET_ADMIN'],
   legacy: ['NET_ADMIN', 'NET_RAW'],

@@ -42,7 +42,7 @@ const CONFIGURATION = {
   oomScoreAdj: 0,
 };
 
-/** How `deploy/daemonset.yaml` runs a container, or how a test runs it otherwise. */
+/** How `deploy/base/manifests/daemonset.yaml` runs a container, or how a test runs it otherwise. */
 export interface RunOptions {
   readonly args: readonly string[];
   readonly capabilities?: readonly string[];
