@@ -70,6 +70,15 @@ describe('some Services', PROCESSES, () => {
     for (const service of left) expect(stdout).not.toContain(service);
   });
 
+  test.each<[table: string, drawn: string, left: string]>([
+    ['nat', 'PREROUTING', 'FORWARD'],
+    ['filter', 'FORWARD', 'PREROUTING'],
+  ])('in the %s table only', async (table, drawn, left) => {
+    const { stdout } = await graph(['--service', 'shop/web', '--table', table, '-o', 'mermaid'], SMALL);
+    expect(stdout).toContain(`["${drawn}"]`);
+    expect(stdout).not.toContain(`["${left}"]`);
+  });
+
   test('those that there are not', async () => {
     expect(await graph(['--service', 'api', '--service', 'x/y', '-o', 'dot'], SMALL)).toEqual({
       exitCode: 1,

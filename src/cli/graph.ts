@@ -2,14 +2,15 @@
 import { collapse } from '../graph/collapse.ts';
 import { graphOf } from '../graph/graph.ts';
 import type { RuleGraph } from '../graph/types.ts';
-import type { Family } from '../iptables/types.ts';
+import type { Family, TableName } from '../iptables/types.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import { progress } from './progress.ts';
 import { note, type Outcome } from './run.ts';
-import { rulesOf } from './service-rules.ts';
+import { onlyTable, rulesOf } from './service-rules.ts';
 
 export interface GraphOptions extends ClusterOptions {
   readonly family: Family;
+  readonly table?: TableName;
   readonly service?: readonly string[];
   readonly output: 'dot' | 'mermaid' | 'svg' | 'html';
   /** One box for each Service; as the format can bear it unless given. */
@@ -17,7 +18,7 @@ export interface GraphOptions extends ClusterOptions {
 }
 
 export async function graph(options: GraphOptions): Promise<Outcome> {
-  const ruleset = rulesOf(await readInput(options), options.family, options.service);
+  const ruleset = onlyTable(rulesOf(await readInput(options), options.family, options.service), options.table);
   return { output: await FORMATS[options.output](graphOf(ruleset), options.collapse) };
 }
 

@@ -45,6 +45,7 @@ export function addGraph(program: Command): void {
     .description("draw a cluster's chains and the jumps between them, with the share of each endpoint");
   addClusterOptions(graph, [
     new Option('--family <family>', 'the IP family').choices(['ipv4', 'ipv6']).default('ipv4'),
+    new Option('--table <table>', 'only this table').choices(['nat', 'filter']),
     new Option(
       '--service <namespace/name>',
       "only the chains that this Service's traffic can walk; may be repeated",

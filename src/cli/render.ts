@@ -3,7 +3,7 @@ import { printRuleset } from '../iptables/print.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import type { Outcome } from './run.ts';
-import { rulesOf } from './service-rules.ts';
+import { onlyTable, rulesOf } from './service-rules.ts';
 
 export interface RenderOptions extends ClusterOptions {
   readonly family: 'ipv4' | 'ipv6';
@@ -16,8 +16,7 @@ export async function render(options: RenderOptions): Promise<Outcome> {
   const input = await readInput(options);
   const services = options.service === undefined ? undefined : [options.service];
   const ruleset = rulesOf(input, options.family, services);
-  const tables = ruleset.tables.filter(({ name }) => options.table === undefined || name === options.table);
-  return { output: await format({ ...ruleset, tables }, options.output) };
+  return { output: await format(onlyTable(ruleset, options.table), options.output) };
 }
 
 async function format(ruleset: Ruleset, output: RenderOptions['output']): Promise<string> {

@@ -2,7 +2,7 @@
 import type { ClusterState } from '../api/cluster.ts';
 import { InputError, type Problem, show } from '../api/problem.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
-import type { Family, Ruleset } from '../iptables/types.ts';
+import type { Family, Ruleset, TableName } from '../iptables/types.ts';
 import type { CompilerInput } from './inputs.ts';
 import { warn } from './run.ts';
 
@@ -26,6 +26,11 @@ export function rulesOf(
     if (!compiler.has(service)) warn(`Service ${service}: has no rules of its own in ${family}`);
   }
   return compiler.ruleset(new Set(services));
+}
+
+/** The ruleset with one of its tables; with all unless given. */
+export function onlyTable(ruleset: Ruleset, table: TableName | undefined): Ruleset {
+  return { ...ruleset, tables: ruleset.tables.filter(({ name }) => table === undefined || name === table) };
 }
 
 function notInInput(service: string, { services }: ClusterState): Problem {
