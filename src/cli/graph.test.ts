@@ -54,6 +54,15 @@ describe('formats', PROCESSES, () => {
     expect(run.stdout).toMatch(expected);
   });
 
+  test.each<[string, string, RegExp]>([
+    ['right', 'dot', /rankdir=LR/],
+    ['down', 'dot', /rankdir=TB/],
+    ['right', 'mermaid', /^flowchart LR\n/],
+    ['down', 'mermaid', /^flowchart TB\n/],
+  ])('%s, in %s', async (direction, output, expected) => {
+    expect((await graph(['-o', output, '--direction', direction], SMALL)).stdout).toMatch(expected);
+  });
+
   test('html where none is chosen', async () => {
     expect((await graph([], SMALL)).stdout).toMatch(/^<!doctype html>/);
   });

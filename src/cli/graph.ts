@@ -1,7 +1,7 @@
 /** `svc2ipt graph`: a cluster's chains as boxes, and the jumps between them as arrows. */
 import { collapse } from '../graph/collapse.ts';
 import { graphOf } from '../graph/graph.ts';
-import type { RuleGraph } from '../graph/types.ts';
+import type { Direction, RuleGraph } from '../graph/types.ts';
 import type { Family, TableName } from '../iptables/types.ts';
 import { type ClusterOptions, readInput } from './inputs.ts';
 import { progress } from './progress.ts';
@@ -13,25 +13,33 @@ export interface GraphOptions extends ClusterOptions {
   readonly table?: TableName;
   readonly service?: readonly string[];
   readonly output: 'dot' | 'mermaid' | 'svg' | 'html';
+  /** Of pictures; the page arranges its boxes itself. */
+  readonly direction: Direction;
   /** One box for each Service; as the format can bear it unless given. */
   readonly collapse?: boolean;
 }
 
 export async function graph(options: GraphOptions): Promise<Outcome> {
-  const ruleset = onlyTable(rulesOf(await readInput(options), options.family, options.service), options.table);
-  return { output: await FORMATS[options.output](graphOf(ruleset), options.collapse) };
+  const { family, service, table, output, direction, collapse } = options;
+  const ruleset = onlyTable(rulesOf(await readInput(options), family, service), table);
+  return { output: await FORMATS[output](graphOf(ruleset), { direction, collapsed: collapse }) };
 }
 
-type Format = (graph: RuleGraph, collapsed: boolean | undefined) => Promise<string>;
+interface Look {
+  readonly direction: Direction;
+  readonly collapsed: boolean | undefined;
+}
+
+type Format = (graph: RuleGraph, look: Look) => Promise<string>;
 
 const FORMATS: Readonly<Record<GraphOptions['output'], Format>> = { dot, mermaid, svg, html };
 
-async function dot(graph: RuleGraph, collapsed = false): Promise<string> {
+async function dot(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
   const { printDot } = await import('../graph/dot.ts');
-  return printDot(collapsed ? collapse(graph) : graph);
+  return printDot(collapsed ? collapse(graph) : graph, direction);
 }
 
-async function mermaid(graph: RuleGraph, collapsed = false): Promise<string> {
+async function mermaid(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
   const { MOST_MERMAID_EDGES, printMermaid } = await import('../graph/mermaid.ts');
   const drawn = collapsed ? collapse(graph) : graph;
   if (drawn.edges.length > MOST_MERMAID_EDGES) {
@@ -40,7 +48,7 @@ async function mermaid(graph: RuleGraph, collapsed = false): Promise<string> {
         `--service or --collapse make them fewer`,
     );
   }
-  return printMermaid(drawn);
+  return printMermaid(drawn, direction);
 }
 
 /** Graphviz takes a second or more, all of it in one step. */
@@ -49,9 +57,9 @@ const SLOW_SVG_EDGES = 500;
 /** Graphviz takes some seconds for so many arrows, and from there on soon minutes. */
 const MOST_SVG_EDGES = 2000;
 
-async function svg(graph: RuleGraph, given: boolean | undefined): Promise<string> {
+async function svg(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
   const tooMany = graph.edges.length > MOST_SVG_EDGES;
-  if (tooMany && given === undefined) {
+  if (tooMany && collapsed === undefined) {
     note(
       `${graph.edges.length} arrows: each Service is drawn as one box; --service draws some of them in full, ` +
         `-o html opens them by a click, --no-collapse draws everything and takes its time`,
@@ -59,13 +67,13 @@ async function svg(graph: RuleGraph, given: boolean | undefined): Promise<string
   }
   const { drawSvg } = await import('../graph/svg.ts');
   if (graph.edges.length > SLOW_SVG_EDGES) (await progress('drawing', 0))(0, 1);
-  return await drawSvg(await dot(graph, given ?? tooMany));
+  return await drawSvg(await dot(graph, { direction, collapsed: collapsed ?? tooMany }));
 }
 
 /** A page with more Services, all opened, is longer than anybody wants to look through. */
 const MOST_OPENED = 20;
 
-async function html(graph: RuleGraph, given: boolean | undefined): Promise<string> {
+async function html(graph: RuleGraph, { collapsed }: Look): Promise<string> {
   const [{ pageData }, { pageScript }, { printHtml }] = await Promise.all([
     import('../graph/page-data.ts'),
     import('../graph/page-script.ts'),
@@ -73,8 +81,8 @@ async function html(graph: RuleGraph, given: boolean | undefined): Promise<strin
   ]);
   const services = new Set(graph.nodes.map(({ service }) => service).filter((name) => name !== undefined));
   const tooMany = services.size > MOST_OPENED;
-  if (tooMany && given === undefined) {
+  if (tooMany && collapsed === undefined) {
     note(`${services.size} Services: each is one box until it is opened; --no-collapse opens all of them`);
   }
-  return printHtml(pageData(graph, given ?? tooMany), await pageScript());
+  return printHtml(pageData(graph, collapsed ?? tooMany), await pageScript());
 }

@@ -53,6 +53,9 @@ export function addGraph(program: Command): void {
     new Option('-o, --output <format>', 'for Graphviz, for Markdown, a picture, or a page to look around in')
       .choices(['dot', 'mermaid', 'svg', 'html'])
       .default('html'),
+    new Option('--direction <direction>', 'where the arrows of a picture lead; down makes a narrow one')
+      .choices(['right', 'down'])
+      .default('right'),
     new Option('--collapse', 'one box for each Service (default for large svg and html)'),
     new Option('--no-collapse', 'all chains of all Services'),
   ]);
@@ -147,7 +150,7 @@ export function addTrace(program: Command): void {
         about: 'by what manifests come to; names work, too',
       },
       {
-        line: 'ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web',
+        line: 'ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web --node-ip 192.168.0.1',
         about: 'by the rules of another machine',
       },
     ],
@@ -190,7 +193,7 @@ export function addExplain(program: Command): void {
       { line: 'svc2ipt explain default/web', about: "by the rules in this node's kernel" },
       { line: 'svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2', about: 'whose chain that is' },
       {
-        line: "svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -j KUBE-MARK-MASQ'",
+        line: `svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -m comment --comment "default/simpleservice" -j KUBE-MARK-MASQ'`,
         about: 'what a rule is there for',
       },
     ],

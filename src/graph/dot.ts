@@ -2,10 +2,14 @@
 import { printable } from '../api/problem.ts';
 import { printRule } from '../iptables/print.ts';
 import { groupsOf, isAside } from './groups.ts';
-import type { GraphEdge, GraphNode, RuleGraph } from './types.ts';
+import type { Direction, GraphEdge, GraphNode, RuleGraph } from './types.ts';
 
-const HEAD = `  rankdir=LR; ranksep=0.9; nodesep=0.15
-  graph [fontname="Courier", fontsize=11, style=rounded, color="#94a3b8", labeljust=l]
+const DIRECTIONS: Readonly<Record<Direction, string>> = {
+  right: '  rankdir=LR; ranksep=0.9; nodesep=0.15',
+  down: '  rankdir=TB; ranksep=0.45; nodesep=0.2',
+};
+
+const HEAD = `  graph [fontname="Courier", fontsize=11, style=rounded, color="#94a3b8", labeljust=l]
   node [fontname="Courier", fontsize=10, shape=box, height=0.3, color="#475569", style=filled]
   edge [fontname="Courier", fontsize=9, color="#475569", arrowsize=0.6]`;
 
@@ -23,11 +27,11 @@ const COPY = 'fillcolor="#ffffff", style="filled,dashed", color="#94a3b8"';
  * A graph in the DOT language: the chains of each table and of each Service in a frame of their own, with a dashed copy
  * of each chain of the node that the Service's lead back to. The tooltip of an arrow is its rule in full.
  */
-export function printDot(graph: RuleGraph): string {
+export function printDot(graph: RuleGraph, direction: Direction = 'right'): string {
   const names = new Map(graph.nodes.map(({ id }, i) => [id, `n${i}`]));
   const labels = new Map(graph.nodes.map(({ id, label }) => [id, label]));
   const aside = isAside(graph);
-  const head = graph.edges.length > MANY_EDGES ? [HEAD, HURRY] : [HEAD];
+  const head = [DIRECTIONS[direction], HEAD, ...(graph.edges.length > MANY_EDGES ? [HURRY] : [])];
   const lines = [`digraph ${quoted(`svc2ipt ${graph.family}`)} {`, ...head];
   const asides = Map.groupBy(graph.edges.filter(aside), ({ from }) => from);
   for (const [i, { title, nodes }] of groupsOf(graph).entries()) {

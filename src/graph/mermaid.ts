@@ -1,15 +1,15 @@
 /** Graphs as Mermaid's flowcharts, for Markdown. */
 import { groupsOf, isAside } from './groups.ts';
-import type { GraphNode, RuleGraph } from './types.ts';
+import type { Direction, GraphNode, RuleGraph } from './types.ts';
 
 /** More edges than this Mermaid refuses to draw, unless the page that holds the chart allows more (`maxEdges`). */
 export const MOST_MERMAID_EDGES = 500;
 
 /** A graph as a flowchart: the chains of each table and of each Service in a frame of their own. */
-export function printMermaid(graph: RuleGraph): string {
+export function printMermaid(graph: RuleGraph, direction: Direction = 'right'): string {
   const names = new Map(graph.nodes.map(({ id }, i) => [id, `n${i}`]));
   const aside = isAside(graph);
-  const lines = ['flowchart LR'];
+  const lines = [`flowchart ${direction === 'right' ? 'LR' : 'TB'}`];
   for (const [i, { title, nodes }] of groupsOf(graph).entries()) {
     lines.push(`  subgraph g${i}[${quoted(title)}]`);
     for (const node of nodes) lines.push(`    ${names.get(node.id)}${shape(node)}`);
