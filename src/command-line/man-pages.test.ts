@@ -44,7 +44,7 @@ describe.runIf(hasGroff)('groff (skipped where there is none)', () => {
   test('what roff would take for its own is printed as it is', async () => {
     const page = await read('svc2ipt-explain.1');
     expect(page).toContain(
-      "svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -j KUBE-MARK-MASQ'",
+      `svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -m comment --comment "default/simpleservice" -j KUBE-MARK-MASQ'`,
     );
     expect(page).toContain('-o, --output format');
   });
