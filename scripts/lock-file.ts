@@ -1,4 +1,7 @@
-/** package-lock.json, as far as it is read here: which packages npm installs, and where. */
+/**
+ * package-lock.json, as far as it is read here: which packages npm installs, and where. Run by itself, it prints where
+ * those are that users install.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -69,4 +72,8 @@ export function dependencyPaths({ packages }: LockFile, path: string): string[] 
       if (from === '') return [];
     }
   });
+}
+
+if (import.meta.main) {
+  for (const { path } of productionPackages(readLockFile(process.cwd()))) console.log(path);
 }

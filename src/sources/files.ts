@@ -26,7 +26,7 @@ export function isManifest(name: string): boolean {
  */
 export async function readSources(
   paths: readonly string[],
-  standardInput: NodeJS.ReadableStream = process.stdin,
+  standardInput: AsyncIterable<Uint8Array> = process.stdin,
 ): Promise<SourceText[]> {
   const problems: Problem[] = [];
   const texts: SourceText[] = [];
