@@ -8,7 +8,7 @@ import type { Lab } from './lab.ts';
 export class ApiServer implements AsyncDisposable {
   readonly #process: Conversation;
 
-  constructor(lab: Lab) {
+  constructor(lab: Pick<Lab, 'inside'>) {
     const script = join(import.meta.dirname, '..', 'api-server', 'serve.ts');
     const [program = '', ...args] = [...lab.inside('node'), process.execPath, script];
     this.#process = new Conversation(program, args);

@@ -1,0 +1,26 @@
+/** The documentation, run: every command of every page that needs no root. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { describePage } from './documentation/describe-page.ts';
+import { EXCEPTIONS } from './documentation/exceptions.ts';
+import { PAGES, pagesFor, RUNNERS } from './documentation/pages.ts';
+import { here } from './documentation/place.ts';
+import { CHECKOUT } from './documentation/scratch.ts';
+
+for (const page of pagesFor('unit')) describePage(page, here);
+
+describe('every page is run', () => {
+  test.each(PAGES)('$path: $runner', ({ path, runner }) => {
+    const test = readFileSync(join(CHECKOUT, RUNNERS[runner]), 'utf8');
+    expect(test).toMatch(runner === 'replacing' ? path : `pagesFor('${runner}')`);
+  });
+});
+
+describe('each exception is one of a command that is still there', () => {
+  test.each(EXCEPTIONS)('$page: $command', ({ page, command }) => {
+    const { steps = [] } = PAGES.find(({ path }) => path === page) ?? {};
+    const commands = steps.flatMap((step) => (step.kind === 'command' ? [step.text] : []));
+    expect(commands).toContain(command);
+  });
+});

@@ -1,0 +1,33 @@
+/** Commands of pages that are not held to the rules for all others, each with its reason. */
+
+export type Exception = {
+  readonly page: string;
+  /** The command's text. */
+  readonly command: string;
+  readonly why: string;
+} & ({ readonly exitCode: number } | { readonly skip: true });
+
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    page: 'docs/commands/completion.md',
+    command: 'source <(svc2ipt completion zsh)',
+    skip: true,
+    why: 'pages run in bash; completion.test.ts has zsh',
+  },
+  {
+    page: 'docs/commands/diff.md',
+    command: 'svc2ipt diff -f manifests/',
+    exitCode: 1,
+    why: 'the kernel has none of the rules yet',
+  },
+  {
+    page: 'docs/commands/diff.md',
+    command: 'svc2ipt diff --from old/ --to new/',
+    exitCode: 1,
+    why: 'old and new differ',
+  },
+];
+
+export function exceptionOf(page: string, command: string): Exception | undefined {
+  return EXCEPTIONS.find((exception) => exception.page === page && exception.command === command);
+}
