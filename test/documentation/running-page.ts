@@ -24,14 +24,23 @@ export class RunningPage implements AsyncDisposable {
   static async start(world: World, makePlace: MakePlace): Promise<RunningPage> {
     const scratch = await Scratch.create();
     const page = new RunningPage(scratch, await makePlace(world, scratch));
-    for (const [path, text] of Object.entries(world.files)) {
-      await page.write(path, text.replaceAll(API_SERVER, page.#place.apiServer ?? API_SERVER));
+    try {
+      await page.#prepare(world);
+      return page;
+    } catch (error) {
+      await page[Symbol.asyncDispose]();
+      throw error;
     }
-    for (const command of world.before) {
-      const { exitCode, output } = await page.run(command);
+  }
+
+  async #prepare({ files, before }: World): Promise<void> {
+    for (const [path, text] of Object.entries(files)) {
+      await this.write(path, text.replaceAll(API_SERVER, this.#place.apiServer ?? API_SERVER));
+    }
+    for (const command of before) {
+      const { exitCode, output } = await this.run(command);
       if (exitCode !== 0) throw new Error(`${command}: exit code ${exitCode}\n${output}`);
     }
-    return page;
   }
 
   /** Runs a command, or, where that is an agent, starts it. */

@@ -50,6 +50,8 @@ export class Scratch implements AsyncDisposable {
 
   /** For `import ... from 'svc2ipt'`: the sources, which Node.js would not run below node_modules. */
   async #addLibrary(): Promise<void> {
+    // Whatever package the folder of temporary files may be in, the page is in another.
+    await writeFile(join(this.folders.own, 'package.json'), JSON.stringify({ type: 'module' }));
     const library = join(this.folders.own, 'library');
     await mkdir(library);
     await writeFile(

@@ -4,7 +4,19 @@
  */
 import { join } from 'node:path';
 
-const SAMPLE = join(import.meta.dirname, '..', '..', 'fixtures', 'sample', 'objects.yaml');
+const SAMPLE = join(import.meta.dirname, '..', '..', 'fixtures', 'sample');
+const OBJECTS = `cat '${SAMPLE}/objects.yaml'`;
+
+/**
+ * The rules of a node that is there only for the answer: of the manifests that the page has, or of fixtures/sample. Needs
+ * root.
+ */
+const SAVED_RULES = `unshare --net sh -c '
+  if [ -d ~/manifests ]; then set -- -f ~/manifests
+  else set -- -f ${SAMPLE}/objects.yaml --config ${SAMPLE}/config.yaml --host ${SAMPLE}/host.yaml
+  fi
+  svc2ipt apply "$@" >/dev/null && iptables-save
+'`;
 
 /** How a stand-in complains of any other call. */
 export const NOTHING_STANDS_FOR = 'nothing stands for this call:';
@@ -13,15 +25,14 @@ export const NOTHING_STANDS_FOR = 'nothing stands for this call:';
 export const STAND_INS: Readonly<Record<string, string>> = {
   // The cluster is that of fixtures/sample.
   kubectl: answering({
-    'get svc,endpointslices,nodes -A -o yaml': `cat '${SAMPLE}'`,
-    'get services,endpointslices,nodes -A -o yaml': `cat '${SAMPLE}'`,
+    'get svc,endpointslices,nodes -A -o yaml': OBJECTS,
+    'get services,endpointslices,nodes -A -o yaml': OBJECTS,
   }),
   helm: answering({
-    'template ./chart': `cat '${SAMPLE}'`,
-    'template shop ./chart': `cat '${SAMPLE}'`,
+    'template ./chart': OBJECTS,
+    'template shop ./chart': OBJECTS,
   }),
-  // The other machine is this one.
-  ssh: answering({ 'node1 iptables-save': 'iptables-save' }),
+  ssh: answering({ 'node1 iptables-save': SAVED_RULES }),
 };
 
 function answering(calls: Readonly<Record<string, string>>): string {
