@@ -3,11 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditInput } from '../scripts/audit.ts';
 import { type AuditInput, CHECKS } from '../scripts/audit-checks.ts';
 import type { LockedPackage } from '../scripts/lock-file.ts';
 import { PROJECT } from './fixture-input.ts';
+
+// npm, git and compilers take their time where others work beside them.
+vi.setConfig({ testTimeout: 60_000 });
 
 const audit = (args: readonly string[], registry = 'http://127.0.0.1:9/') =>
   execa('node', [join(PROJECT, 'scripts/audit.ts'), ...args], {

@@ -1,17 +1,18 @@
 /** What is published: packed as `npm publish` would, looked at, and installed by npm into a project that has nothing. */
 import { readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { billOfMaterials } from '../scripts/bill-of-materials.ts';
 import { printBill } from '../scripts/cyclone-dx.ts';
 import { productionPackages, readLockFile } from '../scripts/lock-file.ts';
+import { copyCheckout } from './checkout-copy.ts';
 import { PROJECT } from './fixture-input.ts';
 
-/** Everything but what is made, which would tell what somebody made before. */
-const NOT_COPIED = ['.git', 'build', 'coverage', 'dist', 'man', 'node_modules', 'sbom.cdx.json'];
+// npm, git and compilers take their time where others work beside them.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** What may be in the package. */
 const PUBLISHED = [
@@ -54,13 +55,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Packs a copy of the checkout, so that whoever uses its `dist` meanwhile is not disturbed. */
+/** Packs a copy of the checkout. */
 async function pack(copy: string): Promise<Packed> {
-  await cp(PROJECT, copy, {
-    recursive: true,
-    filter: (path) => !NOT_COPIED.includes(relative(PROJECT, path).split(sep)[0] ?? ''),
-  });
-  await symlink(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+  await copyCheckout(copy);
   const { stdout } = await execa({ cwd: copy })`npm pack --json --pack-destination ${folder}`;
   const [one]: Packed[] = JSON.parse(stdout.slice(stdout.search(/^\[/m)));
   if (one === undefined) throw new Error('npm packed nothing');

@@ -1,0 +1,194 @@
+/**
+ * Makes a release: scripts/release VERSION (docs/releasing.md).
+ *
+ * All of it is made in a worktree of its own, in build/release: the commit with the new version, the gate on that very
+ * commit, and the package from it. The branch and the tag follow when all is there, so that whatever fails before,
+ * the checkout is as it was.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import { Refusal } from './refusal.ts';
+import { releaseEdits, tellsVersion, unreleasedEntries } from './release-edits.ts';
+import { compareVersions, isVersion, preRelease } from './semver.ts';
+
+const USAGE = `usage: scripts/release VERSION [--dry-run]
+
+  --dry-run    tell what would be changed, and change nothing
+  --skip-gate  without .ci/run; only for the test of this script`;
+
+const BRANCH = 'main';
+
+/** What a release is made of, once nothing speaks against it. */
+interface Plan {
+  readonly folder: string;
+  readonly version: string;
+  readonly head: string;
+  /** The texts of files as they are and as they become, by their paths. */
+  readonly before: ReadonlyMap<string, string>;
+  readonly edits: ReadonlyMap<string, string>;
+  /** The entries of the changelog. */
+  readonly entries: string;
+}
+
+/** Standard output of git, without the last line's end. */
+async function git(cwd: string, ...args: readonly string[]): Promise<string> {
+  return (await execa('git', args, { cwd })).stdout;
+}
+
+/**
+ * Everything that can be known before anything is written.
+ * @throws Refusal for what speaks against the release
+ */
+async function planRelease(folder: string, version: string): Promise<Plan> {
+  if (!isVersion(version))
+    throw new Refusal(`${version} is not a version as semver.org has it: 1.2.3, 1.2.3-rc.1`);
+  const branch = await git(folder, 'branch', '--show-current');
+  if (branch !== BRANCH)
+    throw new Refusal(`releases are made on ${BRANCH}, and this is ${branch || 'no branch'}`);
+  const changes = await git(folder, 'status', '--porcelain');
+  if (changes !== '') throw new Refusal(`there is something that is not committed:\n${changes}`);
+
+  const tags = (await git(folder, 'tag', '--list', 'v*')).split('\n').map((tag) => tag.slice(1));
+  if (tags.includes(version)) throw new Refusal(`there is a tag v${version} already`);
+  const latest = tags.filter(isVersion).sort(compareVersions).at(-1);
+  if (latest !== undefined && compareVersions(version, latest) < 0) {
+    throw new Refusal(`${version} is not greater than ${latest}, which is released`);
+  }
+  const manifest: { version: string } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+  // What package.json says may be what is to be released first.
+  if (compareVersions(version, manifest.version) < 0) {
+    throw new Refusal(`${version} is not greater than ${manifest.version}, which package.json says`);
+  }
+
+  const paths = (await git(folder, 'ls-files')).split('\n').filter(tellsVersion);
+  const texts = await Promise.all(paths.map((path) => readFile(join(folder, path), 'utf8')));
+  const before = new Map(paths.map((path, i) => [path, texts[i] ?? '']));
+  const entries = unreleasedEntries(before.get('CHANGELOG.md') ?? '');
+  return {
+    folder,
+    version,
+    head: await git(folder, 'rev-parse', 'HEAD'),
+    before,
+    edits: releaseEdits(before, {
+      from: manifest.version,
+      to: version,
+      date: new Date().toISOString().slice(0, 10),
+    }),
+    entries,
+  };
+}
+
+/** The lines that change, as `-` and `+`. */
+function describeEdits({ before, edits }: Plan): string {
+  return [...edits]
+    .flatMap(([path, text]) => {
+      const [old, become] = [before.get(path)?.split('\n') ?? [], text.split('\n')];
+      const lines = old.flatMap((line, i) => (line === become[i] ? [] : [`  - ${line}`, `  + ${become[i]}`]));
+      return [path, ...lines];
+    })
+    .join('\n');
+}
+
+/**
+ * Makes the commit, and what is published of it, beside the checkout.
+ * @returns the commit
+ */
+async function makeRelease(plan: Plan, output: string, skipGate: boolean): Promise<string> {
+  const { folder, version, head, edits } = plan;
+  const worktree = join(output, 'checkout');
+  await mkdir(output, { recursive: true });
+  await git(folder, 'worktree', 'add', '--quiet', '--detach', worktree, head);
+  try {
+    for (const [path, text] of edits) await writeFile(join(worktree, path), text);
+    await git(worktree, 'commit', '--quiet', '--all', '--message', `Release ${version}`);
+    const commit = await git(worktree, 'rev-parse', 'HEAD');
+    if (skipGate) console.error('the gate is skipped');
+    else await execa({ cwd: worktree, stdio: 'inherit' })`.ci/run`;
+    await makePackage(plan, worktree, output);
+    return commit;
+  } finally {
+    await git(folder, 'worktree', 'remove', '--force', worktree);
+  }
+}
+
+/** The package, its bill of materials and their checksums: the same whenever they are made of the same commit. */
+async function makePackage({ version }: Plan, worktree: string, output: string): Promise<void> {
+  const SOURCE_DATE_EPOCH = await git(worktree, 'log', '-1', '--format=%ct');
+  await execa({ cwd: worktree, env: { SOURCE_DATE_EPOCH } })`npm pack --pack-destination ${output}`;
+  const names = [`svc2ipt-${version}.cdx.json`, `svc2ipt-${version}.tgz`];
+  await copyFile(join(worktree, 'sbom.cdx.json'), join(output, `svc2ipt-${version}.cdx.json`));
+  const lines = names.map(async (name) => {
+    const digest = createHash('sha256').update(await readFile(join(output, name)));
+    return `${digest.digest('hex')}  ${name}\n`;
+  });
+  await writeFile(join(output, 'SHA256SUMS'), (await Promise.all(lines)).join(''));
+}
+
+/** Moves the branch to the commit, and puts the tag on it; both or nothing. */
+async function publishHere({ folder, version, entries }: Plan, commit: string): Promise<void> {
+  const message = `svc2ipt ${version}\n\n${entries}`;
+  await git(folder, 'tag', '--annotate', '--cleanup=whitespace', '--message', message, `v${version}`, commit);
+  try {
+    await git(folder, 'merge', '--quiet', '--ff-only', commit);
+  } catch (error) {
+    await git(folder, 'tag', '--delete', `v${version}`);
+    throw error;
+  }
+}
+
+/** The commands that nobody but a person should give. */
+function whatIsLeft(version: string, commit: string): readonly string[] {
+  const image = `YOUR-REGISTRY/svc2ipt:${version}`;
+  const tag = preRelease(version).length > 0 ? ' --tag next' : '';
+  return [
+    'git push --follow-tags',
+    `npm publish build/release/svc2ipt-${version}.tgz${tag}`,
+    'scripts/bundle',
+    `docker build --build-arg VERSION=${version} --build-arg REVISION=${commit} -t ${image} .`,
+    `docker push ${image}`,
+  ];
+}
+
+async function release(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { 'dry-run': { type: 'boolean' }, 'skip-gate': { type: 'boolean' } },
+  });
+  const [version] = positionals;
+  if (version === undefined || positionals.length > 1) throw new Refusal(USAGE);
+  const plan = await planRelease(process.cwd(), version);
+  if (values['dry-run']) {
+    console.log(describeEdits(plan));
+    console.log(
+      `\nThen the gate, the package, a commit and the tag v${version}, with these entries:\n\n${plan.entries}`,
+    );
+    console.log(`\nWhat is left for you then:\n\n  ${whatIsLeft(version, 'COMMIT').join('\n  ')}`);
+    return;
+  }
+  const output = join(plan.folder, 'build/release');
+  try {
+    await rm(output, { recursive: true, force: true });
+    // Of a run that was killed.
+    await git(plan.folder, 'worktree', 'prune');
+    const commit = await makeRelease(plan, output, values['skip-gate'] ?? false);
+    await publishHere(plan, commit);
+    console.log(
+      `${version} is released, on this machine only: a commit, the tag v${version}, and build/release.`,
+    );
+    console.log(`What is left for you:\n\n  ${whatIsLeft(version, commit).join('\n  ')}`);
+  } catch (error) {
+    await rm(output, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+try {
+  await release(process.argv.slice(2));
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
