@@ -325,7 +325,8 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     await server.put(NODE, ...objects({ ...WEB, endpoints: ['pod-3'] }));
     const before = await lab.run('node', [`iptables-${backend}-save`]);
     await writes();
-    agent = await fromServer('--dry-run');
+    agent = await fromServer('--dry-run', '-v=2');
+    await agent.tells(/Rules would be written/);
     const after = await lab.run('node', [`iptables-${backend}-save`]);
     const rules = (text: string) => text.split('\n').filter((line) => line.startsWith('-A'));
     expect(rules(after.stdout)).toEqual(rules(before.stdout));

@@ -135,7 +135,8 @@ export class FamilyLoop {
       if (comparing && !first && !report.result.input.isEmpty) this.#foundDifference(report);
       observer.synced(family, report);
       if (this.#todo.write) observer.queued(family);
-      log.detail(report.result.input.isEmpty ? 4 : 2, 'Rules are in the kernel', {
+      const news = this.#rules.dryRun ? 'Rules would be written' : 'Rules are in the kernel';
+      log.detail(report.result.input.isEmpty ? 4 : 2, news, {
         family,
         ...factsOf(report),
       });

@@ -57,7 +57,8 @@ export class FamilyRules {
   readonly host: IptablesHost;
   readonly #kernel: NodeKernel;
   readonly #applier: Applier;
-  readonly #dryRun: boolean;
+  /** Nothing is written to the kernel. */
+  readonly dryRun: boolean;
   readonly #log: Log;
   #compiler: IncrementalCompiler | undefined;
   #compiledFor: Omit<RulesInput, 'cluster'> | undefined;
@@ -75,7 +76,7 @@ export class FamilyRules {
     this.host = host;
     this.#kernel = kernel;
     this.#applier = new Applier(host, kernel.tables);
-    this.#dryRun = dryRun;
+    this.dryRun = dryRun;
     this.#log = log;
   }
 
@@ -138,13 +139,13 @@ export class FamilyRules {
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
     const result = await this.#apply(known && changes, compiler);
-    if (!this.#dryRun) await this.#afterRules(options, compiler.udpDestinations());
+    if (!this.dryRun) await this.#afterRules(options, compiler.udpDestinations());
     const full = known === undefined || result.milliseconds.read > 0;
     return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
 
   async #apply(changes: RulesetChanges | undefined, compiler: IncrementalCompiler): Promise<ApplyResult> {
-    if (this.#dryRun) return await this.#applier.plan(compiler.ruleset());
+    if (this.dryRun) return await this.#applier.plan(compiler.ruleset());
     try {
       const result = changes
         ? await this.#applier.applyChanges(changes, () => compiler.ruleset())
