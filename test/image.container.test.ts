@@ -5,7 +5,10 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenericContainer, StartedTestContainer } from 'testcontainers';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import type { BillOfMaterials } from '../scripts/cyclone-dx.ts';
+import { IMAGE_BILL } from '../scripts/image-bill-of-materials.ts';
 import { FAMILIES } from '../src/net/address.ts';
+import { problemsOfBill } from './bill-of-materials-schema.ts';
 import { BUILD_ARGS, IMAGE, useEngine } from './container/engine.ts';
 import { ContainerNode, readOnly } from './container/node.ts';
 import { BACKENDS, type Backend } from './kernel/namespace.ts';
@@ -91,6 +94,27 @@ describe.skipIf(!available)('the image', () => {
 
   test.each(['sh', 'bash', 'apt-get', 'modprobe'])('has no %s', async (program) => {
     await expect(byHand().withEntrypoint([program]).start()).rejects.toThrow(/executable file not found/);
+  });
+
+  test('has a bill of materials that names all that is in it', async () => {
+    const script = `
+      const { globSync, readFileSync, readdirSync } = require('node:fs');
+      const bill = readFileSync('/${IMAGE_BILL}', 'utf8');
+      const libraries = globSync(['*/package.json', '@*/*/package.json'], { cwd: '/opt/svc2ipt/node_modules' });
+      const system = readdirSync('/var/lib/dpkg/status.d');
+      console.log(JSON.stringify({ bill, libraries, system, node: process.versions.node }));
+    `;
+    const { output } = await run(byHand(script).withEntrypoint(['node', '--eval']));
+    const { bill, libraries, system, node } = JSON.parse(output);
+    expect(await problemsOfBill(bill)).toEqual([]);
+    const { components }: BillOfMaterials = JSON.parse(bill);
+    const told = components.map(({ group, name }) => (group === undefined ? name : `${group}/${name}`));
+    const names = libraries.map((path: string) => path.replace('/package.json', ''));
+    const distribution = components.find(({ type }) => type === 'operating-system')?.name;
+    expect(told.sort()).toEqual(['svc2ipt', 'node', distribution, ...names, ...system].sort());
+    expect(names.length).toBeGreaterThan(50);
+    expect(system).toContain('iptables');
+    expect(components.find(({ name }) => name === 'node')?.version).toBe(node);
   });
 
   test('whoever runs the agent without privileges is told what it takes', async () => {
