@@ -16,3 +16,6 @@ const MINOR = minorVersion() ?? 0;
 
 /** `kubectl kustomize` is Kustomize v4 or later, where patches have targets. */
 export const HAS_KUSTOMIZE = MINOR >= 21;
+
+/** `kubectl exec` and `attach` speak WebSocket without being asked to. */
+export const HAS_WEBSOCKET_STREAMS = MINOR >= 31;
