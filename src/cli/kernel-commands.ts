@@ -71,6 +71,11 @@ export function addCleanup(program: Command): void {
   });
 }
 
+/** kube-proxy takes underscores in the names of flags for dashes. */
+function withDashes(word: string): string {
+  return word.replace(/^--[^=]+/, (name) => name.replaceAll('_', '-'));
+}
+
 export function addAgent(program: Command): void {
   const agent = program
     .command('agent')
@@ -78,6 +83,8 @@ export function addAgent(program: Command): void {
       "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
     );
   for (const option of agentOptions()) agent.addOption(option);
+  const parse = agent.parseOptions.bind(agent);
+  agent.parseOptions = (args) => parse(args.map(withDashes));
   agent.action((given) => runAction(async () => (await import('./agent.ts')).agent(given, version())));
   addNotes(agent, {
     text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start.',
