@@ -21,7 +21,8 @@ export function rulesOptions(): Option[] {
       'ipv4',
       'ipv6',
     ]),
-    backendOption(),
+    // Which kernel is meant says nothing of rules that come from elsewhere.
+    backendOption().conflicts(['filename', 'save']),
   ];
 }
 

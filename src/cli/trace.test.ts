@@ -217,6 +217,11 @@ describe('mistakes', PROCESSES, () => {
       /^error: --save: standard input can be read once: name a file here or with -f\n$/,
     ],
     [
+      'which kernel, though it is not asked',
+      ['--from', 'node', '--to', '10.96.0.10:80/tcp', '--save', 'node.save', '--backend', 'nft'],
+      /^error: option '--backend <name>' cannot be used with option '--save <file>'\n/,
+    ],
+    [
       'a mark that is none',
       ['--from', 'outside', '--to', 'shop/web', '--mark', 'red', ...SAVE],
       /^error: option '--mark <mark>' argument 'red' is invalid\. Expected a number of 32 bits, such as 0x4000\.\n/,
