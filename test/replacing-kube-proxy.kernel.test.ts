@@ -16,10 +16,7 @@ import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
 import type { Call, Download, Probe } from './kernel/peers.ts';
 import { HAS_WEBSOCKET_STREAMS } from './kubectl.ts';
 import { promiseOf } from './replacing-kube-proxy/checks.ts';
-import { CLUSTER_COMMANDS, type PageCommand } from './replacing-kube-proxy/page.ts';
-
-/** As the page has it. */
-const IMAGE = 'registry.example/svc2ipt:0.1.0';
+import { CLUSTER_COMMANDS, IMAGE, type PageCommand } from './replacing-kube-proxy/page.ts';
 
 /** Seconds. What a command is about may take its time in a cluster. */
 const PATIENCE = 30;
@@ -84,7 +81,7 @@ describe.skipIf(!MAY_USE_NAMESPACES || !HAS_WEBSOCKET_STREAMS).each(BACKENDS)('i
     const text = await readFile(kustomization, 'utf8');
     await writeFile(
       kustomization,
-      text.replace('- name: svc2ipt', '$&\n    newName: registry.example/svc2ipt'),
+      text.replace('- name: svc2ipt', `$&\n    newName: ${IMAGE.split(':')[0]}`),
     );
     const env = { KUBECONFIG: admin.kubeconfig };
     return { page, own: lab.folder, programs: page, env, inside: lab.inside(admin.place) };

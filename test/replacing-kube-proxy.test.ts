@@ -1,7 +1,9 @@
 /** docs/replacing-kube-proxy.md is run by two other tests: nothing of it may get lost between them. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { checksOfNothing, promiseOf } from './replacing-kube-proxy/checks.ts';
-import { CLUSTER_COMMANDS, COMMANDS, IMAGE_COMMANDS } from './replacing-kube-proxy/page.ts';
+import { CLUSTER_COMMANDS, COMMANDS, IMAGE_COMMANDS, IMAGE_NAMES } from './replacing-kube-proxy/page.ts';
 
 test('each command is run by one of the tests', () => {
   const run = new Set([...CLUSTER_COMMANDS, ...IMAGE_COMMANDS]);
@@ -23,4 +25,11 @@ test('what follows the word "Check" is checked, and nothing that the page does n
   const unchecked = [...blocks].filter(([, commands]) => !commands.some((one) => promiseOf(one)));
   expect(unchecked.map(([introduction]) => introduction)).toEqual([]);
   expect(checksOfNothing()).toEqual([]);
+});
+
+test('the images are of this version', () => {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = z.object({ version: z.string() }).parse(JSON.parse(text));
+  expect(IMAGE_NAMES.length).toBeGreaterThan(1);
+  expect(IMAGE_NAMES.filter((name) => !name.endsWith(`svc2ipt:${version}`))).toEqual([]);
 });

@@ -45,3 +45,9 @@ export const CLUSTER_COMMANDS = COMMANDS.filter(({ section }) => section !== ABO
 export const IMAGE_COMMANDS = COMMANDS.filter(({ section }) =>
   [ABOUT_IMAGES, INTRODUCTION].includes(section),
 );
+
+/** The image as the page has it in its examples, in a registry. */
+export const IMAGE = /^IMAGE=(\S+)$/m.exec(page)?.[1] ?? '';
+
+/** All that the page calls the image. */
+export const IMAGE_NAMES: readonly string[] = page.match(/[\w./-]*svc2ipt:[\w.]+/g) ?? [];
