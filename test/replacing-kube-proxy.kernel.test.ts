@@ -131,6 +131,15 @@ describe.skipIf(!MAY_USE_NAMESPACES || !HAS_WEBSOCKET_STREAMS).each(BACKENDS)('i
     },
   );
 
+  test.each(['-k deploy/base', '-f deploy/base/manifests'])(
+    'other clusters: kubectl apply %s',
+    async (which) => {
+      const { exitCode, output } = await shell.run(`kubectl apply --dry-run=server ${which}`);
+      expect({ exitCode, output }).toEqual({ exitCode: 0, output });
+      expect(output.match(/created \(server dry run\)/g)).toHaveLength(7);
+    },
+  );
+
   test('connections from before have gone on through all of it', async () => {
     for (const download of downloads) {
       const { received, sent, early } = await download.end();

@@ -177,7 +177,7 @@ export class ClusterApiServer implements AsyncDisposable {
     return { kind: `${resource.kind}List`, apiVersion: versionOf(resource), metadata, items };
   }
 
-  #created({ resource, namespace }: Target, body: unknown): object {
+  #created({ resource, namespace, query }: Target, body: unknown): object {
     const sent = objectSchema.parse(
       Object.assign({}, body, { apiVersion: versionOf(resource), kind: resource.kind }),
     );
@@ -187,7 +187,7 @@ export class ClusterApiServer implements AsyncDisposable {
       throw new Refusal(409, 'AlreadyExists', `${resource.plural} "${object.metadata.name}" already exists`);
     }
     refuseInvalid(object);
-    return this.#store.put(object);
+    return query.has('dryRun') ? object : this.#store.put(object);
   }
 
   #patched(target: Target, type: string, patch: unknown): object {
