@@ -22,9 +22,15 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     page: 'docs/quick-start.md',
-    command: 'npm install --global svc2ipt',
+    command: 'npm install --global ./svc2ipt-*.tgz',
     skip: true,
-    why: 'it is this checkout that is tested, not what is published',
+    why: 'it asks a registry for libraries; package.test.ts installs the packed package without one',
+  },
+  {
+    page: 'docs/quick-start.md',
+    command: 'npm install --global .',
+    skip: true,
+    why: 'the folder of the page is no checkout; package.test.ts installs the packed package',
   },
   {
     page: 'docs/commands/completion.md',
