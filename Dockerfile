@@ -14,13 +14,16 @@ COPY . .
 RUN [ -d build/bundle ] || scripts/bundle
 RUN set -eu; \
   for program in iptables-nft iptables-legacy conntrack nft nfacct; do command -v "$program"; done >/dev/null || \
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends iptables conntrack nftables nfacct; }; \
+    { apt-get update -qq && \
+      apt-get install -y -qq --no-install-recommends iptables conntrack nftables nfacct binutils; }; \
   # `env` finds the Node.js for `svc2ipt` as it is published.
   docker/collect /root-of-image node env conntrack nft nfacct \
     iptables-nft iptables-nft-save iptables-nft-restore ip6tables-nft ip6tables-nft-save ip6tables-nft-restore \
     iptables-legacy iptables-legacy-save iptables-legacy-restore \
     ip6tables-legacy ip6tables-legacy-save ip6tables-legacy-restore; \
   cd /root-of-image; \
+  # The names of its functions are a fifth of Node.js, and for debuggers only.
+  ! command -v strip >/dev/null || strip --strip-unneeded ".$(realpath "$(command -v node)")"; \
   # The names without a backend are what is used where nothing tells which one the node uses: nft.
   for name in iptables ip6tables; do for what in '' -save -restore; do ln -s "$name-nft$what" "usr/sbin/$name$what"; done; done; \
   mkdir -p opt run tmp; chmod 1777 tmp; \

@@ -4,7 +4,7 @@
  * distribution, and Node.js. Only what comes with Node.js is used here, as nothing else is there in `docker build`.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type BillOfMaterials, billOf, type Component, licenses, printBill } from './cyclone-dx.ts';
@@ -96,7 +96,8 @@ function fieldsOf(paragraph: string): (name: string) => string {
 if (import.meta.main) {
   const [root] = process.argv.slice(2);
   if (root === undefined) throw new Error('usage: node scripts/image-bill-of-materials.ts ROOT');
-  const bill = imageBillOfMaterials(root, { version: process.versions.node, path: process.execPath });
+  const path = join(root, realpathSync(process.execPath));
+  const bill = imageBillOfMaterials(root, { version: process.versions.node, path });
   const file = join(root, IMAGE_BILL);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, printBill(bill));

@@ -96,6 +96,23 @@ describe.skipIf(!available)('the image', () => {
     await expect(byHand().withEntrypoint([program]).start()).rejects.toThrow(/executable file not found/);
   });
 
+  test('has all that its modules and its libraries load', async () => {
+    // Those of a browser, and the program itself, do more than load.
+    const script = `
+      const { globSync } = require('node:fs');
+      const modules = globSync('dist/**/*.js', { cwd: '/opt/svc2ipt' })
+        .filter((path) => path !== 'dist/cli/main.js' && !path.startsWith('dist/graph/page/'));
+      const libraries = Object.keys(require('/opt/svc2ipt/package.json').dependencies);
+      const load = require('node:module').createRequire('/opt/svc2ipt/');
+      Promise.all([
+        ...modules.map((path) => import('/opt/svc2ipt/' + path)),
+        ...libraries.map((name) => import(load.resolve(name))),
+      ]).then((all) => console.log('loaded', all.length > 150));
+    `;
+    const { exitCode, output } = await run(byHand(script).withEntrypoint(['node', '--eval']));
+    expect({ exitCode, output }).toEqual({ exitCode: 0, output: 'loaded true\n' });
+  });
+
   test('has a bill of materials that names all that is in it', async () => {
     const script = `
       const { globSync, readFileSync, readdirSync } = require('node:fs');

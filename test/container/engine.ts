@@ -31,7 +31,7 @@ export const BUILD_ARGS = { BASE_IMAGE, VERSION: '1.2.3-test', REVISION: 'abcdef
 
 const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
 /** What the image takes from the base image, and what Node.js needs to run there. */
-const PACKAGES = ['iptables', 'conntrack', 'nftables', 'nfacct', 'libatomic1', 'libstdc++6'];
+const PACKAGES = ['iptables', 'conntrack', 'nftables', 'nfacct', 'binutils', 'libatomic1', 'libstdc++6'];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
