@@ -10,9 +10,10 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { compare, prerelease } from 'semver';
+import { isVersion } from './is-version.ts';
 import { Refusal } from './refusal.ts';
 import { releaseEdits, tellsVersion, unreleasedEntries } from './release-edits.ts';
-import { compareVersions, isVersion, preRelease } from './semver.ts';
 
 const USAGE = `usage: scripts/release VERSION [--dry-run]
 
@@ -53,13 +54,13 @@ async function planRelease(folder: string, version: string): Promise<Plan> {
 
   const tags = (await git(folder, 'tag', '--list', 'v*')).split('\n').map((tag) => tag.slice(1));
   if (tags.includes(version)) throw new Refusal(`there is a tag v${version} already`);
-  const latest = tags.filter(isVersion).sort(compareVersions).at(-1);
-  if (latest !== undefined && compareVersions(version, latest) < 0) {
+  const latest = tags.filter(isVersion).sort(compare).at(-1);
+  if (latest !== undefined && compare(version, latest) < 0) {
     throw new Refusal(`${version} is not greater than ${latest}, which is released`);
   }
   const manifest: { version: string } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   // What package.json says may be what is to be released first.
-  if (compareVersions(version, manifest.version) < 0) {
+  if (compare(version, manifest.version) < 0) {
     throw new Refusal(`${version} is not greater than ${manifest.version}, which package.json says`);
   }
 
@@ -142,7 +143,7 @@ async function publishHere({ folder, version, entries }: Plan, commit: string): 
 /** The commands that nobody but a person should give. */
 function whatIsLeft(version: string, commit: string): readonly string[] {
   const image = `YOUR-REGISTRY/svc2ipt:${version}`;
-  const tag = preRelease(version).length > 0 ? ' --tag next' : '';
+  const tag = prerelease(version) ? ' --tag next' : '';
   return [
     'git push --follow-tags',
     `npm publish build/release/svc2ipt-${version}.tgz${tag}`,

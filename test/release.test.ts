@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isVersion } from '../scripts/is-version.ts';
 import { releaseEdits, unreleasedEntries } from '../scripts/release-edits.ts';
-import { compareVersions, isVersion } from '../scripts/semver.ts';
 import { copyCheckout } from './checkout-copy.ts';
 import { PROJECT } from './fixture-input.ts';
 
@@ -17,20 +17,10 @@ vi.setConfig({ testTimeout: 60_000 });
 const NEXT = '7.8.9';
 
 describe('versions', () => {
-  // The order that semver.org gives as its example, and numbers by size.
-  const ORDER = [
-    ...['0.9.0', '0.10.0', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-alpha.beta', '1.0.0-beta', '1.0.0-beta.2'],
-    ...['1.0.0-beta.11', '1.0.0-rc.1', '1.0.0', '1.0.1', '2.0.0'],
-  ];
-
-  test('have an order', () => {
-    for (const [i, a] of ORDER.entries()) {
-      for (const [j, b] of ORDER.entries())
-        expect(Math.sign(compareVersions(a, b)), `${a} ${b}`).toBe(Math.sign(i - j));
-    }
-  });
-
-  test.each(ORDER)('%s is one', (text) => expect(isVersion(text)).toBe(true));
+  test.each(['0.9.0', '1.0.0-alpha', '1.0.0-alpha.beta', '1.0.0-rc.1', '1.0.0', '10.20.30'])(
+    '%s is one',
+    (text) => expect(isVersion(text)).toBe(true),
+  );
   test.each(['1', '1.2', 'v1.2.3', '1.2.3.4', '01.2.3', '1.2.3-', '1.2.3-01', '1.2.3+build', 'latest', ''])(
     '%j is none',
     (text) => expect(isVersion(text)).toBe(false),
