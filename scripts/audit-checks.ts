@@ -1,6 +1,7 @@
 /** What is looked at in the packages that are installed, by what the lock file tells. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { subset } from 'semver';
 import { type LockFile, lockedPackages, type PlacedPackage, productionPackages } from './lock-file.ts';
 
 export interface AuditInput {
@@ -150,7 +151,7 @@ export const CHECKS: readonly Check[] = [
     find: ({ lock, oldestNode }) =>
       productionPackages(lock).flatMap((one) =>
         when(
-          !acceptsAllFrom(one.engines?.node ?? '*', oldestNode),
+          !subset(`>=${oldestNode}`, one.engines?.node ?? '*'),
           one,
           `wants Node.js ${one.engines?.node}, not all from ${oldestNode}`,
           'raise engines.node in package.json, or keep an older version',
@@ -179,19 +180,6 @@ function when(found: boolean, one: PlacedPackage, problem: string, remedy: strin
 }
 
 const labelOf = ({ name, version }: PlacedPackage) => `${name}@${version}`;
-
-/** Whether a range such as `^18 || >=20` holds every version from one on, as far as can be told by its last part. */
-function acceptsAllFrom(range: string, oldest: string): boolean {
-  return range.split('||').some((part) => {
-    const [, from] = /^\s*>=?\s*v?(\d+(?:\.\d+){0,2})\s*$/.exec(part) ?? [];
-    return part.trim() === '*' || (from !== undefined && compareVersions(from, oldest) <= 0);
-  });
-}
-
-/** Less than, equal to or greater than zero, by numbers; without pre-releases. */
-function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
-}
 
 function versionAt(folder: string): string | undefined {
   try {
