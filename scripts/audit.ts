@@ -35,14 +35,15 @@ export async function auditInput(folder: string): Promise<AuditInput> {
   };
 }
 
+const KNOWN_FAULTS = 'no fault is known';
+
 /** Faults that are known to the registry that npm uses; or that there was no answer. */
 async function knownFaults(folder: string): Promise<Result> {
-  const name = 'no fault is known';
   const { stdout } = await execa({ cwd: folder, reject: false })`npm audit --json --fetch-retries=0`;
   const answer = parseAnswer(stdout);
   if (answer?.vulnerabilities === undefined) {
     return {
-      name,
+      name: KNOWN_FAULTS,
       findings: [],
       skipped: `no answer from a registry: ${answer?.message ?? 'npm audit fails'}`,
     };
@@ -54,7 +55,7 @@ async function knownFaults(folder: string): Promise<Result> {
       ? `npm update ${one.name}`
       : 'no release without it: replace it, or what needs it',
   }));
-  return { name, findings };
+  return { name: KNOWN_FAULTS, findings };
 }
 
 /** As `npm audit --json` prints it. */
@@ -101,7 +102,7 @@ if (import.meta.main) {
   const results: Result[] = CHECKS.map((check) => ({ name: check.name, findings: check.find(input) }));
   results.push(
     process.argv.includes('--offline')
-      ? { name: 'no fault is known', findings: [], skipped: 'asked for no registry' }
+      ? { name: KNOWN_FAULTS, findings: [], skipped: 'asked for no registry' }
       : await knownFaults(folder),
   );
   const [all, production] = [lockedPackages(input.lock), productionPackages(input.lock)];

@@ -27,7 +27,7 @@ export async function pictures(): Promise<Picture[]> {
   const drawn: Picture[] = [];
   for (const file of kinds) {
     const name = basename(file, '.yaml');
-    drawn.push(await draw(`${name}.svg`, file, { ...(name === 'no-endpoints' ? REFUSED : NAT) }));
+    drawn.push(await draw(`${name}.svg`, file, name === 'no-endpoints' ? REFUSED : NAT));
   }
   drawn.push(await draw('fast-layout.svg', 'node-port.yaml', { ...NAT, layout: 'fast' }));
   return drawn;

@@ -28,20 +28,23 @@ export function releaseEdits(
     [/^package\.json$/, new RegExp(`^( {2}"version": )"${old}"`, 'm'), `$1"${to}"`],
     [/^package-lock\.json$/, new RegExp(`("name": "svc2ipt",\\s+"version": )"${old}"`, 'g'), `$1"${to}"`],
     [/^CHANGELOG\.md$/, UNRELEASED, `## ${to} (${date})\n`],
-    [/^(README\.md$|deploy\/|docs\/)/, mention, `$1${to}`],
+    [MENTIONING, mention, `$1${to}`],
   ];
   const edits = new Map<string, string>();
   for (const [path, text] of texts) {
     const [, found, becomes] = rules.find(([rule]) => rule.test(path)) ?? [];
     if (found === undefined || becomes === undefined) continue;
     if (text.search(found) >= 0) edits.set(path, text.replace(found, becomes));
-    else if (!/^(README\.md$|deploy\/|docs\/)/.test(path)) throw new Refusal(`${path} does not say ${from}`);
+    else if (!MENTIONING.test(path)) throw new Refusal(`${path} does not say ${from}`);
   }
   if (![...edits.keys()].some((path) => path.startsWith('deploy/'))) {
     throw new Refusal(`no manifest in deploy has an image svc2ipt:${from}`);
   }
   return new Map([...edits].filter(([path, text]) => text !== texts.get(path)));
 }
+
+/** Files that may name the image and the package, and need not. */
+const MENTIONING = /^(README\.md$|deploy\/|docs\/)/;
 
 const UNRELEASED = /^## \S+ \(unreleased\)\n/m;
 

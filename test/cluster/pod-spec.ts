@@ -76,7 +76,7 @@ export function mayBeOn(node: KubernetesObject, { nodeSelector, affinity }: PodS
     Object.entries(nodeSelector).every(([key, value]) => labels[key] === value) &&
     (terms?.some(({ matchExpressions }) =>
       matchExpressions.every(({ key, operator, values }) => {
-        const [label] = [labels[key]];
+        const label = labels[key];
         return (label !== undefined && values.includes(label)) === (operator === 'In');
       }),
     ) ??

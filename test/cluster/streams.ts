@@ -1,5 +1,4 @@
 /** `kubectl exec` and `attach`: streams of a command in a WebSocket, each message with its channel in the first byte. */
-import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -59,6 +58,3 @@ const endedWith = (exitCode: number) =>
         message: `command terminated with non-zero exit code: ${exitCode}`,
         details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
       };
-
-/** Whether a request is for streams. */
-export const wantsStreams = ({ url = '' }: IncomingMessage): boolean => /\/(?:exec|attach)\?/.test(url);
