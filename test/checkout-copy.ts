@@ -1,7 +1,7 @@
 /** A copy of the checkout, so that whoever uses its `dist` meanwhile is not disturbed. */
 import { cp, symlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { PROJECT } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 
 /** Everything but what is made, which would tell what somebody made before. */
 const NOT_COPIED = ['.git', 'build', 'coverage', 'dist', 'man', 'node_modules', 'sbom.cdx.json'];

@@ -6,13 +6,13 @@ import { describePage } from './documentation/describe-page.ts';
 import { EXCEPTIONS } from './documentation/exceptions.ts';
 import { PAGES, pagesFor, RUNNERS } from './documentation/pages.ts';
 import { here } from './documentation/place.ts';
-import { CHECKOUT } from './documentation/scratch.ts';
+import { PROJECT } from './project.ts';
 
 for (const page of pagesFor('unit')) describePage(page, here);
 
 describe('every page is run', () => {
   test.each(PAGES)('$path: $runner', ({ path, runner }) => {
-    const test = readFileSync(join(CHECKOUT, RUNNERS[runner]), 'utf8');
+    const test = readFileSync(join(PROJECT, RUNNERS[runner]), 'utf8');
     expect(test).toMatch(runner === 'replacing' ? path : `pagesFor('${runner}')`);
   });
 });

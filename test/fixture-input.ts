@@ -7,8 +7,7 @@ import { parseConfiguration, parseHost } from '../src/sources/configuration.ts';
 import { readSource, readSources } from '../src/sources/files.ts';
 import { resolveNode } from '../src/sources/node.ts';
 import type { CompilerInput } from './clusters.arbitrary.ts';
-
-export const PROJECT = join(import.meta.dirname, '..');
+import { PROJECT } from './project.ts';
 
 /** All of them, sorted by name. */
 export const allFixtures = (): Promise<Fixture[]> => findFixtures(join(PROJECT, 'fixtures'));

@@ -12,11 +12,11 @@ import { problemsOfBill } from './bill-of-materials-schema.ts';
 import { BUILD_ARGS, IMAGE, useEngine } from './container/engine.ts';
 import { ContainerNode, readOnly } from './container/node.ts';
 import { BACKENDS, type Backend } from './kernel/namespace.ts';
+import { PROJECT } from './project.ts';
 
 const engine = inject('engine');
 const available = 'host' in engine;
 
-const PROJECT = resolve(import.meta.dirname, '..');
 const AGENT = ['agent', '--config=/in/config', '--manifests=/in/manifests'];
 
 /** What deploy/base/manifests/daemonset.yaml gives the agent; iptables-nft needs only the first. */

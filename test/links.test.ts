@@ -2,23 +2,22 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { PROJECT } from './fixture-input.ts';
+import { withoutCodeBlocks } from './documentation/markdown.ts';
+import { PROJECT } from './project.ts';
 
 const PAGES = globSync('{*.md,{docs,bench}/**/*.md}', { cwd: PROJECT }).sort();
 
 const read = (page: string) => readFileSync(join(PROJECT, page), 'utf8');
 
 /** Code is no text: what stands in it is neither a link nor a heading. */
-const withoutCode = (text: string) =>
-  text.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '').replaceAll(/`[^`\n]*`/g, 'code');
+const withoutCode = (text: string) => withoutCodeBlocks(text).replaceAll(/`[^`\n]*`/g, 'code');
 
 const linksOf = (page: string) =>
   [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
 
 /** As GitHub names them: in small letters, without punctuation, with dashes for blanks. */
 function anchorsOf(page: string): string[] {
-  const text = read(page).replaceAll(/^ *```[\s\S]*?^ *```$/gm, '');
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+  return [...withoutCodeBlocks(read(page)).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\- _]/gu, '')

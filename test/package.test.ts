@@ -9,7 +9,7 @@ import { billOfMaterials } from '../scripts/bill-of-materials.ts';
 import { printBill } from '../scripts/cyclone-dx.ts';
 import { productionPackages, readLockFile } from '../scripts/lock-file.ts';
 import { copyCheckout } from './checkout-copy.ts';
-import { PROJECT } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 
 // npm, git and compilers take their time where others work beside them.
 vi.setConfig({ testTimeout: 60_000 });

@@ -3,8 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { pictures } from '../scripts/pictures.ts';
+import { PROJECT } from './project.ts';
 
-const DOCS = join(import.meta.dirname, '..', 'docs');
+const DOCS = join(PROJECT, 'docs');
 
 const drawn = await pictures();
 

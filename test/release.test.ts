@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { isVersion } from '../scripts/is-version.ts';
 import { releaseEdits, unreleasedEntries } from '../scripts/release-edits.ts';
 import { copyCheckout } from './checkout-copy.ts';
-import { PROJECT } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 
 // npm, git and compilers take their time where others work beside them.
 vi.setConfig({ testTimeout: 60_000 });

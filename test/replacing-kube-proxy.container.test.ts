@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
 import { BUILD_ARGS } from './container/engine.ts';
 import { Registry } from './container/registry.ts';
-import { CHECKOUT } from './documentation/scratch.ts';
 import { PageShell } from './documentation/shell.ts';
+import { PROJECT } from './project.ts';
 import { IMAGE_COMMANDS } from './replacing-kube-proxy/page.ts';
 
 const engine = inject('engine');
@@ -45,10 +45,10 @@ describe.skipIf('missing' in engine || !hasClient)('docs/replacing-kube-proxy.md
       DOCKER_BUILDKIT: '0',
       CONTAINERD_ADDRESS: join(dirname(socket), 'run', 'containerd', 'containerd.sock'),
     };
-    shell = new PageShell({ own, page: CHECKOUT, programs, env, inside: [] });
-    ({ version } = manifest.parse(JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8'))));
+    shell = new PageShell({ own, page: PROJECT, programs, env, inside: [] });
+    ({ version } = manifest.parse(JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8'))));
     // Found here, the base image is not looked for in a registry.
-    const dockerfile = await readFile(join(CHECKOUT, 'Dockerfile'), 'utf8');
+    const dockerfile = await readFile(join(PROJECT, 'Dockerfile'), 'utf8');
     const [, baseImage] = /^ARG BASE_IMAGE=(\S+)$/m.exec(dockerfile) ?? [];
     await succeeds(`docker tag ${BUILD_ARGS.BASE_IMAGE} ${baseImage}`);
   });

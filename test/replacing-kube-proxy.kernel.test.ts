@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES, type Family } from '../src/net/address.ts';
 import { createKubeadmCluster, type KubeadmCluster, WEB } from './cluster/kubeadm-cluster.ts';
-import { CHECKOUT } from './documentation/scratch.ts';
 import { PageShell } from './documentation/shell.ts';
 import { addressOf, nodePortOf, PORT } from './kernel/cluster.ts';
 import { ADDRESSES } from './kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
 import type { Call, Download, Probe } from './kernel/peers.ts';
 import { HAS_WEBSOCKET_STREAMS } from './kubectl.ts';
+import { PROJECT } from './project.ts';
 import { promiseOf } from './replacing-kube-proxy/checks.ts';
 import { CLUSTER_COMMANDS, IMAGE, type PageCommand } from './replacing-kube-proxy/page.ts';
 
@@ -76,7 +76,7 @@ describe.skipIf(!MAY_USE_NAMESPACES || !HAS_WEBSOCKET_STREAMS).each(BACKENDS)('i
     const { lab, admin } = cluster;
     const page = join(lab.folder, 'page');
     await mkdir(page);
-    await cp(join(CHECKOUT, 'deploy'), join(page, 'deploy'), { recursive: true });
+    await cp(join(PROJECT, 'deploy'), join(page, 'deploy'), { recursive: true });
     const kustomization = join(page, 'deploy', 'base', 'kustomization.yaml');
     const text = await readFile(kustomization, 'utf8');
     await writeFile(

@@ -7,9 +7,10 @@ import { compile } from '../src/compiler/compile.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
 import { load, rawCluster } from './clusters.arbitrary.ts';
-import { allFixtures, PROJECT } from './fixture-input.ts';
+import { allFixtures } from './fixture-input.ts';
 import { LAYOUT } from './kernel/layout.ts';
 import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
+import { PROJECT } from './project.ts';
 
 /** The jumps that lead into the rules: only what a packet can get to does the kernel look at closely. */
 const JUMPS = [

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
-import { allFixtures, PROJECT } from './fixture-input.ts';
+import { allFixtures } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 import { grammarProblems } from './rule-grammar.ts';
 
 test('every golden file has nothing but lines of ours', async () => {

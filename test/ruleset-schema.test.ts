@@ -9,7 +9,8 @@ import { compile } from '../src/compiler/compile.ts';
 import type { Match, Rule, Target } from '../src/iptables/types.ts';
 import { FAMILIES } from '../src/net/address.ts';
 import { type CompilerInput, load, rawCluster } from './clusters.arbitrary.ts';
-import { allFixtures, fixtureInput, PROJECT } from './fixture-input.ts';
+import { allFixtures, fixtureInput } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 import { inputOf, loadBalancer, slice } from './rules.ts';
 
 const alternatives = z.looseObject({ oneOf: z.array(z.object({ $ref: z.string() })) });

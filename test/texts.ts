@@ -9,7 +9,8 @@ import { FAMILIES, type Family } from '../src/net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../src/sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../src/sources/configuration.ts';
 import { resolveNode } from '../src/sources/node.ts';
-import { allFixtures, PROJECT } from './fixture-input.ts';
+import { allFixtures } from './fixture-input.ts';
+import { PROJECT } from './project.ts';
 
 /** A cluster's objects, the configuration and the facts about the host; in messages each is called as it is here. */
 export interface Texts {

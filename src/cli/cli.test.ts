@@ -1,12 +1,13 @@
 /** The command as a user runs it: exit codes, and what goes to standard output and what to standard error. */
+
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { PROJECT } from '../../test/project.ts';
 
-const PROJECT = join(import.meta.dirname, '../..');
 const MAIN = join(PROJECT, 'src/cli/main.ts');
 
 /** A busy machine starts processes slowly. */

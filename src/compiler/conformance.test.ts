@@ -1,13 +1,14 @@
 /** Against what kube-proxy v1.36.2 wrote for the same clusters, in both families. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { PROJECT } from '../../test/project.ts';
 import { type Chains, chainsOf, commentOf, targetOf } from '../../test/restore-text.ts';
 import { type CompiledFixture, compileFixture, findFixtures } from '../golden/fixtures.ts';
 import { runGolden } from '../golden/golden.ts';
 import { FAMILIES } from '../net/address.ts';
 
-const PROJECT = join(import.meta.dirname, '../..');
 const FIXTURES = join(PROJECT, 'fixtures');
 
 /** The chains in which kube-proxy writes one service port after the other, in an order that is chance. */

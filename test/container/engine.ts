@@ -8,10 +8,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExecaError, execa } from 'execa';
 import type { TestProject } from 'vitest/node';
+import { PROJECT } from '../project.ts';
 
 /** Where the tests find it, or why there is none. */
 export type Engine = { readonly host: string } | { readonly missing: string };
@@ -22,7 +23,6 @@ declare module 'vitest' {
   }
 }
 
-const PROJECT = resolve(import.meta.dirname, '../..');
 const BASE_CONTEXT = 'base';
 const BASE_IMAGE = 'svc2ipt-test-base:latest';
 export const IMAGE = 'svc2ipt:test';

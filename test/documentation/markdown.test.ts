@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeBlocks } from './markdown.ts';
+import { codeBlocks, withoutCodeBlocks } from './markdown.ts';
 
 describe('code blocks', () => {
   test.each<[string, string[], object[]]>([
@@ -62,4 +62,21 @@ describe('code blocks', () => {
       }),
     );
   });
+});
+
+test('a page without its code has the lines around it', () => {
+  const page = [
+    '# A',
+    '',
+    '```sh',
+    '# no heading',
+    '```',
+    'text',
+    '- item',
+    '  ~~~',
+    '  [no](link)',
+    '  ~~~',
+    'end',
+  ];
+  expect(withoutCodeBlocks(page.join('\n')).split('\n')).toEqual(['# A', '', 'text', '- item', 'end']);
 });

@@ -39,6 +39,17 @@ export function codeBlocks(page: string): CodeBlock[] {
   return blocks;
 }
 
+/** A page without its code blocks, and without their fences. */
+export function withoutCodeBlocks(page: string): string {
+  const blocks = codeBlocks(page);
+  const isText = (line: number) =>
+    !blocks.some((block) => line >= block.line - 1 && line <= block.line + block.lines.length);
+  return page
+    .split('\n')
+    .filter((_, i) => isText(i + 1))
+    .join('\n');
+}
+
 function openingFence(line: string): Fence | undefined {
   const {
     indent = '',

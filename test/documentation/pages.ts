@@ -1,7 +1,7 @@
 /** The pages of the documentation, and who runs them. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHECKOUT } from './scratch.ts';
+import { PROJECT } from '../project.ts';
 import { needsRoot, type Step, stepsOf } from './steps.ts';
 import { isOfRoot } from './worlds.ts';
 
@@ -25,7 +25,7 @@ export type Runner = keyof typeof RUNNERS;
 
 const REPLACING = 'docs/replacing-kube-proxy.md';
 
-const PATHS = ['README.md', ...globSync('docs/**/*.md', { cwd: CHECKOUT }).sort()];
+const PATHS = ['README.md', ...globSync('docs/**/*.md', { cwd: PROJECT }).sort()];
 
 export const PAGES: readonly Page[] = PATHS.map((path) => {
   if (path === REPLACING) return { path, runner: 'replacing', steps: [] };
@@ -39,7 +39,7 @@ export function pagesFor(runner: Runner): Page[] {
 
 function stepsIn(path: string): Step[] {
   try {
-    return stepsOf(readFileSync(join(CHECKOUT, path), 'utf8'));
+    return stepsOf(readFileSync(join(PROJECT, path), 'utf8'));
   } catch (error) {
     if (error instanceof Error) error.message = `${path}, ${error.message}`;
     throw error;

@@ -2,9 +2,8 @@
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PROJECT } from '../project.ts';
 import { STAND_INS } from './stand-ins.ts';
-
-export const CHECKOUT = join(import.meta.dirname, '..', '..');
 
 /** What pages may use of the checkout. */
 const FOLDERS = ['fixtures', 'golden', 'docs', 'deploy'];
@@ -28,7 +27,7 @@ export class Scratch implements AsyncDisposable {
   static async create(): Promise<Scratch> {
     const scratch = new Scratch(await mkdtemp(join(tmpdir(), 'svc2ipt-docs-')));
     for (const name of FOLDERS) {
-      await cp(join(CHECKOUT, name), join(scratch.folders.page, name), { recursive: true });
+      await cp(join(PROJECT, name), join(scratch.folders.page, name), { recursive: true });
     }
     await scratch.#addPrograms();
     await scratch.#addLibrary();
@@ -38,7 +37,7 @@ export class Scratch implements AsyncDisposable {
   async #addPrograms(): Promise<void> {
     const folder = this.folders.programs;
     const programs = {
-      svc2ipt: `exec '${process.execPath}' '${join(CHECKOUT, 'src', 'cli', 'main.ts')}' "$@"`,
+      svc2ipt: `exec '${process.execPath}' '${join(PROJECT, 'src', 'cli', 'main.ts')}' "$@"`,
       ...STAND_INS,
     };
     await mkdir(folder);
@@ -58,7 +57,7 @@ export class Scratch implements AsyncDisposable {
       join(library, 'package.json'),
       JSON.stringify({ name: 'svc2ipt', type: 'module', exports: './src/index.ts' }),
     );
-    await symlink(join(CHECKOUT, 'src'), join(library, 'src'));
+    await symlink(join(PROJECT, 'src'), join(library, 'src'));
     await mkdir(join(this.folders.own, 'node_modules'));
     await symlink(library, join(this.folders.own, 'node_modules', 'svc2ipt'));
   }

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeBlocks } from '../documentation/markdown.ts';
-import { CHECKOUT } from '../documentation/scratch.ts';
 import { stepsOf } from '../documentation/steps.ts';
+import { PROJECT } from '../project.ts';
 
 export interface PageCommand {
   readonly line: number;
@@ -14,13 +14,14 @@ export interface PageCommand {
   readonly introduction: string;
 }
 
-const page = readFileSync(join(CHECKOUT, 'docs', 'replacing-kube-proxy.md'), 'utf8');
+const page = readFileSync(join(PROJECT, 'docs', 'replacing-kube-proxy.md'), 'utf8');
 const lines = page.split('\n');
+const blocks = codeBlocks(page);
 
 /** Throws an Error where the page cannot be read. */
 export const COMMANDS: readonly PageCommand[] = stepsOf(page).map((step) => {
   if (step.kind !== 'command') throw new Error(`line ${step.line}: there are only commands on this page`);
-  const block = codeBlocks(page).findLast(({ line }) => line <= step.line);
+  const block = blocks.findLast(({ line }) => line <= step.line);
   // Of the lines above the fence, of which there is one before it.
   const above = lines.slice(0, (block?.line ?? 0) - 2);
   const section = above.findLast((line) => line.startsWith('## ')) ?? '';
