@@ -41,7 +41,7 @@ export default defineConfig({
         test: {
           name: 'container',
           include: CONTAINER,
-          globalSetup: 'test/container/engine.ts',
+          globalSetup: 'test/support/container/engine.ts',
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -24,7 +24,7 @@ import { compileOptions, type LayoutName } from '../src/compiler/options.ts';
 import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
-import { type ApiObject, FakeApiServer } from '../test/api-server/fake-api-server.ts';
+import { type ApiObject, FakeApiServer } from '../test/support/api-server/fake-api-server.ts';
 import { percentile, table } from './statistics.ts';
 
 const { values: given } = parseArgs({

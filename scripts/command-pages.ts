@@ -2,8 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { program } from '../src/cli/program.ts';
-import { commandPages } from '../src/command-line/markdown.ts';
-import { commandTree } from '../src/command-line/tree.ts';
+import { commandPages } from '../src/manual/markdown.ts';
+import { commandTree } from '../src/manual/tree.ts';
 
 const folder = join(import.meta.dirname, '..', 'docs', 'commands');
 await rm(folder, { recursive: true, force: true });

@@ -3,8 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { program } from '../src/cli/program.ts';
 import { version } from '../src/cli/version.ts';
-import { manPages } from '../src/command-line/man-pages.ts';
-import { commandTree } from '../src/command-line/tree.ts';
+import { manPages } from '../src/manual/man-pages.ts';
+import { commandTree } from '../src/manual/tree.ts';
 
 // Whoever builds the same package twice wants the same pages.
 const { SOURCE_DATE_EPOCH } = process.env;

@@ -6,12 +6,12 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LOCK_WAIT_SECONDS } from '../src/applier/host.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { Agent } from './kernel/agent.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
-import { clusterCommand, svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, Lab } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import { wrapRestore } from './kernel/restore-wrapper.ts';
+import { Agent } from './support/kernel/agent.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { clusterCommand, svc2ipt } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { wrapRestore } from './support/kernel/restore-wrapper.ts';
 
 const WEB: LabService = { name: 'web', index: 1, endpoints: ['pod-1', 'pod-2'] };
 const BIGGER: LabService = { ...WEB, endpoints: ['pod-1', 'pod-2', 'pod-3'] };

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditInput } from '../scripts/audit.ts';
 import { type AuditInput, CHECKS } from '../scripts/audit-checks.ts';
 import type { LockedPackage } from '../scripts/lock-file.ts';
-import { PROJECT } from './project.ts';
+import { PROJECT } from './support/project.ts';
 
 // npm, git and compilers take their time where others work beside them.
 vi.setConfig({ testTimeout: 60_000 });

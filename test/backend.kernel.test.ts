@@ -1,6 +1,6 @@
 /** Which iptables is chosen by what is in the kernel, and that looking leaves nothing behind. */
 import { expect, test } from 'vitest';
-import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
+import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace.ts';
 
 /** Prints the program that would be used. */
 const DETECT = `

@@ -7,8 +7,8 @@ import { billOfMaterials } from '../scripts/bill-of-materials.ts';
 import { type BillOfMaterials, printBill } from '../scripts/cyclone-dx.ts';
 import { imageBillOfMaterials } from '../scripts/image-bill-of-materials.ts';
 import { type LockFile, readLockFile } from '../scripts/lock-file.ts';
-import { problemsOfBill } from './bill-of-materials-schema.ts';
-import { PROJECT } from './project.ts';
+import { problemsOfBill } from './support/bill-of-materials-schema.ts';
+import { PROJECT } from './support/project.ts';
 
 const LOCK = readLockFile(PROJECT);
 const OWN = `pkg:npm/svc2ipt@${LOCK.version}`;

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { Agent } from './kernel/agent.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
-import { ADDRESSES, crowd, Lab, type Pod } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import { type Call, type Outcomes, PROTOCOLS, type Probe } from './kernel/peers.ts';
+import { Agent } from './support/kernel/agent.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { ADDRESSES, crowd, Lab, type Pod } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { type Call, type Outcomes, PROTOCOLS, type Probe } from './support/kernel/peers.ts';
 
 const INDEX = 1;
 

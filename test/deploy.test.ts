@@ -9,13 +9,13 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { NodeEvents } from '../src/agent/events.ts';
 import { Log } from '../src/agent/log.ts';
-import { agentSettings } from '../src/agent/settings.ts';
+import { agentSettings } from '../src/agent/settings/settings.ts';
 import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
 import type { Connection } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
-import { patched } from './json-patch.ts';
-import { HAS_KUSTOMIZE } from './kubectl.ts';
-import { problemsOf } from './kubernetes-schemas.ts';
+import { patched } from './support/json-patch.ts';
+import { HAS_KUSTOMIZE } from './support/kubectl.ts';
+import { problemsOf } from './support/kubernetes-schemas.ts';
 
 const FOLDER = new URL('../deploy/', import.meta.url);
 

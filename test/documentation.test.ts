@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { describePage } from './documentation/describe-page.ts';
-import { EXCEPTIONS } from './documentation/exceptions.ts';
-import { PAGES, pagesFor, RUNNERS } from './documentation/pages.ts';
-import { here } from './documentation/place.ts';
-import { PROJECT } from './project.ts';
+import { describePage } from './support/documentation/describe-page.ts';
+import { EXCEPTIONS } from './support/documentation/exceptions.ts';
+import { PAGES, pagesFor, RUNNERS } from './support/documentation/pages.ts';
+import { here } from './support/documentation/place.ts';
+import { PROJECT } from './support/project.ts';
 
 for (const page of pagesFor('unit')) describePage(page, here);
 

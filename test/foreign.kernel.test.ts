@@ -1,9 +1,9 @@
 /** Rules and chains of other programs in the same tables: whatever happens to ours, they stay as they are. */
 import { describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
-import { type LabService, labRules } from './kernel/cluster.ts';
-import { type Firewall, FirewallNamespace } from './kernel/firewall.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+import { type LabService, labRules } from './support/kernel/cluster.ts';
+import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 
 const PLACES = BACKENDS.flatMap((backend) => FAMILIES.map((family): Firewall => ({ backend, family })));
 

@@ -5,9 +5,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { mutate, mutations, variations } from './arbitrary/mutations.ts';
-import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
-import { everything, fixtureTexts, rulesOf, type Texts } from './texts.ts';
+import { mutate, mutations, variations } from './support/arbitrary/mutations.ts';
+import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace.ts';
+import { everything, fixtureTexts, rulesOf, type Texts } from './support/texts.ts';
 
 /** So many rulesets that differ from one another. */
 const RULESETS = 300;

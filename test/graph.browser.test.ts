@@ -6,17 +6,17 @@ import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { printDot } from '../src/graph/dot.ts';
+import { printDot } from '../src/graph/formats/dot.ts';
+import { printHtml } from '../src/graph/formats/html.ts';
+import { pageData } from '../src/graph/formats/page-data.ts';
+import { pageScript } from '../src/graph/formats/page-script.ts';
+import { drawSvg } from '../src/graph/formats/svg.ts';
 import { graphOf } from '../src/graph/graph.ts';
-import { printHtml } from '../src/graph/html.ts';
-import { nastyRuleset } from '../src/graph/nasty.arbitrary.ts';
-import { pageData } from '../src/graph/page-data.ts';
-import { pageScript } from '../src/graph/page-script.ts';
-import { drawSvg } from '../src/graph/svg.ts';
 import type { RuleGraph } from '../src/graph/types.ts';
-import type { Manifest } from './arbitrary/raw.ts';
-import { compiledGraph } from './graphs.ts';
-import { loadBalancer, service, slice } from './rules.ts';
+import { nastyRuleset } from './support/arbitrary/nasty-rulesets.ts';
+import type { Manifest } from './support/arbitrary/raw.ts';
+import { compiledGraph } from './support/graphs.ts';
+import { loadBalancer, service, slice } from './support/rules.ts';
 
 /** Debian's and others' names of it. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];

@@ -8,11 +8,11 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 import type { BillOfMaterials } from '../scripts/cyclone-dx.ts';
 import { IMAGE_BILL } from '../scripts/image-bill-of-materials.ts';
 import { FAMILIES } from '../src/net/address.ts';
-import { problemsOfBill } from './bill-of-materials-schema.ts';
-import { BUILD_ARGS, IMAGE, useEngine } from './container/engine.ts';
-import { ContainerNode, readOnly } from './container/node.ts';
-import { BACKENDS, type Backend } from './kernel/namespace.ts';
-import { PROJECT } from './project.ts';
+import { problemsOfBill } from './support/bill-of-materials-schema.ts';
+import { BUILD_ARGS, IMAGE, useEngine } from './support/container/engine.ts';
+import { ContainerNode, readOnly } from './support/container/node.ts';
+import { BACKENDS, type Backend } from './support/kernel/namespace.ts';
+import { PROJECT } from './support/project.ts';
 
 const engine = inject('engine');
 const available = 'host' in engine;

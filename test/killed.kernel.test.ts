@@ -6,14 +6,14 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import type { Manifest } from './arbitrary/raw.ts';
-import { Agent } from './kernel/agent.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
-import { clusterCommand } from './kernel/command-line.ts';
-import { ADDRESSES, Lab, OTHER_NODE_NAME } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import type { Call, Probe } from './kernel/peers.ts';
-import { wrapRestore } from './kernel/restore-wrapper.ts';
+import type { Manifest } from './support/arbitrary/raw.ts';
+import { Agent } from './support/kernel/agent.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { clusterCommand } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab, OTHER_NODE_NAME } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import type { Call, Probe } from './support/kernel/peers.ts';
+import { wrapRestore } from './support/kernel/restore-wrapper.ts';
 
 /** Killed so often, with each backend. */
 const TIMES = 20;

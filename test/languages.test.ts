@@ -10,9 +10,9 @@ import { printRuleset } from '../src/iptables/print.ts';
 import { printSavedRule } from '../src/iptables/saved.ts';
 import type { Match, Ruleset } from '../src/iptables/types.ts';
 import { FAMILIES } from '../src/net/address.ts';
-import { load, rawCluster } from './clusters.arbitrary.ts';
-import { allFixtures, fixtureInput } from './fixture-input.ts';
-import { PROJECT } from './project.ts';
+import { load, rawCluster } from './support/arbitrary/clusters.ts';
+import { allFixtures, fixtureInput } from './support/fixture-input.ts';
+import { PROJECT } from './support/project.ts';
 
 describe.each(await allFixtures())('fixture $name', (fixture) => {
   test.each(FAMILIES)('%s: printed and parsed, the very same ruleset', async (family) => {

@@ -6,11 +6,18 @@ import { parseRuleset } from '../src/iptables/parse.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { addressOf, type LabService, labCluster, labRules, nodePortOf, PORT } from './kernel/cluster.ts';
-import { cleanup, clusterCommand } from './kernel/command-line.ts';
-import { ADDRESSES, Lab } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
-import type { Call, Download, Probe } from './kernel/peers.ts';
+import {
+  addressOf,
+  type LabService,
+  labCluster,
+  labRules,
+  nodePortOf,
+  PORT,
+} from './support/kernel/cluster.ts';
+import { cleanup, clusterCommand } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
+import type { Call, Download, Probe } from './support/kernel/peers.ts';
 
 const LOCAL = { externalTrafficPolicy: 'Local' };
 

@@ -2,8 +2,8 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { withoutCodeBlocks } from './documentation/markdown.ts';
-import { PROJECT } from './project.ts';
+import { withoutCodeBlocks } from './support/documentation/markdown.ts';
+import { PROJECT } from './support/project.ts';
 
 const PAGES = globSync('{*.md,{docs,bench}/**/*.md}', { cwd: PROJECT }).sort();
 

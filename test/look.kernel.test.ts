@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { FAMILIES, type Family, joinPort } from '../src/net/address.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
-import { MAIN, svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, Lab, SERVER_PORT } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { MAIN, svc2ipt } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab, SERVER_PORT } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 
 const SERVICES: readonly LabService[] = [
   { name: 'web', index: 1, endpoints: ['pod-2', 'pod-3'] },

@@ -1,12 +1,12 @@
 /** Where packets get to by what the node is: its configuration, its addresses, its zone, its own servers and firewall. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './kernel/cluster.ts';
-import { type Circumstances, svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, Lab, NODE_NAME, OTHER_NODE_NAME, type Place } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
-import type { Call } from './kernel/peers.ts';
-import { expectTraffic, type TrafficRow } from './kernel/traffic.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { type Circumstances, svc2ipt } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab, NODE_NAME, OTHER_NODE_NAME, type Place } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
+import type { Call } from './support/kernel/peers.ts';
+import { expectTraffic, type TrafficRow } from './support/kernel/traffic.ts';
 
 const HERE = [{ name: 'zone-here' }];
 const ELSEWHERE = [{ name: 'zone-elsewhere' }];

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { pictures } from '../scripts/pictures.ts';
-import { PROJECT } from './project.ts';
+import { PROJECT } from './support/project.ts';
 
 const DOCS = join(PROJECT, 'docs');
 

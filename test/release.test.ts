@@ -8,8 +8,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isVersion } from '../scripts/is-version.ts';
 import { releaseEdits, unreleasedEntries } from '../scripts/release-edits.ts';
-import { copyCheckout } from './checkout-copy.ts';
-import { PROJECT } from './project.ts';
+import { copyCheckout } from './support/checkout-copy.ts';
+import { PROJECT } from './support/project.ts';
 
 // npm, git and compilers take their time where others work beside them.
 vi.setConfig({ testTimeout: 60_000 });

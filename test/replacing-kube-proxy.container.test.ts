@@ -8,11 +8,11 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
-import { BUILD_ARGS } from './container/engine.ts';
-import { Registry } from './container/registry.ts';
-import { PageShell } from './documentation/shell.ts';
-import { PROJECT } from './project.ts';
-import { IMAGE_COMMANDS } from './replacing-kube-proxy/page.ts';
+import { BUILD_ARGS } from './support/container/engine.ts';
+import { Registry } from './support/container/registry.ts';
+import { PageShell } from './support/documentation/shell.ts';
+import { PROJECT } from './support/project.ts';
+import { IMAGE_COMMANDS } from './support/replacing-kube-proxy/page.ts';
 
 const engine = inject('engine');
 const hasClient = (await execa({ reject: false })`docker --version`).exitCode === 0;

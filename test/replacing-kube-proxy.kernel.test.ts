@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { createKubeadmCluster, type KubeadmCluster, WEB } from './cluster/kubeadm-cluster.ts';
-import { PageShell } from './documentation/shell.ts';
-import { addressOf, nodePortOf, PORT } from './kernel/cluster.ts';
-import { ADDRESSES } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './kernel/namespace.ts';
-import type { Call, Download, Probe } from './kernel/peers.ts';
-import { HAS_WEBSOCKET_STREAMS } from './kubectl.ts';
-import { PROJECT } from './project.ts';
-import { promiseOf } from './replacing-kube-proxy/checks.ts';
-import { CLUSTER_COMMANDS, IMAGE, type PageCommand } from './replacing-kube-proxy/page.ts';
+import { createKubeadmCluster, type KubeadmCluster, WEB } from './support/cluster/kubeadm-cluster.ts';
+import { PageShell } from './support/documentation/shell.ts';
+import { addressOf, nodePortOf, PORT } from './support/kernel/cluster.ts';
+import { ADDRESSES } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
+import type { Call, Download, Probe } from './support/kernel/peers.ts';
+import { HAS_WEBSOCKET_STREAMS } from './support/kubectl.ts';
+import { PROJECT } from './support/project.ts';
+import { promiseOf } from './support/replacing-kube-proxy/checks.ts';
+import { CLUSTER_COMMANDS, IMAGE, type PageCommand } from './support/replacing-kube-proxy/page.ts';
 
 /** Seconds. What a command is about may take its time in a cluster. */
 const PATIENCE = 30;

@@ -2,8 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { checksOfNothing, promiseOf } from './replacing-kube-proxy/checks.ts';
-import { CLUSTER_COMMANDS, COMMANDS, IMAGE_COMMANDS, IMAGE_NAMES } from './replacing-kube-proxy/page.ts';
+import { checksOfNothing, promiseOf } from './support/replacing-kube-proxy/checks.ts';
+import {
+  CLUSTER_COMMANDS,
+  COMMANDS,
+  IMAGE_COMMANDS,
+  IMAGE_NAMES,
+} from './support/replacing-kube-proxy/page.ts';
 
 test('each command is run by one of the tests', () => {
   const run = new Set([...CLUSTER_COMMANDS, ...IMAGE_COMMANDS]);

@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../src/compiler/compile.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { load, rawCluster } from './clusters.arbitrary.ts';
-import { allFixtures } from './fixture-input.ts';
-import { LAYOUT } from './kernel/layout.ts';
-import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
-import { PROJECT } from './project.ts';
+import { load, rawCluster } from './support/arbitrary/clusters.ts';
+import { allFixtures } from './support/fixture-input.ts';
+import { LAYOUT } from './support/kernel/layout.ts';
+import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace.ts';
+import { PROJECT } from './support/project.ts';
 
 /** The jumps that lead into the rules: only what a packet can get to does the kernel look at closely. */
 const JUMPS = [

@@ -6,10 +6,10 @@ import { ruleMeaning } from '../src/iptables/meaning.ts';
 import { parseRuleset } from '../src/iptables/parse.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
-import { allFixtures, fixtureInput } from './fixture-input.ts';
-import { type Firewall, FirewallNamespace } from './kernel/firewall.ts';
-import { LAYOUT } from './kernel/layout.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
+import { allFixtures, fixtureInput } from './support/fixture-input.ts';
+import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
+import { LAYOUT } from './support/kernel/layout.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 
 /** What a fixture compiles to, in the layout that the tests run on. */
 async function rulesetOf(fixture: Fixture, family: Family): Promise<{ ruleset: Ruleset; nfacct: boolean }> {

@@ -8,10 +8,10 @@ import { z } from 'zod';
 import { compile } from '../src/compiler/compile.ts';
 import type { Match, Rule, Target } from '../src/iptables/types.ts';
 import { FAMILIES } from '../src/net/address.ts';
-import { type CompilerInput, load, rawCluster } from './clusters.arbitrary.ts';
-import { allFixtures, fixtureInput } from './fixture-input.ts';
-import { PROJECT } from './project.ts';
-import { inputOf, loadBalancer, slice } from './rules.ts';
+import { type CompilerInput, load, rawCluster } from './support/arbitrary/clusters.ts';
+import { allFixtures, fixtureInput } from './support/fixture-input.ts';
+import { PROJECT } from './support/project.ts';
+import { inputOf, loadBalancer, slice } from './support/rules.ts';
 
 const alternatives = z.looseObject({ oneOf: z.array(z.object({ $ref: z.string() })) });
 const schemaShape = z.looseObject({

@@ -10,11 +10,11 @@ import type { Packet, SimulatedNode } from '../src/iptables/simulator/packet.ts'
 import { type PreparedRuleset, prepareSaved } from '../src/iptables/simulator/prepare.ts';
 import { simulate } from '../src/iptables/simulator/simulate.ts';
 import { contains, FAMILIES, type Family, parseAddress } from '../src/net/address.ts';
-import { addressOf, type LabService, labCluster, nodePortOf, PORT, WAYS } from './kernel/cluster.ts';
-import { svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, type Host, Lab, nameOf, type Place, PODS, SERVER_PORT } from './kernel/lab.ts';
-import { BACKENDS, type Backend, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import { PROTOCOLS } from './kernel/peers.ts';
+import { addressOf, type LabService, labCluster, nodePortOf, PORT, WAYS } from './support/kernel/cluster.ts';
+import { svc2ipt } from './support/kernel/command-line.ts';
+import { ADDRESSES, type Host, Lab, nameOf, type Place, PODS, SERVER_PORT } from './support/kernel/lab.ts';
+import { BACKENDS, type Backend, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { PROTOCOLS } from './support/kernel/peers.ts';
 
 const SEEDS = [1, 2, 3];
 

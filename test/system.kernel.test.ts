@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
-import { labRules } from './kernel/cluster.ts';
-import { type Firewall, FirewallNamespace } from './kernel/firewall.ts';
-import { BACKENDS, MAY_USE_NAMESPACES, NetworkNamespace } from './kernel/namespace.ts';
-import { PROJECT } from './project.ts';
+import { labRules } from './support/kernel/cluster.ts';
+import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
+import { BACKENDS, MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace.ts';
+import { PROJECT } from './support/project.ts';
 
 const PLACES = BACKENDS.flatMap((backend) => FAMILIES.map((family): Firewall => ({ backend, family })));
 

@@ -1,11 +1,11 @@
 /** Where packets get to by the rules in a kernel: what a client sees, and whom the server sees. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
-import { type LabService, labCluster } from './kernel/cluster.ts';
-import { svc2ipt } from './kernel/command-line.ts';
-import { ADDRESSES, Lab } from './kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './kernel/namespace.ts';
-import { expectTraffic, type TrafficRow } from './kernel/traffic.ts';
+import { type LabService, labCluster } from './support/kernel/cluster.ts';
+import { svc2ipt } from './support/kernel/command-line.ts';
+import { ADDRESSES, Lab } from './support/kernel/lab.ts';
+import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { expectTraffic, type TrafficRow } from './support/kernel/traffic.ts';
 
 const LOCAL_INSIDE = { internalTrafficPolicy: 'Local' };
 const LOCAL_OUTSIDE = { externalTrafficPolicy: 'Local' };

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ApiObject, FakeApiServer } from '../../test/api-server/fake-api-server.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
+import { type ApiObject, FakeApiServer } from '../../test/support/api-server/fake-api-server.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { clusterState } from '../api/cluster.ts';
 import { endpointSliceSchema } from '../api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';

@@ -7,10 +7,10 @@ import { compileOptions } from '../compiler/options.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
-import { FamilyLoop, type RulesObserver } from './family-loop.ts';
-import { FamilyRules, type NodeKernel, type RulesInput } from './family-rules.ts';
 import type { Log } from './log.ts';
-import type { SyncTimes } from './sync-runner.ts';
+import { FamilyLoop, type RulesObserver } from './sync/family-loop.ts';
+import { FamilyRules, type NodeKernel, type RulesInput } from './sync/family-rules.ts';
+import type { SyncTimes } from './sync/sync-runner.ts';
 
 /** Who is told what happens, for metrics, health checks and Events. */
 export interface AgentObserver extends RulesObserver {

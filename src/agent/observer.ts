@@ -3,11 +3,11 @@ import { RestoreError } from '../applier/restore.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { AgentObserver, AgentOptions } from './agent.ts';
 import type { NodeEvent } from './events.ts';
-import type { ProxyHealth } from './health.ts';
-import { healthChecks } from './health-check-node-ports.ts';
-import type { HealthCheckServers } from './health-check-servers.ts';
+import type { ProxyHealth } from './health/health.ts';
+import { healthChecks } from './health/health-check-node-ports.ts';
+import type { HealthCheckServers } from './health/health-check-servers.ts';
 import { IP_FAMILY } from './ip-family.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 
 export interface Listeners {
   readonly metrics: Metrics;

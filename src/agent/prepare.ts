@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createNfacct } from '../applier/nfacct.ts';
 import { allowLocalnetRouting, setUpConntrack } from '../applier/sysctl.ts';
 import type { Log } from './log.ts';
-import type { AgentSettings } from './settings.ts';
+import type { AgentSettings } from './settings/settings.ts';
 
 /**
  * Sets the kernel up for services, as kube-proxy v1.36 does, and tells it how readily to kill this process.

@@ -12,17 +12,17 @@ import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
 import { untilChanged } from './config-watch.ts';
 import { type NodeEvent, NodeEvents } from './events.ts';
-import { nodeKernel } from './family-rules.ts';
-import { ProxyHealth } from './health.ts';
-import { HealthCheckServers } from './health-check-servers.ts';
-import { ListenError } from './http-server.ts';
+import { ProxyHealth } from './health/health.ts';
+import { HealthCheckServers } from './health/health-check-servers.ts';
+import { ListenError } from './http/http-server.ts';
+import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
 import { machineFacts } from './machine.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { observerOf } from './observer.ts';
 import { prepareNode } from './prepare.ts';
-import { agentServers } from './servers.ts';
-import type { AgentSettings } from './settings.ts';
+import type { AgentSettings } from './settings/settings.ts';
+import { nodeKernel } from './sync/family-rules.ts';
 
 /**
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
-import { inputOf, service, slice } from '../../test/rules.ts';
+import { clusterHistory, loadHistory } from '../../test/support/arbitrary/cluster-history.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
+import { inputOf, service, slice } from '../../test/support/rules.ts';
 import { compile } from '../compiler/compile.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Ruleset } from '../iptables/types.ts';

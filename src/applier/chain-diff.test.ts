@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FakeKernel } from '../../test/fake-kernel.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { parseRule } from '../iptables/parse.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { type ChainDifference, chainDifferences } from './chain-diff.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FakeKernel } from '../../test/fake-kernel.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { parseRule } from '../iptables/parse.ts';
 import type { Chain } from '../iptables/types.ts';
 import { createChain, editChain, rewriteChain } from './edits.ts';

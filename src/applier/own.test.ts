@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { load } from '../../test/clusters.arbitrary.ts';
-import { largeCluster } from '../../test/large-cluster.arbitrary.ts';
+import { load } from '../../test/support/arbitrary/clusters.ts';
+import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
 import { compile } from '../compiler/compile.ts';
 import type { TableName } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';

@@ -1,19 +1,27 @@
 /** The planner against a kernel that behaves: whatever is there, and whatever shall be. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { damages, doDamage } from '../../test/arbitrary/damage.ts';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
-import { load, type RawCluster, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
+import { clusterHistory, loadHistory } from '../../test/support/arbitrary/cluster-history.ts';
+import { load, type RawCluster, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import { damages, doDamage } from '../../test/support/arbitrary/damage.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import {
   danglingJumps,
   type Fate,
   fatesOf,
   type PacketsByServicePort,
   packetsTo,
-} from '../../test/reachability.ts';
-import { endpoint, inputOf, loadBalancer, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/rules.ts';
+} from '../../test/support/reachability.ts';
+import {
+  endpoint,
+  inputOf,
+  loadBalancer,
+  ON_NODE_A,
+  ON_NODE_B,
+  service,
+  slice,
+} from '../../test/support/rules.ts';
 import { compile } from '../compiler/compile.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';

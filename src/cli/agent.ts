@@ -1,8 +1,8 @@
 /** `svc2ipt agent`: keeps this node's rules equal to a cluster, in kube-proxy's place. */
 import { writeFile } from 'node:fs/promises';
-import type { GivenFlags } from '../agent/agent-options.ts';
 import { Log } from '../agent/log.ts';
-import { type AgentSettings, agentSettings, configFileOf } from '../agent/settings.ts';
+import type { GivenFlags } from '../agent/settings/agent-options.ts';
+import { type AgentSettings, agentSettings, configFileOf } from '../agent/settings/settings.ts';
 import { InputError } from '../api/problem.ts';
 import { configurationText, parseConfigurationLeniently } from '../sources/configuration.ts';
 import { readSource } from '../sources/files.ts';

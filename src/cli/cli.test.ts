@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { PROJECT } from '../../test/project.ts';
+import { PROJECT } from '../../test/support/project.ts';
 
 const MAIN = join(PROJECT, 'src/cli/main.ts');
 

@@ -1,9 +1,9 @@
 /** `svc2ipt completion`: the script by which a shell completes command lines. */
 import type { Command } from 'commander';
-import { bashCompletion } from '../command-line/bash.ts';
-import { fishCompletion } from '../command-line/fish.ts';
-import { type CommandNode, commandTree } from '../command-line/tree.ts';
-import { zshCompletion } from '../command-line/zsh.ts';
+import { bashCompletion } from '../manual/completion/bash.ts';
+import { fishCompletion } from '../manual/completion/fish.ts';
+import { zshCompletion } from '../manual/completion/zsh.ts';
+import { type CommandNode, commandTree } from '../manual/tree.ts';
 import type { Outcome } from './run.ts';
 
 const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } satisfies Readonly<

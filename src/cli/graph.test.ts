@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { service, slice } from '../../test/rules.ts';
+import { service, slice } from '../../test/support/rules.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 

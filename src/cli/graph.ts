@@ -35,12 +35,12 @@ type Format = (graph: RuleGraph, look: Look) => Promise<string>;
 const FORMATS: Readonly<Record<GraphOptions['output'], Format>> = { dot, mermaid, svg, html };
 
 async function dot(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
-  const { printDot } = await import('../graph/dot.ts');
+  const { printDot } = await import('../graph/formats/dot.ts');
   return printDot(collapsed ? collapse(graph) : graph, direction);
 }
 
 async function mermaid(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
-  const { MOST_MERMAID_EDGES, printMermaid } = await import('../graph/mermaid.ts');
+  const { MOST_MERMAID_EDGES, printMermaid } = await import('../graph/formats/mermaid.ts');
   const drawn = collapsed ? collapse(graph) : graph;
   if (drawn.edges.length > MOST_MERMAID_EDGES) {
     note(
@@ -65,7 +65,7 @@ async function svg(graph: RuleGraph, { direction, collapsed }: Look): Promise<st
         `-o html opens them by a click, --no-collapse draws everything and takes its time`,
     );
   }
-  const { drawSvg } = await import('../graph/svg.ts');
+  const { drawSvg } = await import('../graph/formats/svg.ts');
   if (graph.edges.length > SLOW_SVG_EDGES) (await progress('drawing', 0))(0, 1);
   return await drawSvg(await dot(graph, { direction, collapsed: collapsed ?? tooMany }));
 }
@@ -75,9 +75,9 @@ const MOST_OPENED = 20;
 
 async function html(graph: RuleGraph, { collapsed }: Look): Promise<string> {
   const [{ pageData }, { pageScript }, { printHtml }] = await Promise.all([
-    import('../graph/page-data.ts'),
-    import('../graph/page-script.ts'),
-    import('../graph/html.ts'),
+    import('../graph/formats/page-data.ts'),
+    import('../graph/formats/page-script.ts'),
+    import('../graph/formats/html.ts'),
   ]);
   const services = new Set(graph.nodes.map(({ service }) => service).filter((name) => name !== undefined));
   const tooMany = services.size > MOST_OPENED;

@@ -1,7 +1,7 @@
 /** The commands that work on this node's kernel. */
 import { type Command, Option } from 'commander';
-import { agentOptions } from '../agent/agent-options.ts';
-import { addNotes } from '../command-line/notes.ts';
+import { agentOptions } from '../agent/settings/agent-options.ts';
+import { addNotes } from '../manual/notes.ts';
 import { addClusterOptions, backendOption, collect } from './options.ts';
 import { runAction } from './run.ts';
 import { version } from './version.ts';

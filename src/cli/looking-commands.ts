@@ -1,7 +1,7 @@
 /** The commands that tell something, and change nothing. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { addNotes } from '../command-line/notes.ts';
 import { CONNTRACK_STATES, type ConntrackState } from '../iptables/types.ts';
+import { addNotes } from '../manual/notes.ts';
 import { addClusterOptions, collect, MANIFESTS_INSTEAD_OF_KERNEL, rulesOptions } from './options.ts';
 import { runAction } from './run.ts';
 import { version } from './version.ts';

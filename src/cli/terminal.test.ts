@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isInstalled, onTerminal } from '../../test/terminal.ts';
+import { isInstalled, onTerminal } from '../../test/support/terminal.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 const PROCESSES = { timeout: 60_000, concurrent: true } as const;

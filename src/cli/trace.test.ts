@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ESCAPE, manifests, SAVED } from '../../test/looking.ts';
+import { ESCAPE, manifests, SAVED } from '../../test/support/looking.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { inputOf, service } from '../../test/rules.ts';
+import { inputOf, service } from '../../test/support/rules.ts';
 import { endpointChain, servicePortChain } from './chain-names.ts';
 import type { Endpoint } from './endpoints.ts';
 import { resolveServicePorts, type ServicePort } from './service-ports.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { type CompilerInput, load, objectsOf, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { commentOf } from '../../test/restore-text.ts';
+import { type CompilerInput, load, objectsOf, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { commentOf } from '../../test/support/restore-text.ts';
 import {
   chosen,
   DUAL_STACK,
@@ -15,7 +15,7 @@ import {
   rulesOf,
   service,
   slice,
-} from '../../test/rules.ts';
+} from '../../test/support/rules.ts';
 import { FAMILIES } from '../net/address.ts';
 import { compile } from './compile.ts';
 

@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { PROJECT } from '../../test/project.ts';
-import { type Chains, chainsOf, commentOf, targetOf } from '../../test/restore-text.ts';
+import { PROJECT } from '../../test/support/project.ts';
+import { type Chains, chainsOf, commentOf, targetOf } from '../../test/support/restore-text.ts';
 import { type CompiledFixture, compileFixture, findFixtures } from '../golden/fixtures.ts';
 import { runGolden } from '../golden/golden.ts';
 import { FAMILIES } from '../net/address.ts';

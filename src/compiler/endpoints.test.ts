@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import {
   DUAL_STACK,
   endpoint,
@@ -10,7 +10,7 @@ import {
   service,
   slice,
   TERMINATING,
-} from '../../test/rules.ts';
+} from '../../test/support/rules.ts';
 import type { Family } from '../net/address.ts';
 import { resolveEndpoints, usableEndpoints } from './endpoints.ts';
 import { resolveServicePorts } from './service-ports.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { clusterHistory, loadHistory } from '../../test/cluster-history.arbitrary.ts';
-import { load, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { inputOf, loadBalancer, service, slice } from '../../test/rules.ts';
+import { clusterHistory, loadHistory } from '../../test/support/arbitrary/cluster-history.ts';
+import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
 import type { ChainChanges } from '../iptables/compare.ts';
 import { printAppend, printRule, printRuleset } from '../iptables/print.ts';
 import type { Chain, Ruleset, TableName } from '../iptables/types.ts';

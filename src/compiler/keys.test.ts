@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { address } from '../../test/arbitrary/rules.ts';
+import { address } from '../../test/support/arbitrary/rules.ts';
 import { printRule } from '../iptables/print.ts';
 import { startOf } from '../iptables/simulator/flow.ts';
 import { prepare } from '../iptables/simulator/prepare.ts';

@@ -1,10 +1,10 @@
 /** The fast layout against the kube-proxy layout: the same fate for every packet. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type CompilerInput, load, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { allFixtures, fixtureInput } from '../../test/fixture-input.ts';
-import { type FlowGroup, interestingFlows } from '../../test/interesting-packets.ts';
-import { largeCluster } from '../../test/large-cluster.arbitrary.ts';
+import { type CompilerInput, load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
+import { allFixtures, fixtureInput } from '../../test/support/fixture-input.ts';
+import { type FlowGroup, interestingFlows } from '../../test/support/interesting-packets.ts';
 import { JUMPS } from '../applier/own.ts';
 import type { Fate } from '../iptables/simulator/fate.ts';
 import { withJumps } from '../iptables/simulator/jumps.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { chosen, type Given, rulesOf, service } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { chosen, type Given, rulesOf, service } from '../../test/support/rules.ts';
 
 const iptables = (fields: Manifest): Given => ({ config: { iptables: fields } });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { inputOf } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { inputOf } from '../../test/support/rules.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { type CompileOptions, compileOptions, type DetectLocal } from './options.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { DUAL_STACK, inputOf, loadBalancer, service } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { DUAL_STACK, inputOf, loadBalancer, service } from '../../test/support/rules.ts';
 import type { Family } from '../net/address.ts';
 import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
 

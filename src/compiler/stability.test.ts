@@ -1,9 +1,9 @@
 /** What one change costs in the fast layout, however large the cluster is. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { load } from '../../test/clusters.arbitrary.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
-import { largeService } from '../../test/large-cluster.arbitrary.ts';
+import { load } from '../../test/support/arbitrary/clusters.ts';
+import { largeService } from '../../test/support/arbitrary/large-cluster.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import { Applier } from '../applier/applier.ts';
 import { iptablesPrograms } from '../applier/host.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { inputOf, loadBalancer, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
 import { JUMPS } from '../applier/own.ts';
 import { compile } from '../compiler/compile.ts';
 import type { LayoutName } from '../compiler/options.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { load, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
+import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import {
   endpoint,
   type Given,
@@ -14,7 +14,7 @@ import {
   service,
   slice,
   TERMINATING,
-} from '../../test/rules.ts';
+} from '../../test/support/rules.ts';
 import { JUMPS } from '../applier/own.ts';
 import { compile } from '../compiler/compile.ts';
 import type { LayoutName } from '../compiler/options.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { load, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { compiledGraph } from '../../test/graphs.ts';
-import { chainsOf, targetOf } from '../../test/restore-text.ts';
+import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import { compiledGraph } from '../../test/support/graphs.ts';
+import { chainsOf, targetOf } from '../../test/support/restore-text.ts';
 import {
   endpoint,
   type Given,
@@ -11,7 +11,7 @@ import {
   ON_NODE_B,
   service,
   slice,
-} from '../../test/rules.ts';
+} from '../../test/support/rules.ts';
 import { isServicePortChain } from '../applier/own.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import { printRuleset } from '../iptables/print.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rule } from '../../test/arbitrary/rules.ts';
+import { rule } from '../../test/support/arbitrary/rules.ts';
 import type { Family } from '../net/address.ts';
 import { ruleMeaning, sameMeaning } from './meaning.ts';
 import { parseRule } from './parse.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { almostRule, rule } from '../../test/arbitrary/rules.ts';
+import { almostRule, rule } from '../../test/support/arbitrary/rules.ts';
 import { FAMILIES } from '../net/address.ts';
 import { ruleMeaning } from './meaning.ts';
 import { ParseError, parseRule, parseRuleset } from './parse.ts';

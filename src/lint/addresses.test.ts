@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, node, other, told } from '../../test/lint.ts';
-import { endpoint, loadBalancer, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, node, other, told } from '../../test/support/lint.ts';
+import { endpoint, loadBalancer, service, slice } from '../../test/support/rules.ts';
 
 const nodePort = (nodePort: number) => ({
   type: 'NodePort',

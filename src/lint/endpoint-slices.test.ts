@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, other, told } from '../../test/lint.ts';
-import { DUAL_STACK, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, other, told } from '../../test/support/lint.ts';
+import { DUAL_STACK, service, slice } from '../../test/support/rules.ts';
 
 const ports = (...ports: Manifest[]) => ({ ports });
 const HTTP = { name: 'http', port: 8080 };

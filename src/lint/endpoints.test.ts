@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, told } from '../../test/lint.ts';
-import { DUAL_STACK, endpoint, NOT_READY, service, slice, TERMINATING } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, told } from '../../test/support/lint.ts';
+import { DUAL_STACK, endpoint, NOT_READY, service, slice, TERMINATING } from '../../test/support/rules.ts';
 
 const SELECTOR = { selector: { app: 'web' } };
 const TWO_PORTS = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, told } from '../../test/lint.ts';
-import { endpoint, loadBalancer, ON_NODE_A, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, told } from '../../test/support/lint.ts';
+import { endpoint, loadBalancer, ON_NODE_A, service, slice } from '../../test/support/rules.ts';
 
 const LOCAL = { externalTrafficPolicy: 'Local' };
 const HEALTH = { healthCheckNodePort: 32000 };

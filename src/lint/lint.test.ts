@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { load, objectsOf, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, other, told } from '../../test/lint.ts';
-import { inputOf, loadBalancer, service, slice } from '../../test/rules.ts';
+import { load, objectsOf, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, other, told } from '../../test/support/lint.ts';
+import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
 import { planService } from '../compiler/plan.ts';
 import { FAMILIES } from '../net/address.ts';
 import type { Finding } from './finding.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, told } from '../../test/lint.ts';
-import { DUAL_STACK, endpoint, loadBalancer, NOT_READY, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/rules.ts'; // biome-ignore format: as the others
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, told } from '../../test/support/lint.ts';
+import { DUAL_STACK, endpoint, loadBalancer, NOT_READY, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/support/rules.ts'; // biome-ignore format: as the others
 
 const INTERNAL = { internalTrafficPolicy: 'Local' };
 const EXTERNAL = { externalTrafficPolicy: 'Local' };

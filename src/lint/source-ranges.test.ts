@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, told } from '../../test/lint.ts';
-import { DUAL_STACK, loadBalancer, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, told } from '../../test/support/lint.ts';
+import { DUAL_STACK, loadBalancer, service, slice } from '../../test/support/rules.ts';
 
 const FIELD = 'spec.loadBalancerSourceRanges';
 const ranges = (...loadBalancerSourceRanges: string[]) => ({ loadBalancerSourceRanges });

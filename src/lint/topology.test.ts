@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../test/clusters.arbitrary.ts';
-import { findingsOf, node, told } from '../../test/lint.ts';
-import { endpoint, NOT_READY, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/clusters.ts';
+import { findingsOf, node, told } from '../../test/support/lint.ts';
+import { endpoint, NOT_READY, ON_NODE_A, ON_NODE_B, service, slice } from '../../test/support/rules.ts';
 
 const zone = (address: string, name: string, fields: Manifest = {}) =>
   endpoint(address, { hints: { forZones: [{ name }] }, ...fields });

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mutate, mutations, variations, yamlText } from '../../test/arbitrary/mutations.ts';
-import { grammarProblems } from '../../test/rule-grammar.ts';
-import { everything, fixtureTexts, rulesOf, type Texts } from '../../test/texts.ts';
+import { mutate, mutations, variations, yamlText } from '../../test/support/arbitrary/mutations.ts';
+import { grammarProblems } from '../../test/support/rule-grammar.ts';
+import { everything, fixtureTexts, rulesOf, type Texts } from '../../test/support/texts.ts';
 import { parseDocuments } from './documents.ts';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../test/arbitrary/raw.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
-import { endpoint, type Given, inputOf, loadBalancer, ON_NODE_A, service, slice } from '../../test/rules.ts';
+import type { Manifest } from '../../test/support/arbitrary/raw.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
+import {
+  endpoint,
+  type Given,
+  inputOf,
+  loadBalancer,
+  ON_NODE_A,
+  service,
+  slice,
+} from '../../test/support/rules.ts';
 import { podSchema } from '../api/pod.ts';
 import { JUMPS } from '../applier/own.ts';
 import { compile } from '../compiler/compile.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { load, rawCluster } from '../../test/clusters.arbitrary.ts';
-import { FakeKernel } from '../../test/fake-kernel.ts';
-import { packetsTo } from '../../test/reachability.ts';
+import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
+import { FakeKernel } from '../../test/support/fake-kernel.ts';
+import { packetsTo } from '../../test/support/reachability.ts';
 import { JUMPS } from '../applier/own.ts';
 import { compile } from '../compiler/compile.ts';
 import { printRuleset } from '../iptables/print.ts';

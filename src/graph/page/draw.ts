@@ -1,9 +1,15 @@
 /** The drawing. Boxes and Services are found again by `data-place` and `data-service`. */
-import type { Arrangement } from '../arrangement.ts';
-import type { Arrow } from '../arrows.ts';
-import { PADDING, TITLE_HEIGHT } from '../boxes.ts';
-import type { Cell, CellBlock } from '../cells.ts';
-import { type Area, FRAME_PADDING, FRAME_TITLE_HEIGHT, type Frame, type PlacedBox } from '../frames.ts';
+import type { Arrangement } from '../arrangement/arrangement.ts';
+import type { Arrow } from '../arrangement/arrows.ts';
+import { PADDING, TITLE_HEIGHT } from '../arrangement/boxes.ts';
+import type { Cell, CellBlock } from '../arrangement/cells.ts';
+import {
+  type Area,
+  FRAME_PADDING,
+  FRAME_TITLE_HEIGHT,
+  type Frame,
+  type PlacedBox,
+} from '../arrangement/frames.ts';
 import { svg } from './elements.ts';
 
 /** Draws everything anew. */

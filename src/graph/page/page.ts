@@ -1,8 +1,8 @@
 /** The page comes to life: what is opened, what is looked at, and who listens to what. */
-import { type Arrangement, arrange } from '../arrangement.ts';
-import { belongingsOf } from '../belongings.ts';
-import type { PageData } from '../page-types.ts';
-import { type Hit, search } from '../search.ts';
+import { type Arrangement, arrange } from '../arrangement/arrangement.ts';
+import { belongingsOf } from '../arrangement/belongings.ts';
+import type { PageData } from '../arrangement/page-types.ts';
+import { type Hit, search } from '../arrangement/search.ts';
 import { draw, light } from './draw.ts';
 import { byId, svg } from './elements.ts';
 import { count, panelContent } from './panel.ts';

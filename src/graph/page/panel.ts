@@ -1,5 +1,5 @@
 /** The rules of the chain that somebody looks at. */
-import type { PageData, PageNode, PageRule } from '../page-types.ts';
+import type { PageData, PageNode, PageRule } from '../arrangement/page-types.ts';
 import { html } from './elements.ts';
 
 /** So many rules that lead to a chain are told. */

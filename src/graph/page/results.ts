@@ -1,5 +1,5 @@
 /** The list beside the drawing: all Services, or what a search found. */
-import type { Hit } from '../search.ts';
+import type { Hit } from '../arrangement/search.ts';
 import { html } from './elements.ts';
 
 /** So many are listed: the list stays quick, and whoever looks for more types more. */

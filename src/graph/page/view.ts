@@ -1,6 +1,6 @@
 /** What part of the drawing is seen: dragged, zoomed, brought into view. */
-import type { Area } from '../frames.ts';
-import type { Place } from '../layers.ts';
+import type { Area } from '../arrangement/frames.ts';
+import type { Place } from '../arrangement/layers.ts';
 
 export interface View {
   /** Zooms so many times closer, around a point of the window or the middle. */

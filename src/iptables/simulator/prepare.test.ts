@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rule } from '../../../test/arbitrary/rules.ts';
+import { rule } from '../../../test/support/arbitrary/rules.ts';
 import { FAMILIES, type Family, formatAddress } from '../../net/address.ts';
 import { ParseError } from '../parse.ts';
 import { printAppend, printRule } from '../print.ts';

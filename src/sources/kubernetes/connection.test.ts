@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeApiServer } from '../../../test/api-server/fake-api-server.ts';
+import { FakeApiServer } from '../../../test/support/api-server/fake-api-server.ts';
 import { ApiError, type Connection, connect, type SentRequest } from './connection.ts';
 
 const PATH = '/api/v1/services';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ApiObject, FakeApiServer } from '../../../test/api-server/fake-api-server.ts';
+import { type ApiObject, FakeApiServer } from '../../../test/support/api-server/fake-api-server.ts';
 import type { SourceChange } from '../source.ts';
 import { connect } from './connection.ts';
 import { KubernetesSource } from './kubernetes-source.ts';

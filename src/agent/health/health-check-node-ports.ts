@@ -1,0 +1,64 @@
+/** Health check node ports: how load balancers find the nodes that have endpoints of a Service. */
+import type { ClusterState, ServiceEntry } from '../../api/cluster.ts';
+import type { NodeFacts } from '../../api/node.ts';
+import { resolveEndpoints } from '../../compiler/endpoints.ts';
+import { nodeChains } from '../../compiler/node-chains.ts';
+import type { CompileOptions } from '../../compiler/options.ts';
+import { resolveServicePorts } from '../../compiler/service-ports.ts';
+import type { Family } from '../../net/address.ts';
+
+/** What one health check node port tells, in one family. */
+export interface HealthCheck {
+  readonly service: { readonly namespace: string; readonly name: string };
+  readonly family: Family;
+  readonly port: number;
+  /** The node's addresses that it is served on; `any` for all. */
+  readonly addresses: 'any' | readonly string[];
+  /** How many addresses on this node are ready to serve the Service. */
+  readonly localEndpoints: number;
+}
+
+/**
+ * The health checks that this node serves: for each Service of type LoadBalancer with `externalTrafficPolicy: Local`
+ * and a `healthCheckNodePort`, in each family that it has. As in kube-proxy v1.36 an endpoint counts once, however
+ * many ports it has, and only while it is ready: one that still serves while it terminates gets no new connections.
+ * @param options of each family that this node has rules for
+ */
+export function healthChecks(
+  { services }: ClusterState,
+  node: NodeFacts,
+  options: readonly CompileOptions[],
+): HealthCheck[] {
+  // Most Services have none, and this is asked after every change.
+  const checked = [...services.values()].filter(({ service }) => service.healthCheckNodePort !== 0);
+  return options.flatMap((ofFamily) => {
+    const addresses = nodePortAddresses(node, ofFamily);
+    return checked.flatMap((entry) => healthCheck(entry, ofFamily.family, addresses, node));
+  });
+}
+
+function healthCheck(
+  entry: ServiceEntry,
+  family: Family,
+  addresses: HealthCheck['addresses'],
+  node: NodeFacts,
+): HealthCheck[] {
+  const servicePorts = resolveServicePorts(entry.service, family, false);
+  const port = servicePorts[0]?.healthCheckNodePort ?? 0;
+  if (port === 0) return [];
+  const ready = servicePorts
+    .flatMap((servicePort) => resolveEndpoints(entry, servicePort, family, node))
+    .filter(({ local, object }) => local && object.ready);
+  const { namespace, name } = entry.service;
+  const localEndpoints = new Set(ready.map(({ object }) => object.address)).size;
+  return [{ service: { namespace, name }, family, port, addresses, localEndpoints }];
+}
+
+/** The addresses that serve node ports, as the rules themselves choose them: all, or one jump for each. */
+function nodePortAddresses(node: NodeFacts, options: CompileOptions): HealthCheck['addresses'] {
+  const { nat } = nodeChains([], { node, options, largeCluster: false });
+  const jumps = nat.find(({ name }) => name === 'KUBE-SERVICES')?.rules ?? [];
+  const matches = jumps.flatMap((rule) => rule.matches);
+  if (matches.some(({ match }) => match === 'addrtype')) return 'any';
+  return matches.flatMap((match) => (match.match === 'destination' ? [match.address] : []));
+}

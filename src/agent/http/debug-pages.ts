@@ -1,0 +1,31 @@
+/** What the agent's debug pages show: what kube-proxy's users ask for, and do not have. */
+import { unified } from '../../text/unified-diff.ts';
+import type { FamilyRules } from '../sync/family-rules.ts';
+
+/** `/debug/rules`: what iptables-restore was given last, and what it refused last. */
+export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): string {
+  const { family, restore } = host;
+  const written = lastWritten
+    ? [`# ${family}: given to ${restore} at ${lastWritten.at.toISOString()}`, String(lastWritten.input)]
+    : [`# ${family}: nothing was written yet`, ''];
+  const refused = lastRefused
+    ? [
+        `# ${family}: refused at ${lastRefused.at.toISOString()}`,
+        ...lastRefused.error.message.split('\n').map((line) => `#   ${line}`),
+        lastRefused.error.input,
+      ]
+    : [];
+  return [...written, ...refused].join('\n');
+}
+
+/** `/debug/drift`: how the kernel differs from what was wanted, chain by chain. Throws a HostError. */
+export async function driftPage(rules: FamilyRules): Promise<string> {
+  const { family } = rules.host;
+  if (rules.ruleset === undefined) return `# ${family}: nothing was compiled yet\n`;
+  const differences = await rules.drift();
+  if (differences.length === 0) return `# ${family}: the kernel holds what was wanted\n`;
+  const lines = differences.flatMap(({ table, chain, current, wanted }) =>
+    unified(`${family} ${table} ${chain}`, current, wanted).map(({ text }) => text),
+  );
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,207 @@
+/** An HTTP server of the agent: a thin layer over `node:http` that outlives whatever clients do. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenOptions } from 'node:net';
+import { joinPort } from '../../net/address.ts';
+import type { Log } from '../log.ts';
+import { type Answer, answerRequest, type Routes, textAnswer } from './routes.ts';
+
+/** A server cannot have its address; the message says why. */
+export class ListenError extends Error {
+  /** The system's name for it, such as `EADDRINUSE`. */
+  readonly code: string | undefined;
+
+  constructor(server: string, address: string, { code, message }: NodeJS.ErrnoException) {
+    super(`cannot listen on ${address} (${server}): ${REASONS[code ?? ''] ?? message}`);
+    this.name = 'ListenError';
+    this.code = code;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there (EADDRINUSE); ss -ltnp tells which',
+  EADDRNOTAVAIL: 'no interface of this machine has the address (EADDRNOTAVAIL)',
+  EAFNOSUPPORT: 'this machine has no such addresses (EAFNOSUPPORT)',
+  EACCES: 'not permitted (EACCES); ports below 1024 need CAP_NET_BIND_SERVICE',
+};
+
+/** Milliseconds. */
+export interface HttpServerTimes {
+  /** From its beginning, a request's headers and the whole request must be there in so long. */
+  readonly headers: number;
+  readonly request: number;
+  /** Whoever takes longer is found so often. */
+  readonly check: number;
+  /** A connection without a request is kept so long. */
+  readonly idle: number;
+  /** An address that could not be had is tried again so often, as kube-proxy v1.36 does. */
+  readonly retry: number;
+  /** Requests that are being answered have so long to end once the server stops. */
+  readonly drain: number;
+}
+
+const TIMES: HttpServerTimes = {
+  headers: 5000,
+  request: 10_000,
+  check: 5000,
+  idle: 120_000,
+  retry: 5000,
+  drain: 1000,
+};
+
+/** Bytes of a request's headers and of its body; connections at a time. The agent needs its file descriptors. */
+const LIMITS = { headers: 8192, body: 1024, connections: 256 };
+
+export interface HttpServerOptions {
+  /** What it is for, for messages. */
+  readonly name: string;
+  readonly listen: ListenOptions;
+  readonly routes: Routes;
+  readonly log: Log;
+  readonly times?: HttpServerTimes;
+}
+
+/**
+ * Where `ip:port` means to listen, the IPv6 address in brackets. The any-address of either family stands for all
+ * addresses of both, as it does for kube-proxy v1.36 (Go's `net.Listen`); Node.js takes a missing host for that.
+ */
+export function listenOptions(ipPort: string): ListenOptions {
+  const colon = ipPort.lastIndexOf(':');
+  const host = ipPort.slice(0, colon).replace(/^\[|\]$/g, '');
+  const port = Number(ipPort.slice(colon + 1));
+  return host === '0.0.0.0' || host === '::' ? { port } : { host, port };
+}
+
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #times: HttpServerTimes;
+  readonly #server: Server;
+  #starting: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#times = options.times ?? TIMES;
+    this.#server = createServer(
+      {
+        maxHeaderSize: LIMITS.headers,
+        headersTimeout: this.#times.headers,
+        requestTimeout: this.#times.request,
+        connectionsCheckingInterval: this.#times.check,
+        keepAliveTimeout: this.#times.idle,
+      },
+      (request, response) => void this.#respond(request, response),
+    );
+    this.#server.maxConnections = LIMITS.connections;
+    // Such as no file descriptor for another connection; failing to listen is told by start().
+    this.#server.on('error', (error) => {
+      if (this.#server.listening)
+        options.log.error('HTTP server', { server: options.name, error: error.message });
+    });
+  }
+
+  /** The port that it listens on; undefined while it does not. */
+  get port(): number | undefined {
+    const address = this.#server.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /**
+   * Listens. An address that cannot be had is an error where `hardFail` is set (kube-proxy's `bindAddressHardFail`);
+   * otherwise it is told, and tried again until the server stops.
+   * @throws ListenError
+   */
+  async start({ hardFail }: { readonly hardFail: boolean }): Promise<void> {
+    const { name, log } = this.#options;
+    this.#starting = this.#listen();
+    try {
+      await this.#starting;
+      log.detail(2, 'Listening', { server: name, address: this.#address });
+    } catch (error) {
+      if (hardFail || !(error instanceof ListenError)) throw error;
+      if (this.#stopped) return;
+      log.error('HTTP server', {
+        server: name,
+        error: error.message,
+        retrySeconds: this.#times.retry / 1000,
+      });
+      this.#retry = setTimeout(() => void this.start({ hardFail }), this.#times.retry);
+    }
+  }
+
+  /** Takes no further request, and ends when those in hand are answered or have had their time. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    await this.#starting.catch(() => {});
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    const drained = setTimeout(() => this.#server.closeAllConnections(), this.#times.drain);
+    await closed;
+    clearTimeout(drained);
+  }
+
+  get #address(): string {
+    const { host, port = 0 } = this.#options.listen;
+    return host === undefined ? `*:${this.port ?? port}` : joinPort(host, this.port ?? port);
+  }
+
+  async #listen(): Promise<void> {
+    const listening = once(this.#server, 'listening');
+    this.#server.listen(this.#options.listen);
+    try {
+      await listening;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      throw new ListenError(this.#options.name, this.#address, error);
+    }
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      this.#send(await this.#answer(request), request, response);
+    } catch (error) {
+      // Whoever went away in the middle of a request is no error of ours.
+      if (request.destroyed && !request.complete) return;
+      const { method, url } = request;
+      const { name, log } = this.#options;
+      log.error('HTTP request', { server: name, method, url, error: String(error) });
+      this.#send(textAnswer('500 internal error; the log tells more\n', 500), request, response);
+    }
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const { method = '', url: target = '' } = request;
+    const body = await bodyOf(request);
+    if (body === undefined) return textAnswer('413 request too large\n', 413);
+    return await answerRequest(this.#options.routes, { method, target, body });
+  }
+
+  #send({ status = 200, headers, body }: Answer, request: IncomingMessage, response: ServerResponse): void {
+    // Connections stay open without a word, as kube-proxy's do; one that must not is told so.
+    if (this.#stopped || !request.complete) response.setHeader('Connection', 'close');
+    else response.removeHeader('Connection');
+    response.writeHead(status, {
+      ...headers,
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Length': Buffer.byteLength(body),
+    });
+    // Without the body where the method is HEAD: Node.js knows.
+    response.end(body);
+  }
+}
+
+/** A request's body as text; undefined where it is longer than any that makes sense. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Not destroyed where it is left off, so that it can be answered.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.body) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

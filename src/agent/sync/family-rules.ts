@@ -1,0 +1,175 @@
+/** The rules of one family on this node: compiled from a cluster, and kept in the kernel. */
+import { isDeepStrictEqual } from 'node:util';
+import type { ClusterState } from '../../api/cluster.ts';
+import type { NodeFacts } from '../../api/node.ts';
+import { Applier, type ApplyResult } from '../../applier/applier.ts';
+import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
+import { deleteStaleFlows } from '../../applier/conntrack.ts';
+import { currentTables } from '../../applier/current.ts';
+import { HostError, type IptablesHost } from '../../applier/host.ts';
+import { planChanges } from '../../applier/plan.ts';
+import { RestoreError } from '../../applier/restore.ts';
+import type { RestoreInput } from '../../applier/restore-input.ts';
+import { allowLocalnetRouting } from '../../applier/sysctl.ts';
+import { type KernelTables, kernelTables } from '../../applier/tables.ts';
+import { IncrementalCompiler, type RulesetChanges, type RulesetTotals } from '../../compiler/incremental.ts';
+import type { CompileOptions } from '../../compiler/options.ts';
+import type { Ruleset } from '../../iptables/types.ts';
+import type { UdpDestination } from '../../net/flows.ts';
+import type { Log } from '../log.ts';
+
+/** What the rules of a family need of the node. */
+export interface NodeKernel {
+  readonly tables: KernelTables;
+  /** See {@link deleteStaleFlows}. */
+  deleteStaleFlows(destinations: readonly UdpDestination[]): Promise<number>;
+  /** See {@link allowLocalnetRouting}. */
+  allowLocalnetRouting(): Promise<void>;
+}
+
+/** This node's kernel, in this network namespace. */
+export function nodeKernel(host: IptablesHost): NodeKernel {
+  return {
+    tables: kernelTables(host),
+    deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
+    allowLocalnetRouting,
+  };
+}
+
+/** What the rules are made for. */
+export interface RulesInput {
+  readonly cluster: ClusterState;
+  readonly node: NodeFacts;
+  readonly options: CompileOptions;
+}
+
+export interface SyncReport {
+  readonly result: ApplyResult;
+  /** Everything was compared with the kernel, not only what has changed. */
+  readonly full: boolean;
+  readonly totals: RulesetTotals;
+  /** From the cluster to rules in the kernel and stale flows deleted. */
+  readonly milliseconds: number;
+}
+
+/** Does one thing at a time: what is asked of it while it is busy waits. */
+export class FamilyRules {
+  readonly host: IptablesHost;
+  readonly #kernel: NodeKernel;
+  readonly #applier: Applier;
+  /** Nothing is written to the kernel. */
+  readonly dryRun: boolean;
+  readonly #log: Log;
+  #compiler: IncrementalCompiler | undefined;
+  #compiledFor: Omit<RulesInput, 'cluster'> | undefined;
+  /** Where flows have been looked at for; another list means that some may have become stale. */
+  #flowsFor: readonly UdpDestination[] = [];
+  #lastWritten: { readonly at: Date; readonly input: RestoreInput } | undefined;
+  #lastRefused: { readonly at: Date; readonly error: RestoreError } | undefined;
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    host: IptablesHost,
+    kernel: NodeKernel,
+    { dryRun, log }: { readonly dryRun: boolean; readonly log: Log },
+  ) {
+    this.host = host;
+    this.#kernel = kernel;
+    this.#applier = new Applier(host, kernel.tables);
+    this.dryRun = dryRun;
+    this.#log = log;
+  }
+
+  /** The rules as they were compiled last; undefined before the first sync. */
+  get ruleset(): Ruleset | undefined {
+    return this.#compiler?.ruleset();
+  }
+
+  /** What iptables-restore was given last; undefined where it was given nothing yet. */
+  get lastWritten(): { readonly at: Date; readonly input: RestoreInput } | undefined {
+    return this.#lastWritten;
+  }
+
+  /** What iptables-restore refused last, with what it was given. */
+  get lastRefused(): { readonly at: Date; readonly error: RestoreError } | undefined {
+    return this.#lastRefused;
+  }
+
+  /**
+   * Makes the kernel hold the rules of a cluster, and UDP flows go where they lead.
+   * @throws RestoreError, HostError where the kernel refuses; the next sync then begins with a fresh reading
+   */
+  sync(input: RulesInput): Promise<SyncReport> {
+    return this.#exclusively(() => this.#sync(input));
+  }
+
+  /** Whether what leads into our rules is still there. Throws a HostError where the kernel may not be read. */
+  isIntact(): Promise<boolean> {
+    return this.#exclusively(() => this.#applier.intact());
+  }
+
+  /** The next sync reads the kernel anew. */
+  forget(): void {
+    this.#applier.forget();
+  }
+
+  /** How the kernel differs from the rules as they were compiled last. Throws a HostError where it may not be read. */
+  drift(): Promise<ChainDifference[]> {
+    return this.#exclusively(async () => {
+      const { ruleset } = this;
+      if (!ruleset) return [];
+      const { family } = this.host;
+      const current = currentTables(await this.#kernel.tables.read(), family);
+      return chainDifferences(planChanges(current, ruleset), family);
+    });
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#busy.then(work);
+    this.#busy = result.catch(() => {});
+    return result;
+  }
+
+  async #sync({ cluster, node, options }: RulesInput): Promise<SyncReport> {
+    const start = performance.now();
+    // The node is another one than before: everything may have changed, though most of it will not have.
+    const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
+    const compiler = known ?? new IncrementalCompiler(node, options);
+    this.#compiler = compiler;
+    this.#compiledFor = { node, options };
+    const changes = compiler.update(cluster);
+    const result = await this.#apply(known && changes, compiler);
+    if (!this.dryRun) await this.#afterRules(options, compiler.udpDestinations());
+    const full = known === undefined || result.milliseconds.read > 0;
+    return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
+  }
+
+  async #apply(changes: RulesetChanges | undefined, compiler: IncrementalCompiler): Promise<ApplyResult> {
+    if (this.dryRun) return await this.#applier.plan(compiler.ruleset());
+    try {
+      const result = changes
+        ? await this.#applier.applyChanges(changes, () => compiler.ruleset())
+        : await this.#applier.apply(compiler.ruleset());
+      if (!result.input.isEmpty) this.#lastWritten = { at: new Date(), input: result.input };
+      return result;
+    } catch (error) {
+      if (error instanceof RestoreError) this.#lastRefused = { at: new Date(), error };
+      throw error;
+    }
+  }
+
+  async #afterRules({ family, localhostNodePorts }: CompileOptions, destinations: readonly UdpDestination[]) {
+    // Only now: the rule that closes 127.0.0.0/8 to the network must be there first.
+    if (family === 'ipv4' && localhostNodePorts) await this.#kernel.allowLocalnetRouting();
+    const before = new Set(this.#flowsFor);
+    if (before.size === destinations.length && destinations.every((one) => before.has(one))) return;
+    try {
+      const deleted = await this.#kernel.deleteStaleFlows(destinations);
+      if (deleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: deleted });
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#log.warning(error.message, { family });
+    }
+    this.#flowsFor = destinations;
+  }
+}
