@@ -17,7 +17,7 @@ import { serviceSchema } from '../src/api/service.ts';
 import { readTables } from '../src/applier/applier.ts';
 import { type Backend, detectHost } from '../src/applier/host.ts';
 import { isUnchanged, planChanges } from '../src/applier/plan.ts';
-import { endpointChain, servicePortChain } from '../src/compiler/chain-names.ts';
+import { endpointChain, servicePortChain } from '../src/chains/names.ts';
 import { compile } from '../src/compiler/compile.ts';
 import { resolveEndpoints } from '../src/compiler/endpoints.ts';
 import { compileOptions, type LayoutName } from '../src/compiler/options.ts';
@@ -204,7 +204,8 @@ function replacePod(i: number): NewPod & { object: ApiObject } {
   const found = resolveEndpoints(entry, servicePort, 'ipv4', completeFacts([]));
   const pod = found.find(({ object }) => object.address === formatAddress('ipv4', address));
   if (!pod) throw new Error('a new pod is an endpoint');
-  const chain = layout === 'fast' ? servicePortChain('SVC', servicePort) : endpointChain(servicePort, pod);
+  const chain =
+    layout === 'fast' ? servicePortChain('cluster', servicePort) : endpointChain(servicePort, pod);
   return { object, chain, endpoint: pod.text };
 }
 

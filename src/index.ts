@@ -5,6 +5,7 @@ export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './api/kube-p
 export type { HostFacts, Node, NodeFacts } from './api/node.ts';
 export { InputError, type Problem } from './api/problem.ts';
 export type { Service } from './api/service.ts';
+export { JUMPS, type Jump, withJumps } from './chains/jumps.ts';
 export { compile } from './compiler/compile.ts';
 export { IncrementalCompiler, type RulesetChanges } from './compiler/incremental.ts';
 export { type CompileOptions, compileOptions, type DetectLocal } from './compiler/options.ts';
@@ -13,7 +14,6 @@ export { ruleMeaning, sameMeaning } from './iptables/meaning.ts';
 export { ParseError, parseRule, parseRuleset } from './iptables/parse.ts';
 export { printRule, printRuleset, printTable } from './iptables/print.ts';
 export { dnatTargets, type Fate, type Outcome } from './iptables/simulator/fate.ts';
-export { type JumpFromBuiltIn, withJumps } from './iptables/simulator/jumps.ts';
 export type { Packet, SimulatedNode } from './iptables/simulator/packet.ts';
 export type { Stage, StagePacket, Step } from './iptables/simulator/path.ts';
 export {

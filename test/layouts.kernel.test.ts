@@ -1,6 +1,6 @@
 /** From one layout to the other, and from and to kube-proxy itself, under load: nobody notices, and nothing is left. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isOwnChain } from '../src/applier/own.ts';
+import { isOwnChain } from '../src/chains/names.ts';
 import type { LayoutName } from '../src/compiler/options.ts';
 import { parseRuleset } from '../src/iptables/parse.ts';
 import { printRuleset } from '../src/iptables/print.ts';

@@ -3,13 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubeProxyConfiguration, Svc2iptSection } from '../api/kube-proxy-configuration.ts';
 import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
 import type { IptablesHost } from '../applier/host.ts';
+import type { NodeKernel } from '../applier/node-kernel.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
 import type { Log } from './log.ts';
 import { FamilyLoop, type RulesObserver } from './sync/family-loop.ts';
-import { FamilyRules, type NodeKernel, type RulesInput } from './sync/family-rules.ts';
+import { FamilyRules, type RulesInput } from './sync/family-rules.ts';
 import type { SyncTimes } from './sync/sync-runner.ts';
 
 /** Who is told what happens, for metrics, health checks and Events. */

@@ -1,6 +1,6 @@
 /** What the agent tells: one line per fact, as text or JSON, in the formats of Kubernetes' components (klog). */
 
-import { printable } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 

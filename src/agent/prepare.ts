@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createNfacct } from '../applier/nfacct.ts';
 import { allowLocalnetRouting, setUpConntrack } from '../applier/sysctl.ts';
+import { planNode } from '../compiler/node-plan.ts';
 import type { Log } from './log.ts';
 import type { AgentSettings } from './settings/settings.ts';
 
@@ -9,10 +10,8 @@ import type { AgentSettings } from './settings/settings.ts';
  * Sets the kernel up for services, as kube-proxy v1.36 does, and tells it how readily to kill this process.
  * @throws HostError where a setting is refused that services depend on
  */
-export async function prepareNode(
-  { configuration: { conntrack, oomScoreAdj, iptables }, initOnly }: AgentSettings,
-  log: Log,
-): Promise<void> {
+export async function prepareNode({ configuration, initOnly }: AgentSettings, log: Log): Promise<void> {
+  const { conntrack, oomScoreAdj, nodePortAddresses, iptables } = configuration;
   await writeFile('/proc/self/oom_score_adj', String(oomScoreAdj)).catch((error: unknown) => {
     log.warning('oom_score_adj cannot be set; it needs CAP_SYS_RESOURCE', {
       value: oomScoreAdj,
@@ -22,5 +21,6 @@ export async function prepareNode(
   for (const warning of await setUpConntrack(conntrack)) log.warning(warning);
   await createNfacct();
   // Whoever runs for good may not be able to, so it cannot wait for the rules here, as it does else (kube-proxy v1.36).
-  if (initOnly && iptables.localhostNodePorts) await allowLocalnetRouting();
+  const plan = planNode(undefined, { family: 'ipv4', nodePortAddresses, ...iptables });
+  if (initOnly && plan.localhostNodePorts) await allowLocalnetRouting();
 }

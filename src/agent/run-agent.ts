@@ -3,6 +3,7 @@ import type { HostFacts } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
 import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
+import { nodeKernel } from '../applier/node-kernel.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { AccessError } from '../sources/kubernetes/access.ts';
@@ -22,7 +23,6 @@ import { Metrics } from './metrics/metrics.ts';
 import { observerOf } from './observer.ts';
 import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
-import { nodeKernel } from './sync/family-rules.ts';
 
 /**
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the

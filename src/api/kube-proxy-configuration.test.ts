@@ -135,7 +135,13 @@ describe('values', () => {
       { clusterCIDR: '10.244.0.0/16,FD00::/56' },
       { clusterCIDR: ['10.244.0.0/16', 'fd00::/56'] },
     ],
-    ['the primary address', { nodePortAddresses: ['primary'] }, { nodePortAddresses: ['primary'] }],
+    ...[['primary'], ['localhost'], ['all'], ['primary', 'localhost', '10.0.0.0/8']].map(
+      (nodePortAddresses): [string, Fields, Fields] => [
+        `node ports at ${nodePortAddresses}`,
+        { nodePortAddresses },
+        { nodePortAddresses },
+      ],
+    ),
     [
       'ranges of addresses',
       { nodePortAddresses: ['10.1.2.3/8', '::/0'] },
@@ -368,12 +374,7 @@ describe('refused, as kube-proxy does', () => {
     [
       'addresses without a range',
       configuration({ nodePortAddresses: ['10.0.0.1'] }),
-      ['nodePortAddresses[0]: expected a CIDR range or primary, got "10.0.0.1"'],
-    ],
-    [
-      'the primary address and others',
-      configuration({ nodePortAddresses: ['primary', '10.0.0.0/8'] }),
-      ['nodePortAddresses: expected primary alone or CIDR ranges, got a list of 2'],
+      ['nodePortAddresses[0]: expected a CIDR range, primary, localhost or all, got "10.0.0.1"'],
     ],
     [
       'a bit of 32',

@@ -173,11 +173,12 @@ const clusterCIDR = z.string().transform((value, context) => {
   return oneOfEachFamily(ranges) ? ranges : complain('one CIDR range of each family at most');
 });
 
-const nodePortAddresses = z
-  .array(z.union([z.literal('primary'), cidr], { error: 'a CIDR range or primary' }))
-  .refine((list) => list.length === 1 || !list.includes('primary'), {
-    error: 'primary alone or CIDR ranges',
-  });
+/** The keywords stand alone or with others and ranges, as from Kubernetes v1.37 on. */
+const nodePortAddresses = z.array(
+  z.union([z.enum(['primary', 'localhost', 'all']), cidr], {
+    error: 'a CIDR range, primary, localhost or all',
+  }),
+);
 
 /** As kube-proxy takes it: nodes' names are in lower case. */
 const hostnameOverride = z

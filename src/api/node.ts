@@ -1,6 +1,6 @@
 /** What is known of a node: the `v1` Node object, and the facts that decide its rules. */
 import { z } from 'zod';
-import { familyOf } from '../net/address.ts';
+import { type Family, familyOf, isLoopback } from '../net/address.ts';
 import { firstLabel, REGION_LABELS, ZONE_LABELS } from './endpoint-slice.ts';
 import {
   addSentence,
@@ -118,3 +118,13 @@ export const hostSchema = z
 
 /** Facts as far as they are given. */
 export type HostFacts = { readonly [Fact in keyof NodeFacts]?: NodeFacts[Fact] | undefined };
+
+/** The node's own addresses, those of its interfaces and its IPs, each once; those of loopback need not be among them. */
+export function addressesOfNode({ ips, interfaceAddresses }: NodeFacts): ReadonlySet<string> {
+  return new Set([...ips, ...interfaceAddresses.map((address) => address.split('/')[0] ?? '')]);
+}
+
+/** The address that packets from the node itself have, and that others know it by; undefined where none is known. */
+export function nodeAddress(node: NodeFacts, family: Family): string | undefined {
+  return [...addressesOfNode(node)].find((address) => familyOf(address) === family && !isLoopback(address));
+}

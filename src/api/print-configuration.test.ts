@@ -86,7 +86,13 @@ const document = some({
     interfaceNamePrefix: fc.constantFrom('', 'veth'),
   }),
   clusterCIDR: fc.constantFrom('', '10.244.0.0/16', '10.244.1.1/16,FD00::/56'),
-  nodePortAddresses: fc.constantFrom([], ['primary'], ['10.0.0.0/8', '::/0']),
+  nodePortAddresses: fc.constantFrom(
+    [],
+    ['primary'],
+    ['localhost', 'primary'],
+    ['all'],
+    ['10.0.0.0/8', '::/0'],
+  ),
   oomScoreAdj: fc.integer({ min: -1000, max: 1000 }),
   conntrack: some({
     maxPerCore: count,

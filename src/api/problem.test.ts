@@ -1,15 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import {
-  allOf,
-  check,
-  checkOrThrow,
-  formatPath,
-  formatProblem,
-  InputError,
-  printable,
-  show,
-} from './problem.ts';
+import { printable } from '../text/printable.ts';
+import { allOf, check, checkOrThrow, formatPath, formatProblem, InputError, show } from './problem.ts';
 
 test.each<[string, unknown, string]>([
   ['a text', 'web', '"web"'],

@@ -1,10 +1,11 @@
 /** Keeping a node's kernel equal to a ruleset. */
+
+import { JUMPS } from '../chains/jumps.ts';
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Ruleset, TableName } from '../iptables/types.ts';
 import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
 import { hasEntries } from './entries.ts';
 import type { IptablesPrograms } from './host.ts';
-import { JUMPS } from './own.ts';
 import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
 import { RestoreError } from './restore.ts';
 import { RestoreInput } from './restore-input.ts';

@@ -1,7 +1,8 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
+
+import { KUBELET_SIGNS } from '../chains/names.ts';
 import { CommandError, runStreaming } from './command.ts';
 import type { Backend } from './host.ts';
-import { KUBELET_SIGNS } from './own.ts';
 
 /** What a backend holds, counted over both families. */
 export interface BackendUse {

@@ -1,7 +1,9 @@
 /** What of ours is in a node's tables. */
+
+import { JUMPS, type Jump } from '../chains/jumps.ts';
+import { CANARY, CANARY_TABLES, isOwnChain, KUBELET_SIGNS } from '../chains/names.ts';
 import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
 import { type CurrentChain, isCurrentRule, type SavedChain, type SavedTables, targetsOf } from './kernel.ts';
-import { CANARY, CANARY_TABLES, isOwnChain, JUMPS, type Jump, KUBELET_SIGNS } from './own.ts';
 
 /** One family's tables, as far as they are ours. */
 export interface CurrentTables {

@@ -3,12 +3,14 @@
  * (`iptables -F`, a firewall that starts again) takes out the jumps from the built-in chains, the canaries, or what is
  * in the chains behind the jumps.
  */
+
+import { JUMPS } from '../chains/jumps.ts';
+import { CANARY, CANARY_TABLES } from '../chains/names.ts';
 import type { TableName } from '../iptables/types.ts';
 import { CommandError, run, runStreaming } from './command.ts';
 import { type CurrentTables, currentTables, EMPTY_TABLE } from './current.ts';
 import { explain, type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type CurrentChain, parseSaved, type SavedTables } from './kernel.ts';
-import { CANARY, CANARY_TABLES, JUMPS } from './own.ts';
 
 /** The chains of each table that our jumps are in, those that they lead to, and our canary. */
 export const ENTRY_CHAINS: ReadonlyMap<TableName, readonly string[]> = new Map(

@@ -3,11 +3,12 @@
  * chains' rules, nearly all there is, are not read: iptables-nft-save needs longer for them than it takes to delete
  * them (1.3 s of 2.3 s for 5,000 Services x 10 endpoints).
  */
+
+import { CANARY_TABLES, compareLevels, isOwnChain } from '../chains/names.ts';
 import type { Family, TableName } from '../iptables/types.ts';
 import { CommandError, run } from './command.ts';
 import { type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
-import { CANARY_TABLES, compareLevels, isOwnChain } from './own.ts';
 
 /** With more chains of others than this, one iptables-save is faster. */
 const MOST_FOREIGN_CHAINS = 50;

@@ -1,12 +1,12 @@
 /** What a node can do, found once, as data. */
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { isOwnChain } from '../chains/names.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { backendInUse } from './backend.ts';
 import { CommandError, run } from './command.ts';
 import { parseSaved } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
-import { isOwnChain } from './own.ts';
 
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
 export class HostError extends Error {

@@ -22,6 +22,8 @@ import {
   service,
   slice,
 } from '../../test/support/rules.ts';
+import { JUMPS } from '../chains/jumps.ts';
+import { CANARY_TABLES, isOwnChain } from '../chains/names.ts';
 import { compile } from '../compiler/compile.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -31,7 +33,6 @@ import { Applier } from './applier.ts';
 import { currentTables, wantedChains } from './current.ts';
 import { iptablesPrograms } from './host.ts';
 import { isCurrentRule, type SavedTables } from './kernel.ts';
-import { CANARY_TABLES, isOwnChain, JUMPS } from './own.ts';
 import { isUnchanged, planChanges, planTransactions, type Transaction } from './plan.ts';
 import { RestoreInput } from './restore-input.ts';
 

@@ -2,6 +2,9 @@
  * From what a node's tables hold to what they shall hold: the transactions that lead there, in an order in which
  * every state in between treats a packet as the old or the new rules do.
  */
+
+import { JUMPS, type Jump } from '../chains/jumps.ts';
+import { CANARY_TABLES, KUBELET_CHAIN } from '../chains/names.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
@@ -10,7 +13,6 @@ import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.
 import { type CurrentTables, EMPTY_TABLE, wantedChains } from './current.ts';
 import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
-import { CANARY_TABLES, JUMPS, type Jump, KUBELET_CHAIN } from './own.ts';
 
 /** What will be done to one table. */
 export interface TableChanges {

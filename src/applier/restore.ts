@@ -1,9 +1,11 @@
 /** Running iptables-restore, and telling what it did not like. */
+
+import { aboutOf, readComment } from '../chains/comments.ts';
+import { isServicePortChain } from '../chains/names.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
 import { CommandError, run } from './command.ts';
 import { type IptablesPrograms, LockError, WAIT_FOR_LOCK } from './host.ts';
-import { isServicePortChain } from './own.ts';
 
 /** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
 export class RestoreError extends Error {
@@ -75,9 +77,9 @@ function excerpt(lines: readonly string[], failed: number): string[] {
 /** Of a line of input: its comment names the service port, or else the comment of a rule that leads to its chain. */
 function servicePortOf(line: string, wanted: Ruleset | undefined): string | undefined {
   const words = splitWords(line);
-  const comment = words[words.indexOf('--comment') + 1];
-  const named = words.includes('--comment') ? servicePortIn(comment) : undefined;
-  if (named !== undefined) return named;
+  const comment = words.includes('--comment') ? words[words.indexOf('--comment') + 1] : undefined;
+  const named = comment === undefined ? undefined : readComment(comment);
+  if (named) return named.servicePort;
   let chain = /^(?:\[\S+\] )?(?::|-[ADIX] )(\S+)/.exec(line)?.[1];
   const rules = (wanted?.tables ?? []).flatMap(({ chains }) =>
     chains.flatMap(({ name, rules }) => rules.map((rule) => ({ name, rule }))),
@@ -86,17 +88,9 @@ function servicePortOf(line: string, wanted: Ruleset | undefined): string | unde
   for (let step = 0; step < 4 && chain !== undefined && isServicePortChain(chain); step++) {
     const target = chain;
     const caller = rules.find(({ rule }) => rule.target?.target === 'jump' && rule.target.chain === target);
-    const comments = (caller?.rule.matches ?? []).flatMap((match) =>
-      match.match === 'comment' ? match.comment : [],
-    );
-    const name = comments.map(servicePortIn).find((found) => found !== undefined);
-    if (name !== undefined) return name;
+    const about = caller && aboutOf(caller.rule);
+    if (about) return about.servicePort;
     chain = caller?.name;
   }
   return undefined;
-}
-
-/** The word of a comment that is a service port: `namespace/name:port`. */
-function servicePortIn(comment = ''): string | undefined {
-  return comment.split(' ').find((word) => /^[a-z0-9][a-z0-9.-]*\/[a-z0-9.-]+(?::[a-z0-9-]*)?$/.test(word));
 }

@@ -1,10 +1,10 @@
 /** `svc2ipt apply`: makes this node's kernel hold the rules of a cluster given as files. */
 import { Applier, type ApplyResult, type TableResult } from '../applier/applier.ts';
-import { deleteStaleFlows } from '../applier/conntrack.ts';
-import { HostError, type IptablesHost } from '../applier/host.ts';
-import { allowLocalnetRouting } from '../applier/sysctl.ts';
-import { type KernelTables, kernelTables } from '../applier/tables.ts';
+import type { IptablesHost } from '../applier/host.ts';
+import { followRules, nodeKernel } from '../applier/node-kernel.ts';
+import type { KernelTables } from '../applier/tables.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
+import { planNode } from '../compiler/node-plan.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { type ClusterOptions, type CompilerInput, readInput } from './inputs.ts';
 import { type NodeOptions, thisNode } from './node.ts';
@@ -39,26 +39,21 @@ async function applyFamily(
   dryRun: boolean,
   written: Report,
 ): Promise<FamilyOutcome> {
-  const compiler = new IncrementalCompiler(input.node, input.options(host.family));
+  const options = input.options(host.family);
+  const compiler = new IncrementalCompiler(input.node, options);
   compiler.update(input.cluster);
   const ruleset = compiler.ruleset();
-  const applier = new Applier(host, reporting(kernelTables(host), written));
+  const kernel = nodeKernel(host);
+  const applier = new Applier(host, reporting(kernel.tables, written));
   const rules = countRules(ruleset);
   if (dryRun) return { ...(await applier.plan(ruleset)), rules, flowsDeleted: 0 };
 
-  const opensLocalnet = ruleset.tables.some(({ chains }) =>
-    chains.some(({ name }) => name === 'KUBE-FIREWALL'),
-  );
   const result = await applier.apply(ruleset);
-  // Only now: the rule that closes 127.0.0.0/8 to the network must be there first.
-  if (opensLocalnet) await allowLocalnetRouting();
-  const flowsDeleted = await deleteStaleFlows(host.family, compiler.udpDestinations()).catch(
-    (error: unknown) => {
-      if (!(error instanceof HostError)) throw error;
-      warn(error.message);
-      return 0;
-    },
-  );
+  const { flowsDeleted, warning } = await followRules(kernel, {
+    localhostNodePorts: planNode(input.node, options).localhostNodePorts,
+    udpDestinations: compiler.udpDestinations(),
+  });
+  if (warning !== undefined) warn(warning);
   return { ...result, rules, flowsDeleted };
 }
 

@@ -1,7 +1,8 @@
 /** `svc2ipt golden`: golden files of clusters, for continuous integration. */
-import { printable } from '../api/problem.ts';
+
 import { diffRules } from '../golden/diff.ts';
 import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../golden/golden.ts';
+import { printable } from '../text/printable.ts';
 import { paintDiff } from './paint.ts';
 import { progress } from './progress.ts';
 import { type Outcome, warn } from './run.ts';

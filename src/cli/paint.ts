@@ -1,6 +1,6 @@
 /** Colours on a terminal. */
 import { styleText } from 'node:util';
-import { printable } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
 
 const STYLES = { header: 'bold', place: 'cyan', removed: 'red', added: 'green', same: undefined } as const;

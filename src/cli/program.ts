@@ -1,8 +1,8 @@
 /** The commands and their options. What a command does is loaded when it runs. */
 import { Argument, Command } from 'commander';
-import { printable } from '../api/problem.ts';
 import { HELP_LAYOUT, helpWidth } from '../manual/help-layout.ts';
 import { addNotes } from '../manual/notes.ts';
+import { printable } from '../text/printable.ts';
 import { addAgent, addApply, addCleanup, addDiff } from './kernel-commands.ts';
 import { addExplain, addGraph, addLint, addRender, addTrace } from './looking-commands.ts';
 import { runAction } from './run.ts';

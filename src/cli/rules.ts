@@ -2,12 +2,11 @@
 import type { NodeFacts } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
 import { HostError } from '../applier/host.ts';
-import { JUMPS } from '../applier/own.ts';
 import { savedText } from '../applier/save.ts';
+import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import { ParseError } from '../iptables/parse.ts';
 import { printSaved } from '../iptables/saved.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import { type Family, familyOf } from '../net/address.ts';
@@ -49,7 +48,7 @@ export async function openRules(options: RulesOptions): Promise<RulesSource> {
 async function openManifests(options: RulesOptions): Promise<RulesSource> {
   const input = await readInput(options);
   const rules = async (family: Family): Promise<NodeRules> => {
-    const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)), JUMPS);
+    const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
     return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
   };
   return { input, node: input.node, family: undefined, rules };

@@ -1,6 +1,7 @@
 /** How a command ends: what goes to standard output and standard error, and the exit code. */
 import { styleText } from 'node:util';
-import { InputError, printable } from '../api/problem.ts';
+import { InputError } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 import { endProgress } from './progress.ts';
 
 /** What a command has to say when it is done. */

@@ -3,12 +3,11 @@
  * instead of all of them. Rules for different addresses, or ports, never meet the same packet, so only the order of
  * those for the same ones counts, and is kept. As long as a chain has few rules, there is no tree.
  */
+import { type SharedChain, treeChain } from '../chains/names.ts';
 import { sameRule } from '../iptables/compare.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
-import { treeChain } from './chain-names.ts';
 import { keyOfRule, keyRange, type RuleKey } from './keys.ts';
-import type { SharedChain } from './layout.ts';
 import { jump } from './matches.ts';
 import { branchesOf, type Keyed, sortByKey } from './radix.ts';
 

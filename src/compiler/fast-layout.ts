@@ -10,9 +10,10 @@
  * layout, so that a node can change from one to the other under load. Names of all others begin as kube-proxy's do,
  * which therefore removes them when it takes over.
  */
+import { endpointChain, groupChain } from '../chains/names.ts';
+import { SOURCE_IS_DESTINATION } from '../iptables/hairpin-program.ts';
 import type { Chain, Match, Protocol, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
-import { endpointChain, groupChain } from './chain-names.ts';
 import { dispatchTree } from './dispatch-tree.ts';
 import type { Endpoint } from './endpoints.ts';
 import { addressKey, portKey } from './keys.ts';
@@ -167,29 +168,4 @@ function endpointHairpins({ cluster, local }: ServicePortPlan, { node }: Lowerin
   if (node.bpf) return [];
   const addresses = new Set([...cluster, ...local].map(({ object }) => object.address));
   return [...addresses].flatMap((address) => hairpin([source(address), destination(address), REDIRECTED]));
-}
-
-/** Compares the words of a packet's addresses in its IP header, one after the other. */
-const SOURCE_IS_DESTINATION = {
-  ipv4: comparingWords([[12, 16]]),
-  ipv6: comparingWords([
-    [8, 24],
-    [12, 28],
-    [16, 32],
-    [20, 36],
-  ]),
-} as const satisfies Record<Family, string>;
-
-/** Whether it is the program by which the fast layout knows a pod that reaches itself. */
-export function isHairpinProgram(bytecode: string): boolean {
-  return Object.values(SOURCE_IS_DESTINATION).some((program) => program === bytecode);
-}
-
-/** A program of the classic BPF: `ld [a]; tax; ld [b]; jne x, fail` for each pair, `ret 65535; fail: ret 0`. */
-function comparingWords(pairs: readonly (readonly [number, number])[]): string {
-  const instructions = pairs.flatMap(([a, b], i) => {
-    const toFailure = 4 * (pairs.length - 1 - i) + 1;
-    return [`32 0 0 ${a}`, '7 0 0 0', `32 0 0 ${b}`, `29 0 ${toFailure} 0`];
-  });
-  return [instructions.length + 2, ...instructions, '6 0 0 65535', '6 0 0 0'].join(',');
 }

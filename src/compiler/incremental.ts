@@ -1,14 +1,15 @@
 /** A ruleset that follows a cluster, compiling only what a change touches. */
 import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
+import { isSharedChain, type ServiceTable } from '../chains/names.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
 import { printRule } from '../iptables/print.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
 import type { UdpDestination } from '../net/flows.ts';
 import { fastLayout } from './fast-layout.ts';
 import { kubeProxyLayout } from './kube-proxy-layout.ts';
-import type { Layout, LoweringContext, ServicePortRules, ServiceTable, SharedRule } from './layout.ts';
-import { isSharedChain } from './node-chains.ts';
+import type { Layout, LoweringContext, ServicePortRules, SharedRule } from './layout.ts';
+import { type NodePlan, planNode } from './node-plan.ts';
 import type { CompileOptions, LayoutName } from './options.ts';
 import { type PlannedService, planService, udpDestinationsOf } from './plan.ts';
 
@@ -53,6 +54,7 @@ export class IncrementalCompiler {
   readonly #node: NodeFacts;
   readonly #options: CompileOptions;
   readonly #layout: Layout;
+  readonly #nodePlan: NodePlan;
   readonly #services = new Map<string, CompiledService>();
   /** The keys of the Services in order; undefined when one has come or gone. */
   #sortedKeys: readonly string[] | undefined;
@@ -63,6 +65,7 @@ export class IncrementalCompiler {
     this.#node = node;
     this.#options = options;
     this.#layout = LAYOUTS[options.layout];
+    this.#nodePlan = planNode(node, options);
   }
 
   /**
@@ -149,7 +152,12 @@ export class IncrementalCompiler {
   }
 
   get #context(): LoweringContext {
-    return { node: this.#node, options: this.#options, largeCluster: this.#largeCluster };
+    return {
+      node: this.#node,
+      nodePlan: this.#nodePlan,
+      options: this.#options,
+      largeCluster: this.#largeCluster,
+    };
   }
 
   #goneFrom(cluster: ClusterState): string[] {

@@ -2,11 +2,12 @@
  * The `kube-proxy` layout: chain for chain and byte for byte what kube-proxy v1.36.2 writes in iptables mode. Words
  * of comments and the order of matches are its, too.
  */
+import { commentFor } from '../chains/comments.ts';
+import { endpointChain } from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
-import { endpointChain } from './chain-names.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
-import { comment, jump, oneOf, PROTOCOLS, source, toServicePort } from './matches.ts';
+import { jump, oneOf, PROTOCOLS, source, toServicePort } from './matches.ts';
 import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
@@ -34,7 +35,7 @@ export const kubeProxyLayout: Layout = {
 function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: LoweringContext): Chain[] {
   const { servicePort } = plan;
   const { name, clusterIP } = servicePort;
-  const toClusterIP = [comment(`${name} cluster IP`), ...toServicePort(servicePort, clusterIP)];
+  const toClusterIP = [commentFor(name, 'cluster IP'), ...toServicePort(servicePort, clusterIP)];
   const chainOf = new Map<Endpoint, string>();
   for (const endpoint of [...plan.cluster, ...plan.local]) {
     if (!chainOf.has(endpoint)) chainOf.set(endpoint, endpointChain(servicePort, endpoint));
@@ -46,7 +47,7 @@ function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: Lo
     if (plan.internal.fate === set) rules.unshift(...internalMasquerade(plan, context, toClusterIP));
     chains.push({ name: names[set], rules });
   }
-  const about = context.largeCluster ? undefined : comment(name);
+  const about = context.largeCluster ? undefined : commentFor(name, 'itself');
   for (const [endpoint, name] of chainOf) {
     chains.push({ name, rules: endpointRules(servicePort, endpoint, name, about) });
   }
@@ -63,7 +64,7 @@ function choice(
   const rules: Rule[] = [];
   const add = (endpoint: Endpoint, match: (chain: string) => readonly Match[]) => {
     const chain = chainOf.get(endpoint) ?? '';
-    const about = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
+    const about = largeCluster ? [] : [commentFor(name, 'endpoint', endpoint.text)];
     rules.push({ matches: behind(about, match(chain)), target: jump(chain) });
   };
   if (affinitySeconds !== undefined) {

@@ -1,16 +1,16 @@
 /** Lower: from plans to chains and rules. How is the layout's business; this is what every layout gives. */
 
 import type { NodeFacts } from '../api/node.ts';
+import type { ServiceTable, SharedChain } from '../chains/names.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
+import type { NodePlan } from './node-plan.ts';
 import type { CompileOptions } from './options.ts';
 import type { ServicePortPlan } from './plan.ts';
-
-/** The tables that Services have rules in. */
-export type ServiceTable = 'filter' | 'nat';
 
 /** What lowering may depend on beside the plan. */
 export interface LoweringContext {
   readonly node: NodeFacts;
+  readonly nodePlan: NodePlan;
   readonly options: CompileOptions;
   /** More than 1000 endpoints in all: kube-proxy leaves out the comments that there would be one of per endpoint. */
   readonly largeCluster: boolean;
@@ -29,15 +29,6 @@ export interface SharedRule {
   readonly chain: SharedChain;
   readonly rule: Rule;
 }
-
-/** The chains that traffic of every service port passes. Of the last two, the node has rules of its own. */
-export type SharedChain =
-  | 'KUBE-SERVICES'
-  | 'KUBE-EXTERNAL-SERVICES'
-  | 'KUBE-NODEPORTS'
-  | 'KUBE-PROXY-FIREWALL'
-  | 'KUBE-FORWARD'
-  | 'KUBE-POSTROUTING';
 
 export interface Layout {
   /** Depends on nothing but the plan and the context. */

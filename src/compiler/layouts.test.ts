@@ -5,9 +5,8 @@ import { type CompilerInput, load, rawCluster } from '../../test/support/arbitra
 import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
 import { allFixtures, fixtureInput } from '../../test/support/fixture-input.ts';
 import { type FlowGroup, interestingFlows } from '../../test/support/interesting-packets.ts';
-import { JUMPS } from '../applier/own.ts';
+import { withJumps } from '../chains/jumps.ts';
 import type { Fate } from '../iptables/simulator/fate.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import { type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import type { Ruleset } from '../iptables/types.ts';
@@ -17,7 +16,7 @@ import type { LayoutName } from './options.ts';
 
 /** A node that forwards only what it is told to, so that this shows. */
 function inKernel(ruleset: Ruleset): PreparedRuleset {
-  const { family, tables } = withJumps(ruleset, JUMPS);
+  const { family, tables } = withJumps(ruleset);
   return prepare({
     family,
     tables: tables.map((table) => ({

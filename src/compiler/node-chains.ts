@@ -1,27 +1,15 @@
 /** The chains that belong to the node, not to one service port: entry points, forwarding, masquerading. */
-import type { NodeFacts } from '../api/node.ts';
+import {
+  KUBELET_CHAIN,
+  MARK_CHAIN,
+  type ServiceTable,
+  SHARED_CHAINS,
+  type SharedChain,
+} from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
-import { compareAddresses, contains, familyOf, prefixLength } from '../net/address.ts';
 import type { Arranged } from './dispatch-tree.ts';
-import type { LoweringContext, ServiceTable, SharedChain, SharedRule } from './layout.ts';
+import type { LoweringContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
-import type { CompileOptions } from './options.ts';
-
-const SHARED_CHAINS = {
-  filter: [
-    'KUBE-SERVICES',
-    'KUBE-EXTERNAL-SERVICES',
-    'KUBE-NODEPORTS',
-    'KUBE-PROXY-FIREWALL',
-    'KUBE-FORWARD',
-  ],
-  nat: ['KUBE-SERVICES', 'KUBE-NODEPORTS', 'KUBE-POSTROUTING'],
-} as const satisfies Record<ServiceTable, readonly SharedChain[]>;
-
-/** Whether a chain is shared by all service ports, by its name. */
-export function isSharedChain(name: string): boolean {
-  return Object.values(SHARED_CHAINS).some((names) => names.some((shared) => shared === name));
-}
 
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
@@ -72,70 +60,31 @@ function withNodeRules(
   return rules;
 }
 
-/**
- * Whether node ports answer on 127.0.0.0/8. With `nodePortAddresses` that leave loopback out, they do not, whatever
- * the configuration says.
- */
-export function localhostNodePorts({ options, node }: LoweringContext): boolean {
-  if (options.family !== 'ipv4' || !options.localhostNodePorts) return false;
-  return nodePortRanges(options, node).some(
-    (range) => contains('127.0.0.0/8', range.slice(0, range.indexOf('/'))) || contains(range, '127.0.0.0'),
-  );
-}
-
-/** Whether packets to node ports on localhost are counted, to tell who still depends on them (KEP-3178's metric). */
-export function countedLocalhostNodePorts(context: LoweringContext): boolean {
-  return context.node.nfacct && localhostNodePorts(context);
-}
-
 /** The jumps to KUBE-NODEPORTS, after all else: one for any address of the node, or one for each that is chosen. */
-function nodePortJumps(context: LoweringContext): Rule[] {
-  const { options, node } = context;
-  const jumpFor = (matches: Match[]): Rule => ({
+function nodePortJumps({ options, nodePlan: { nodePortsAt } }: LoweringContext): Rule[] {
+  const jumpFor = (matches: readonly Match[]): Rule => ({
     matches: [JUMP_TO_NODE_PORTS, ...matches],
     target: jump('KUBE-NODEPORTS'),
   });
-  const loopback = options.family === 'ipv6' ? '::1/128' : '127.0.0.0/8';
-  const onLoopback = localhostNodePorts(context);
-
-  const ranges = nodePortRanges(options, node);
-  if (ranges.some((range) => prefixLength(range) === 0)) {
-    return [jumpFor(onLoopback ? [TO_THIS_NODE] : [TO_THIS_NODE, notDestination(loopback)])];
+  switch (nodePortsAt) {
+    case 'all':
+      return [jumpFor([TO_THIS_NODE])];
+    case 'all but loopback':
+      return [jumpFor([TO_THIS_NODE, notDestination(options.family === 'ipv6' ? '::1/128' : '127.0.0.0/8')])];
+    default:
+      return nodePortsAt.map((address) => jumpFor([destination(address)]));
   }
-  return addressesOf(node, options)
-    .filter((address) => ranges.some((range) => contains(range, address)))
-    .filter((address) => onLoopback || !contains(loopback, address))
-    .map((address) => jumpFor([destination(address)]));
 }
 
-/** The ranges that `nodePortAddresses` gives for this family; all addresses where it gives none. */
-function nodePortRanges(options: CompileOptions, node: NodeFacts): readonly string[] {
-  const bits = options.family === 'ipv4' ? 32 : 128;
-  const given = options.nodePortAddresses.flatMap((range) =>
-    range === 'primary' ? node.ips.map((ip) => `${ip}/${familyOf(ip) === 'ipv4' ? 32 : 128}`) : [range],
-  );
-  const ranges = given.filter((range) => familyOf(range) === options.family);
-  return ranges.length > 0 ? ranges : [bits === 32 ? '0.0.0.0/0' : '::/0'];
-}
-
-/** The node's addresses in order, loopback among them. */
-function addressesOf(node: NodeFacts, { family }: CompileOptions): string[] {
-  const addresses = new Set([family === 'ipv4' ? '127.0.0.1' : '::1']);
-  for (const withPrefix of node.interfaceAddresses) {
-    const [address = ''] = withPrefix.split('/');
-    if (familyOf(address) === family) addresses.add(address);
-  }
-  return [...addresses].sort(compareAddresses);
-}
-
-function forwardRules({ node, options }: LoweringContext): Rule[] {
+function forwardRules({
+  nodePlan: { counted, dropsInvalid, masqueradeMark: mark },
+}: LoweringContext): Rule[] {
   const rules: Rule[] = [];
-  if (!node.conntrackTCPBeLiberal) {
+  if (dropsInvalid) {
     const invalid: Match = { match: 'conntrack', states: ['INVALID'] };
-    const counted: Match = { match: 'nfacct', name: 'ct_state_invalid_dropped_pkts' };
-    rules.push({ matches: node.nfacct ? [invalid, counted] : [invalid], target: verdict('DROP') });
+    const count: Match = { match: 'nfacct', name: 'ct_state_invalid_dropped_pkts' };
+    rules.push({ matches: counted.invalid ? [invalid, count] : [invalid], target: verdict('DROP') });
   }
-  const mark = masqueradeMark(options);
   rules.push(
     {
       matches: [comment('kubernetes forwarding rules'), { match: 'mark', value: mark, mask: mark }],
@@ -153,20 +102,19 @@ function forwardRules({ node, options }: LoweringContext): Rule[] {
 }
 
 /** route_localnet=1 opens 127.0.0.0/8 to the network; this closes it again to all but node ports (CVE-2020-8558). */
-function localnetChain(context: LoweringContext): Chain[] {
-  if (!localhostNodePorts(context)) return [];
+function localnetChain({ nodePlan }: LoweringContext): Chain[] {
+  if (!nodePlan.localhostNodePorts) return [];
   const matches: Match[] = [
     comment('block incoming localnet connections'),
     destination('127.0.0.0/8'),
     { match: 'source', address: '127.0.0.0/8', negated: true },
     { match: 'conntrack', states: ['RELATED', 'ESTABLISHED', 'DNAT'], negated: true },
   ];
-  return [{ name: 'KUBE-FIREWALL', rules: [{ matches, target: verdict('DROP') }] }];
+  return [{ name: KUBELET_CHAIN, rules: [{ matches, target: verdict('DROP') }] }];
 }
 
 /** Masquerades marked packets; the mark is cleared first, so that a packet that passes again is not taken twice. */
-function postroutingRules({ node, options }: LoweringContext): Rule[] {
-  const mark = masqueradeMark(options);
+function postroutingRules({ node, nodePlan: { masqueradeMark: mark } }: LoweringContext): Rule[] {
   return [
     { matches: [{ match: 'mark', value: mark, mask: mark, negated: true }], target: verdict('RETURN') },
     { matches: [], target: { target: 'MARK', value: mark, mask: 0 } },
@@ -177,15 +125,9 @@ function postroutingRules({ node, options }: LoweringContext): Rule[] {
   ];
 }
 
-function markChain({ options }: LoweringContext): Chain {
-  const mark = masqueradeMark(options);
+function markChain({ nodePlan: { masqueradeMark: mark } }: LoweringContext): Chain {
   return {
-    name: 'KUBE-MARK-MASQ',
+    name: MARK_CHAIN,
     rules: [{ matches: [], target: { target: 'MARK', value: mark, mask: mark } }],
   };
-}
-
-/** The mark that asks for masquerading; a power of two up to 2^31, so no shift, which would be negative there. */
-function masqueradeMark({ masqueradeBit }: CompileOptions): number {
-  return 2 ** masqueradeBit;
 }

@@ -14,7 +14,7 @@ export interface CompileOptions {
   readonly localhostNodePorts: boolean;
   /** How a packet from a pod of this node is known; undefined where it is not. */
   readonly detectLocal: DetectLocal | undefined;
-  /** CIDR ranges of the node addresses that serve node ports, or `primary`; empty means all. */
+  /** CIDR ranges of the node addresses that serve node ports, and keywords (see `node-plan.ts`); empty means all. */
   readonly nodePortAddresses: readonly string[];
   /** Print an unnamed port as `namespace/name:`, as clusters before Kubernetes 1.13 did. */
   readonly legacyPortNames: boolean;

@@ -1,5 +1,8 @@
 /** Resolve, first half: from Services to service ports, as one family on one node sees them. */
-import type { Service, ServicePortSpec, TrafficPolicy } from '../api/service.ts';
+import { namespacedName } from '../api/cluster.ts';
+import type { Service, TrafficPolicy } from '../api/service.ts';
+import { servicePortName } from '../chains/comments.ts';
+import type { ServiceAddress, Way } from '../chains/service-addresses.ts';
 import type { Protocol } from '../iptables/types.ts';
 import { type Family, familyOf, prefixLength } from '../net/address.ts';
 
@@ -51,7 +54,7 @@ export function resolveServicePorts(
     topologyKeys: service.topologyKeys,
   };
   return service.ports.map((port) => ({
-    name: printedName(service, port, legacyPortNames),
+    name: servicePortName(namespacedName(service), port.name, legacyPortNames),
     portName: port.name,
     protocol: port.protocol.toLowerCase() as Protocol,
     port: port.port,
@@ -67,11 +70,6 @@ export function reachableFromOutside(servicePort: ServicePort): boolean {
   );
 }
 
-function printedName(service: Service, port: ServicePortSpec, legacyPortNames: boolean): string {
-  const name = `${service.namespace}/${service.name}`;
-  return port.name === '' && !legacyPortNames ? name : `${name}:${port.name}`;
-}
-
 /** The policy counts only for Services that the API lets be reached from outside. */
 function externalPolicy(service: Service): TrafficPolicy {
   const external = service.type !== 'ClusterIP' || service.externalIPs.length > 0;
@@ -81,4 +79,29 @@ function externalPolicy(service: Service): TrafficPolicy {
 function healthCheckNodePort(service: Service): number {
   const checked = service.type === 'LoadBalancer' && service.externalTrafficPolicy === 'Local';
   return checked ? service.healthCheckNodePort : 0;
+}
+
+/** The addresses of a service port, the cluster IP first. */
+export function addressesOfServicePort({
+  name,
+  protocol,
+  clusterIP,
+  externalIPs,
+  loadBalancerIPs,
+  port,
+  nodePort,
+}: ServicePort): ServiceAddress[] {
+  const at = (way: Way, address: string | undefined, number = port): ServiceAddress => ({
+    servicePort: name,
+    protocol,
+    way,
+    address,
+    port: number,
+  });
+  return [
+    at('cluster-ip', clusterIP),
+    ...externalIPs.map((address) => at('external-ip', address)),
+    ...loadBalancerIPs.map((address) => at('load-balancer-ip', address)),
+    ...(nodePort === 0 ? [] : [at('node-port', undefined, nodePort)]),
+  ];
 }

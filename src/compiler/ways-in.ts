@@ -1,9 +1,9 @@
 /** What all layouts write alike: how traffic to a service port gets to the sets of its endpoints, or to its end. */
+import { commentFor } from '../chains/comments.ts';
+import { MARK_CHAIN, type ServiceTable, type SharedChain, servicePortChain } from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
-import { servicePortChain } from './chain-names.ts';
-import type { LoweringContext, ServiceTable, SharedChain, SharedRule } from './layout.ts';
+import type { LoweringContext, SharedRule } from './layout.ts';
 import {
-  comment,
   destination,
   destinationPort,
   FROM_THIS_NODE,
@@ -17,11 +17,10 @@ import {
   toServicePort,
   verdict,
 } from './matches.ts';
-import { countedLocalhostNodePorts } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
 
-export const MARK_FOR_MASQUERADE = jump('KUBE-MARK-MASQ');
+export const MARK_FOR_MASQUERADE = jump(MARK_CHAIN);
 
 /** A service port's part of the shared chains. */
 export function sharedRules(
@@ -49,10 +48,10 @@ export interface ChainNames {
 /** The names of a service port's chains, whether it has them or not. */
 export function chainNames(servicePort: ServicePort): ChainNames {
   return {
-    cluster: servicePortChain('SVC', servicePort),
-    local: servicePortChain('SVL', servicePort),
-    external: servicePortChain('EXT', servicePort),
-    firewall: servicePortChain('FW', servicePort),
+    cluster: servicePortChain('cluster', servicePort),
+    local: servicePortChain('local', servicePort),
+    external: servicePortChain('external', servicePort),
+    firewall: servicePortChain('firewall', servicePort),
   };
 }
 
@@ -66,7 +65,7 @@ function internalEntry({ servicePort, internal }: ServicePortPlan, names: ChainN
   }
   return [
     shared('nat', 'KUBE-SERVICES', {
-      matches: [comment(`${name} cluster IP`), ...packets],
+      matches: [commentFor(name, 'cluster IP'), ...packets],
       target: jump(names[fate]),
     }),
   ];
@@ -82,8 +81,8 @@ function externalEntries(
   const { name, externalIPs, loadBalancerIPs, nodePort, protocol } = servicePort;
   const rules: SharedRule[] = [];
 
-  const dispatch = (address: string, what: string, chain: string) => {
-    const matches = [comment(`${name} ${what}`), ...toServicePort(servicePort, address)];
+  const dispatch = (address: string, way: 'external IP' | 'load-balancer IP', chain: string) => {
+    const matches = [commentFor(name, way), ...toServicePort(servicePort, address)];
     rules.push(shared('nat', 'KUBE-SERVICES', { matches, target: jump(chain) }));
   };
   // Under the Local policy without local endpoints, the chain still serves what begins on this node; what falls out
@@ -99,13 +98,10 @@ function externalEntries(
   }
   for (const ip of loadBalancerIPs) {
     if (external.fate !== 'reject') {
-      dispatch(ip, 'loadbalancer IP', external.firewall ? names.firewall : names.external);
+      dispatch(ip, 'load-balancer IP', external.firewall ? names.firewall : names.external);
     }
     if (external.firewall) {
-      const matches = [
-        comment(`${name} traffic not accepted by ${names.firewall}`),
-        ...toServicePort(servicePort, ip),
-      ];
+      const matches = [commentFor(name, 'not accepted', names.firewall), ...toServicePort(servicePort, ip)];
       rules.push(shared('filter', 'KUBE-PROXY-FIREWALL', { matches, target: verdict('DROP') }));
     }
     refuse(toServicePort(servicePort, ip));
@@ -113,9 +109,9 @@ function externalEntries(
   if (nodePort !== 0) {
     if (external.fate !== 'reject') {
       const target = jump(names.external);
-      if (countedLocalhostNodePorts(context)) {
+      if (context.nodePlan.counted.localhostNodePorts) {
         const matches: Match[] = [
-          comment(name),
+          commentFor(name, 'itself'),
           PROTOCOLS[protocol],
           destination('127.0.0.0/8'),
           destinationPort(nodePort),
@@ -123,7 +119,7 @@ function externalEntries(
         ];
         rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
       }
-      const matches = [comment(name), PROTOCOLS[protocol], destinationPort(nodePort)];
+      const matches = [commentFor(name, 'itself'), PROTOCOLS[protocol], destinationPort(nodePort)];
       rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
     }
     refuse([TO_THIS_NODE, PROTOCOLS[protocol], destinationPort(nodePort)]);
@@ -132,9 +128,9 @@ function externalEntries(
 }
 
 function refusal(name: string, packets: readonly Match[], fate: 'reject' | 'drop'): Rule {
-  const reason = fate === 'reject' ? 'has no endpoints' : 'has no local endpoints';
+  const reason = fate === 'reject' ? 'no endpoints' : 'no local endpoints';
   return {
-    matches: [comment(`${name} ${reason}`), ...packets],
+    matches: [commentFor(name, reason), ...packets],
     target: verdict(fate === 'reject' ? 'REJECT' : 'DROP'),
   };
 }
@@ -143,7 +139,7 @@ function healthCheck({ servicePort }: ServicePortPlan): SharedRule[] {
   const { name, healthCheckNodePort } = servicePort;
   if (healthCheckNodePort === 0) return [];
   const matches = [
-    comment(`${name} health check node port`),
+    commentFor(name, 'health check node port'),
     PROTOCOLS.tcp,
     destinationPort(healthCheckNodePort),
   ];
@@ -154,27 +150,27 @@ function healthCheck({ servicePort }: ServicePortPlan): SharedRule[] {
 function externalChain(plan: ServicePortPlan, names: ChainNames, { options }: LoweringContext): Chain[] {
   const { external, cluster, servicePort } = plan;
   if (!external || external.fate === 'reject') return [];
-  const destinations = `${servicePort.name} external destinations`;
+  const { name } = servicePort;
   const rules: Rule[] = [];
   if (external.policy === 'Cluster') {
     rules.push({
-      matches: [comment(`masquerade traffic for ${destinations}`)],
+      matches: [commentFor(name, 'masquerade external')],
       target: MARK_FOR_MASQUERADE,
     });
   } else {
     if (options.detectLocal && cluster.length > 0) {
       rules.push({
-        matches: [comment(`pod traffic for ${destinations}`), fromLocalPod(options.detectLocal)],
+        matches: [commentFor(name, 'pods to external'), fromLocalPod(options.detectLocal)],
         target: jump(names.cluster),
       });
     }
     rules.push({
-      matches: [comment(`masquerade LOCAL traffic for ${destinations}`), FROM_THIS_NODE],
+      matches: [commentFor(name, 'masquerade local to external'), FROM_THIS_NODE],
       target: MARK_FOR_MASQUERADE,
     });
     if (cluster.length > 0) {
       rules.push({
-        matches: [comment(`route LOCAL traffic for ${destinations}`), FROM_THIS_NODE],
+        matches: [commentFor(name, 'route local to external'), FROM_THIS_NODE],
         target: jump(names.cluster),
       });
     }
@@ -190,10 +186,10 @@ function firewallChain({ servicePort, external }: ServicePortPlan, names: ChainN
   const { sourceRanges, admitsNode } = external.firewall;
   const admitted = admitsNode ? [...sourceRanges, ...loadBalancerIPs] : sourceRanges;
   const rules: Rule[] = admitted.map((address) => ({
-    matches: [comment(`${name} loadbalancer IP`), source(address)],
+    matches: [commentFor(name, 'load-balancer IP'), source(address)],
     target: jump(names.external),
   }));
-  rules.push({ matches: [comment(`other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL`)] });
+  rules.push({ matches: [commentFor(name, 'other traffic')] });
   return [{ name: names.firewall, rules }];
 }
 

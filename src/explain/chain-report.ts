@@ -1,5 +1,5 @@
 /** Explanations of chains as they are printed. */
-import { printable } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 import type { ExplainedChain, ExplainedRule } from './chain.ts';
 
 /** Colours a part of the text. */

@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
-import { JUMPS } from '../applier/own.ts';
+import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import type { LayoutName } from '../compiler/options.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRuleset } from '../iptables/print.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import { explainChain } from './chain.ts';
 import { formatChains } from './chain-report.ts';
 
@@ -14,7 +13,7 @@ const plain = (_: string, text: string) => text;
 
 function rulesOf(objects: readonly Manifest[], layout: LayoutName = 'kube-proxy'): string {
   const { cluster, node, options } = inputOf({ objects });
-  return printRuleset(withJumps(compile(cluster, node, { ...options('ipv4'), layout }), JUMPS));
+  return printRuleset(withJumps(compile(cluster, node, { ...options('ipv4'), layout })));
 }
 
 const SHOP = rulesOf([

@@ -1,12 +1,13 @@
 /** What a chain is there for: whose it is, who leads to it, and what its rules say. */
-import { isOwnChain, isServicePortChain } from '../applier/own.ts';
-import { packetsLabel, targetLabel } from '../graph/labels.ts';
+
+import { aboutOf } from '../chains/comments.ts';
+import { chainKind, isServicePortChain } from '../chains/names.ts';
+import { packetsLabel, targetLabel } from '../iptables/labels.ts';
 import { sameMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { readSavedText, type TextChain } from '../iptables/simulator/saved-text.ts';
+import { commentOf, spellRule } from '../iptables/spell.ts';
 import type { Family, Rule } from '../iptables/types.ts';
-import { aboutOf } from '../trace/service-addresses.ts';
-import { commentOf, spellRule } from '../trace/spell.ts';
 
 export interface ExplainedChain {
   readonly table: string;
@@ -117,29 +118,36 @@ const PURPOSES: Readonly<Record<string, string>> = {
   'nat KUBE-MARK-MASQ': 'marks packets that are to be masqueraded on their way out',
 };
 
-/** Chains of service ports, by how their names begin. */
-const OF_SERVICE_PORTS: readonly (readonly [string, string])[] = [
-  ['KUBE-SVC-', 'chooses among all endpoints that this node may use (the Cluster policy)'],
-  ['KUBE-SVL-', "chooses among this node's own endpoints (the Local policy)"],
-  ['KUBE-EXT-', 'takes packets to its external IPs, load-balancer IPs and node port'],
-  ['KUBE-FW-', 'lets the source ranges through to its load-balancer IPs'],
-];
-
 function purposeOf(table: string, name: string, rules: readonly Rule[]): string | undefined {
-  if (name === 'KUBE-PROXY-CANARY') return 'does nothing: when it is gone, somebody has flushed the table';
-  const known = PURPOSES[`${table} ${name}`];
-  if (known !== undefined) return known;
-  if (name.startsWith('KUBE-SEP-') && isServicePortChain(name)) {
-    // The fast layout has groups of endpoints.
-    if (name.includes('/')) return 'chooses among some of the endpoints';
-    const targets = rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : []));
-    return `sends packets to the endpoint ${targets.join(', ')}`;
+  const named = PURPOSES[`${table} ${name}`];
+  if (named !== undefined) return named;
+  switch (chainKind(name)) {
+    case 'canary':
+      return 'does nothing: when it is gone, somebody has flushed the table';
+    case 'cluster':
+      return 'chooses among all endpoints that this node may use (the Cluster policy)';
+    case 'local':
+      return "chooses among this node's own endpoints (the Local policy)";
+    case 'external':
+      return 'takes packets to its external IPs, load-balancer IPs and node port';
+    case 'firewall':
+      return 'lets the source ranges through to its load-balancer IPs';
+    case 'endpoint': {
+      const targets = rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : []));
+      return `sends packets to the endpoint ${targets.join(', ')}`;
+    }
+    case 'group':
+      return 'chooses among some of the endpoints';
+    case 'tree':
+      return table === 'nat' || table === 'filter'
+        ? 'is a part of a larger chain, for some destinations'
+        : undefined;
+    // Of these names in a table where we have none, or somebody else's.
+    case 'shared':
+    case 'node':
+    case undefined:
+      return undefined;
   }
-  if (isServicePortChain(name)) return OF_SERVICE_PORTS.find(([prefix]) => name.startsWith(prefix))?.[1];
-  if ((table === 'nat' || table === 'filter') && isOwnChain(table, name)) {
-    return 'is a part of a larger chain, for some destinations';
-  }
-  return undefined;
 }
 
 function explainRule({ chain, number, rule }: Placed, family: Family, asked = false): ExplainedRule {

@@ -15,17 +15,16 @@ import {
   slice,
   TERMINATING,
 } from '../../test/support/rules.ts';
-import { JUMPS } from '../applier/own.ts';
+import { withJumps } from '../chains/jumps.ts';
+import { describeAddress } from '../chains/service-addresses.ts';
 import { compile } from '../compiler/compile.ts';
 import type { LayoutName } from '../compiler/options.ts';
 import { planService } from '../compiler/plan.ts';
 import { printAppend, printRuleset } from '../iptables/print.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import { prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { printShare } from '../text/share.ts';
-import { describeAddress } from '../trace/service-addresses.ts';
 import type { ExplainedPort } from './explain.ts';
 import { type Explanation, formatJSON, formatText } from './report.ts';
 import { explainByRules, explainService } from './services.ts';
@@ -35,7 +34,7 @@ const LAYOUTS: readonly LayoutName[] = ['kube-proxy', 'fast'];
 function explained(given: Given, layout: LayoutName = 'kube-proxy', name = 'shop/web'): Explanation {
   const { cluster, node, options } = inputOf(given);
   const chosen = { ...options(given.family ?? 'ipv4'), layout };
-  const ruleset = withJumps(compile(cluster, node, chosen), JUMPS);
+  const ruleset = withJumps(compile(cluster, node, chosen));
   return explainService(name, cluster, node, chosen, prepare(ruleset));
 }
 
@@ -334,7 +333,7 @@ test('an address that two Services have', () => {
 /** A kernel that holds nothing else, as iptables-save prints it. */
 function saved(ruleset: Ruleset): string {
   const kernel = new FakeKernel(ruleset.family);
-  const jumps = withJumps(ruleset, JUMPS).tables.flatMap((table) => [
+  const jumps = withJumps(ruleset).tables.flatMap((table) => [
     `*${table.name}`,
     ...table.chains
       .filter(({ policy }) => policy)
@@ -404,7 +403,7 @@ describe('random clusters', () => {
         fc.property(rawCluster, fc.constantFrom(...FAMILIES), (raw, family) => {
           const { cluster, node, options } = load(raw);
           const chosen = { ...options(family), layout };
-          const ruleset = prepare(withJumps(compile(cluster, node, chosen), JUMPS));
+          const ruleset = prepare(withJumps(compile(cluster, node, chosen)));
           for (const [name, entry] of cluster.services) {
             const explanation = explainService(name, cluster, node, chosen, ruleset);
             for (const [i, plan] of planService(entry, node, chosen).plans.entries()) {

@@ -1,12 +1,13 @@
 /** What a Service comes to on a node: found out by sending packets through the rules. */
 import type { NodeFacts } from '../api/node.ts';
+import { chainKind } from '../chains/names.ts';
+import type { ServiceAddress } from '../chains/service-addresses.ts';
 import type { Endpoint } from '../compiler/endpoints.ts';
 import type { ServicePortPlan } from '../compiler/plan.ts';
 import { dnatTargets } from '../iptables/simulator/fate.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import type { ServiceAddress } from '../trace/service-addresses.ts';
 import { nodeOf, originsOf, ownAddress, type Place } from './origins.ts';
 import { nodePortAddresses, rulesOfServicePort, type ServicePortRules } from './rules.ts';
 import { whyUnused } from './unused.ts';
@@ -99,19 +100,13 @@ function setsOf(ways: readonly WayIn[], servicePort: string): EndpointSet[] {
   return [...sets.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The policy that a chain stands for, by its name; it is the same in all layouts. */
-const POLICIES = [
-  ['KUBE-SVC-', 'cluster'],
-  ['KUBE-SVL-', 'local'],
-] as const;
-
 /** The set that is chosen from on a way through chains. */
 export function setOf(
   chains: readonly string[],
 ): { readonly name: string; readonly chain: string } | undefined {
   for (const chain of chains.toReversed()) {
-    const [, name] = POLICIES.find(([prefix]) => chain.startsWith(prefix) && !chain.includes('/')) ?? [];
-    if (name !== undefined) return { name, chain };
+    const kind = chainKind(chain);
+    if (kind === 'cluster' || kind === 'local') return { name: kind, chain };
   }
   const chain = chains.at(-1);
   return chain === undefined ? undefined : { name: chain, chain };

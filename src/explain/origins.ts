@@ -1,7 +1,13 @@
 /** Who may send packets to a Service, as far as the rules tell them apart. */
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
-import { addressBits, addressValue, type Family, formatAddress, prefixLength } from '../net/address.ts';
-import { isLoopback } from '../trace/known-node.ts';
+import {
+  addressBits,
+  addressValue,
+  type Family,
+  formatAddress,
+  isLoopback,
+  prefixLength,
+} from '../net/address.ts';
 import { isAskedFor, type ServicePortRules } from './rules.ts';
 
 /** Somebody who sends packets. All whom the rules cannot tell from him fare alike. */

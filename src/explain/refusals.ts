@@ -1,6 +1,6 @@
 /** Why a Service refuses or drops traffic, in words. */
 import type { Service } from '../api/service.ts';
-import { aboutText } from '../trace/service-addresses.ts';
+import { readComment } from '../chains/comments.ts';
 import type { ExplainedPort } from './explain.ts';
 import type { Becomes } from './ways.ts';
 
@@ -12,19 +12,19 @@ export function refusalReason(
   nodeName: string,
 ): string | undefined {
   if (!endedBy) return undefined;
-  const what = aboutText(endedBy.comment ?? '')?.what ?? '';
-  if (what === 'has no endpoints') {
+  const form = endedBy.comment === undefined ? undefined : readComment(endedBy.comment)?.form;
+  if (form === 'no endpoints') {
     if (!service) return 'it has no endpoints that this node may use.';
     if (endpoints.length === 0) return 'no EndpointSlice has an endpoint of this port.';
     return endpoints.length === 1
       ? 'its only endpoint cannot be used from here.'
       : `none of its ${endpoints.length} endpoints can be used from here.`;
   }
-  if (what === 'has no local endpoints') {
+  if (form === 'no local endpoints') {
     const here = nodeName === '' ? 'this node' : nodeName;
     return `the traffic policy is Local, and no endpoint that can be used is on ${here}.`;
   }
-  if (what.startsWith('traffic not accepted by ')) {
+  if (form === 'not accepted') {
     const ranges = service?.loadBalancerSourceRanges ?? [];
     return ranges.length > 0
       ? `no source range (${ranges.join(', ')}) has its sender.`

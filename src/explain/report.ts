@@ -1,10 +1,11 @@
 /** Explanations of Services as they are printed: as text and as JSON. */
-import { printable } from '../api/problem.ts';
+
 import type { Service } from '../api/service.ts';
+import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
+import type { SpelledRule } from '../iptables/spell.ts';
 import { columns } from '../text/columns.ts';
+import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
-import { describeAddress, type ServiceAddress } from '../trace/service-addresses.ts';
-import type { TraceRule } from '../trace/trace.ts';
 import { type ExplainedEndpoint, type ExplainedPort, setOf } from './explain.ts';
 import { refusalReason } from './refusals.ts';
 import type { Becomes, WayIn } from './ways.ts';
@@ -148,7 +149,7 @@ function chainsOf({ chains, endedBy }: Becomes): string {
   return chains.filter((chain) => chain !== 'KUBE-SERVICES').join(' > ');
 }
 
-function placeOf({ chain, number }: TraceRule): string {
+function placeOf({ chain, number }: SpelledRule): string {
   return `${chain} ${number}`;
 }
 

@@ -1,8 +1,10 @@
 /** The rules that are there for one service port, wherever they stand. */
+
+import { aboutOf } from '../chains/comments.ts';
+import { sharedRules } from '../chains/service-addresses.ts';
 import type { PreparedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import type { TableName } from '../iptables/types.ts';
 import { contains } from '../net/address.ts';
-import { aboutOf, sharedRules } from '../trace/service-addresses.ts';
 
 /** What the rules of a service port look for, and lead to. */
 export interface ServicePortRules {

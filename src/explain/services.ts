@@ -1,14 +1,15 @@
 /** From a Service's name to its explanation, by manifests or by rules alone. */
 import type { ClusterState } from '../api/cluster.ts';
-import type { NodeFacts } from '../api/node.ts';
+import { addressesOfNode, type NodeFacts } from '../api/node.ts';
 import type { Service } from '../api/service.ts';
+import { unknownService } from '../api/unknown-service.ts';
+import { serviceOf } from '../chains/comments.ts';
+import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
 import { resolveEndpoints } from '../compiler/endpoints.ts';
 import type { CompileOptions } from '../compiler/options.ts';
 import { planService } from '../compiler/plan.ts';
+import { addressesOfServicePort } from '../compiler/service-ports.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
-import { serviceOf, unknownService } from '../trace/known-names.ts';
-import { addressesOfNode } from '../trace/known-node.ts';
-import { addressesInRules, addressesOfServicePort, type ServiceAddress } from '../trace/service-addresses.ts';
 import { type ExplainedPort, explainPort } from './explain.ts';
 import type { Place } from './origins.ts';
 import type { Explanation } from './report.ts';

@@ -1,12 +1,14 @@
 /** What becomes of packets on each way to a Service, by sending one. */
-import { packetsLabel } from '../graph/labels.ts';
+
+import { aboutOf } from '../chains/comments.ts';
+import type { ServiceAddress } from '../chains/service-addresses.ts';
+import { packetsLabel } from '../iptables/labels.ts';
 import { dnatTargets, type Fate } from '../iptables/simulator/fate.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Step } from '../iptables/simulator/path.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import { aboutOf, type ServiceAddress } from '../trace/service-addresses.ts';
-import { type TraceRule, traceRule } from '../trace/trace.ts';
+import { type SpelledRule, spellPlaced } from '../iptables/spell.ts';
 import type { Origin } from './origins.ts';
 
 /** A way to a service port, and who fares alike on it. */
@@ -15,7 +17,7 @@ export interface WayIn {
   readonly from: readonly string[];
   readonly becomes: Becomes;
   /** The rules that cannot be decided; what is told is so if they do nothing. */
-  readonly unknown: readonly TraceRule[];
+  readonly unknown: readonly SpelledRule[];
 }
 
 export interface Becomes {
@@ -32,10 +34,10 @@ export interface Becomes {
   /** The chains on the way to where its endpoint is chosen, or to its end; without built-in ones. */
   readonly chains: readonly string[];
   /** The rule that refuses or drops it. */
-  readonly endedBy: TraceRule | undefined;
+  readonly endedBy: SpelledRule | undefined;
 }
 
-export interface MarkingRule extends TraceRule {
+export interface MarkingRule extends SpelledRule {
   /** Which packets it takes; empty where it takes all. */
   readonly packets: string;
 }
@@ -57,7 +59,7 @@ export function waysTo(
     const asked = { ...packet, destination: at, protocol, destinationPort: port };
     const fate = simulate(ruleset, asked, node, { record: true });
     const becomes = becomesOf(fate, ruleset);
-    const unknown = fate.unknown.map((rule) => traceRule(rule, ruleset.family));
+    const unknown = fate.unknown.map((rule) => spellPlaced(rule, ruleset.family));
     const key = JSON.stringify([{ ...becomes, shares: [...becomes.shares] }, unknown]);
     const same = ways.get(key);
     ways.set(key, same ? { ...same, from: [...same.from, name] } : { to, from: [name], becomes, unknown });
@@ -93,11 +95,11 @@ function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
     shares,
     masqueraded,
     masqueradedBy: marking && {
-      ...traceRule(marking, family),
+      ...spellPlaced(marking, family),
       packets: packetsLabel(marking.rule.matches, true),
     },
     chains: decisive ? chainsTo(decisive, way) : [],
-    endedBy: end && traceRule(end, family),
+    endedBy: end && spellPlaced(end, family),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   service,
   slice,
 } from '../../test/support/rules.ts';
-import { isServicePortChain } from '../applier/own.ts';
+import { isServicePortChain } from '../chains/names.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES } from '../net/address.ts';

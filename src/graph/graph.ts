@@ -1,18 +1,20 @@
 /** From a ruleset to its graph. */
-import { printable } from '../api/problem.ts';
+
+import { withJumps } from '../chains/jumps.ts';
+import { packetsLabel, targetLabel } from '../iptables/labels.ts';
 import type { Chain, Rule, Ruleset, Table, Target } from '../iptables/types.ts';
-import { builtInChains } from './built-in-chains.ts';
+import { printable } from '../text/printable.ts';
 import { type Fraction, printFraction } from './fraction.ts';
-import { packetsLabel, targetLabel } from './labels.ts';
 import { serviceOfRule, servicesOfChains } from './services.ts';
 import { sharesOf } from './shares.ts';
 import type { ChainNode, GraphEdge, RuleGraph, TargetNode } from './types.ts';
 
 /**
  * The graph of a compiled ruleset: a node for each chain and for each final target, an edge for each rule that has a
- * target. The built-in chains are in it, with the jumps that the applier puts into them.
+ * target. The built-in chains are in it, with our jumps.
  */
-export function graphOf({ family, tables }: Ruleset): RuleGraph {
+export function graphOf(ruleset: Ruleset): RuleGraph {
+  const { family, tables } = withJumps(ruleset);
   const graphs = tables.map(tableGraph);
   return {
     family,
@@ -23,9 +25,9 @@ export function graphOf({ family, tables }: Ruleset): RuleGraph {
 
 function tableGraph(table: Table): Omit<RuleGraph, 'family'> {
   const services = servicesOfChains(table);
-  const builtIn = builtInChains(table).map((chain) => chainNode(table, chain, true, undefined));
-  const own = table.chains.map((chain) => chainNode(table, chain, false, services.get(chain.name)));
-  const chains = new Map([...builtIn, ...own].map((node) => [node.chain.name, node]));
+  const chains = new Map(
+    table.chains.map((chain) => [chain.name, chainNode(table, chain, services.get(chain.name))]),
+  );
   const targets = new Map<string, TargetNode>();
   const destination = (rule: Rule, target: Target, from: ChainNode) => {
     const chain = target.target === 'jump' ? chains.get(target.chain) : undefined;
@@ -49,14 +51,17 @@ function tableGraph(table: Table): Omit<RuleGraph, 'family'> {
   return { nodes: [...chains.values(), ...targets.values()], edges };
 }
 
-function chainNode(
-  { name: table }: Table,
-  chain: Chain,
-  builtIn: boolean,
-  service: string | undefined,
-): ChainNode {
+function chainNode({ name: table }: Table, chain: Chain, service: string | undefined): ChainNode {
   const id = `${table} ${chain.name}`;
-  return { kind: 'chain', id, label: printable(chain.name), service, table, chain, builtIn };
+  return {
+    kind: 'chain',
+    id,
+    label: printable(chain.name),
+    service,
+    table,
+    chain,
+    builtIn: chain.policy !== undefined,
+  };
 }
 
 /** Each Service, and each chain that belongs to none, has its own. */

@@ -1,6 +1,7 @@
 /** Which Service each chain is there for, by what the rules say: their comments, and where they lead. */
-import { printable } from '../api/problem.ts';
-import { isServicePortChain } from '../applier/own.ts';
+
+import { aboutOf, serviceOf } from '../chains/comments.ts';
+import { isServicePortChain } from '../chains/names.ts';
 import type { Rule, Table } from '../iptables/types.ts';
 
 /**
@@ -27,11 +28,7 @@ export function servicesOfChains({ chains }: Table): ReadonlyMap<string, string>
 }
 
 /** The Service, as `namespace/name`, that a rule in one of the shared chains is there for; undefined for the node's own. */
-export function serviceOfRule({ matches }: Rule): string | undefined {
-  for (const match of matches) {
-    if (match.match !== 'comment') continue;
-    const [name] = /^[^/:\s]+\/[^/:\s]+/.exec(match.comment) ?? [];
-    return name === undefined ? undefined : printable(name);
-  }
-  return undefined;
+export function serviceOfRule(rule: Rule): string | undefined {
+  const about = aboutOf(rule);
+  return about && serviceOf(about.servicePort);
 }

@@ -1,4 +1,5 @@
 /** Which endpoint gets how much of a service port's connections. */
+import { chainKind, leadsToEndpoints } from '../chains/names.ts';
 import type { Chain, Match, Target } from '../iptables/types.ts';
 import { type Fraction, fractionOf, multiply, ONE, subtract } from './fraction.ts';
 
@@ -7,7 +8,8 @@ import { type Fraction, fractionOf, multiply, ONE, subtract } from './fraction.t
  * chain's rules; undefined for all others. The shares in a chain that finds an endpoint for everything add up to 1.
  */
 export function sharesOf(chain: Chain): (Fraction | undefined)[] {
-  if (ENDPOINT.test(chain.name)) return chain.rules.map(() => undefined);
+  // In the chain of one endpoint there is nothing left to choose.
+  if (chainKind(chain.name) === 'endpoint') return chain.rules.map(() => undefined);
   let left = ONE;
   return chain.rules.map(({ matches, target }) => {
     if (!leadsToEndpoint(target)) return undefined;
@@ -21,11 +23,8 @@ export function sharesOf(chain: Chain): (Fraction | undefined)[] {
   });
 }
 
-/** The chain of one endpoint, as the kube-proxy layout has it: there is nothing left to choose. */
-const ENDPOINT = /^KUBE-SEP-[A-Z2-7]{16}$/;
-
 function leadsToEndpoint(target: Target | undefined): boolean {
-  return target?.target === 'DNAT' || (target?.target === 'jump' && target.chain.startsWith('KUBE-SEP-'));
+  return target?.target === 'DNAT' || (target?.target === 'jump' && leadsToEndpoints(target.chain));
 }
 
 /** Whatever comes to choose has the Service's protocol already. */

@@ -1,5 +1,5 @@
 /** Findings as they are printed: as text and as JSON. */
-import { printable } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 import { type Finding, objectName, SEVERITIES, type Severity } from './finding.ts';
 
 /** Where an object of a finding stands: file and document; empty where that is not known. */

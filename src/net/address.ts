@@ -56,6 +56,11 @@ export function contains(cidr: string, address: string): boolean {
   return addressValue(address) >> shift === range.network >> shift;
 }
 
+/** Whether an address is the machine's own, for itself alone. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || contains('127.0.0.0/8', address);
+}
+
 /** Orders addresses by family, then by number. */
 export function compareAddresses(a: string, b: string): number {
   const byFamily = addressBits(familyOf(a)) - addressBits(familyOf(b));

@@ -2,14 +2,16 @@
 import type { ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
-import { InputError, show } from '../api/problem.ts';
+import { InputError } from '../api/problem.ts';
+import { unknownService } from '../api/unknown-service.ts';
+import { serviceOf } from '../chains/comments.ts';
+import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { CompileOptions } from '../compiler/options.ts';
-import { resolveServicePorts } from '../compiler/service-ports.ts';
+import { addressesOfServicePort, resolveServicePorts } from '../compiler/service-ports.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import type { Place } from './place.ts';
 import type { Known } from './question.ts';
-import { addressesInRules, addressesOfServicePort, type ServiceAddress } from './service-addresses.ts';
 
 /** What manifests say, as far as names go. */
 export interface Manifests {
@@ -88,18 +90,4 @@ function addressesByRules(name: string, ruleset: PreparedRuleset): ServiceAddres
       'in the rules',
     );
   return found;
-}
-
-/** `namespace/name` of a service port. */
-export function serviceOf(servicePort: string): string {
-  const colon = servicePort.indexOf(':');
-  return colon === -1 ? servicePort : servicePort.slice(0, colon);
-}
-
-/** That there is no such Service, and which one may be meant. */
-export function unknownService(name: string, known: Iterable<string>, where: string): InputError {
-  const last = name.slice(name.lastIndexOf('/') + 1);
-  const namesakes = [...new Set(known)].filter((other) => other.endsWith(`/${last}`));
-  const hint = namesakes.length > 0 ? ` (${namesakes.join(' or ')}?)` : '';
-  return new InputError([{ at: [], message: `no Service ${show(name)} ${where}${hint}` }]);
 }

@@ -1,11 +1,7 @@
 /** Who sends a packet, and where to, as a user types it. */
 import { InputError, show } from '../api/problem.ts';
+import { WAYS, type Way } from '../chains/service-addresses.ts';
 import { joinPort, parseAddress } from '../net/address.ts';
-
-/** One of the ways to reach a Service. */
-export const WAYS = ['cluster-ip', 'external-ip', 'load-balancer-ip', 'node-port'] as const;
-
-export type Way = (typeof WAYS)[number];
 
 export type Place = { readonly port: number | undefined; readonly protocol: string | undefined } & (
   | { readonly kind: 'address'; readonly address: string }

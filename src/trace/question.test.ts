@@ -11,10 +11,9 @@ import {
   slice,
 } from '../../test/support/rules.ts';
 import { podSchema } from '../api/pod.ts';
-import { JUMPS } from '../applier/own.ts';
+import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import { printRuleset } from '../iptables/print.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import { prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import type { Family } from '../net/address.ts';
 import { familyOfNames, knownNames, type Manifests } from './known-names.ts';
@@ -57,7 +56,7 @@ const PODS = new Map([
 function known(given: Given = {}, family: Family = 'ipv4'): Known {
   const { cluster, node, options } = inputOf({ objects: OBJECTS, ...given });
   const manifests: Manifests = { cluster, pods: PODS, options };
-  return knownNames(prepare(withJumps(compile(cluster, node, options(family)), JUMPS)), node, manifests);
+  return knownNames(prepare(withJumps(compile(cluster, node, options(family)))), node, manifests);
 }
 
 /** By the rules alone, as iptables-save prints them. */

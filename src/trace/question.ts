@@ -1,13 +1,13 @@
 /** From what a user asks about to the packet that is simulated. */
 
-import type { NodeFacts } from '../api/node.ts';
+import { addressesOfNode, type NodeFacts, nodeAddress } from '../api/node.ts';
 import { InputError, show } from '../api/problem.ts';
+import { portNameOf } from '../chains/comments.ts';
+import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
 import type { ConntrackState } from '../iptables/types.ts';
-import { contains, type Family, familyOf } from '../net/address.ts';
-import { addressesOfNode, isLoopback, nodeAddress } from './known-node.ts';
+import { contains, type Family, familyOf, isLoopback } from '../net/address.ts';
 import { hasPorts, type Place } from './place.ts';
-import { describeAddress, type ServiceAddress } from './service-addresses.ts';
 
 /** A packet as it is asked for. */
 export interface Question {
@@ -105,7 +105,7 @@ function serviceDestination(place: Place & { readonly kind: 'service' }, known: 
   const all = known.addressesOf(service);
   const ofPort = all.filter(
     (address) =>
-      (portName === undefined || portNameOf(address) === portName) &&
+      (portName === undefined || portNameOf(address.servicePort) === portName) &&
       (protocol === undefined || address.protocol === protocol) &&
       (port === undefined || all.some((other) => other.port === port && isSamePort(other, address))),
   );
@@ -119,7 +119,7 @@ function serviceDestination(place: Place & { readonly kind: 'service' }, known: 
     throw problem('--to', `Service ${service} has no such address, expected one of ${listOf(ofPort)}`);
   if (new Set(found.map((address) => `${address.servicePort} ${address.protocol}`)).size > 1) {
     const ports = found.map(
-      (address) => `${service}:${portNameOf(address) || address.port}/${address.protocol}`,
+      (address) => `${service}:${portNameOf(address.servicePort) || address.port}/${address.protocol}`,
     );
     throw problem('--to', `Service ${service} has several ports, expected ${ports.join(' or ')}`);
   }
@@ -143,15 +143,10 @@ function isWay(address: ServiceAddress, way: ServiceAddress['way']): boolean {
   );
 }
 
-/** '' for a port without a name. */
-function portNameOf({ servicePort }: ServiceAddress): string {
-  const colon = servicePort.indexOf(':');
-  return colon === -1 ? '' : servicePort.slice(colon + 1);
-}
-
 function listOf(addresses: readonly ServiceAddress[]): string {
   const told = addresses.map(
-    (address) => `${portNameOf(address) || address.port}/${address.protocol} (${describeAddress(address)})`,
+    (address) =>
+      `${portNameOf(address.servicePort) || address.port}/${address.protocol} (${describeAddress(address)})`,
   );
   return told.join(', ');
 }

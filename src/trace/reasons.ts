@@ -1,11 +1,12 @@
 /** Why a packet fits a rule, or does not, in words. */
-import { printable } from '../api/problem.ts';
-import { isHairpinProgram } from '../compiler/fast-layout.ts';
-import { packetsLabel } from '../graph/labels.ts';
+
+import { isHairpinProgram } from '../iptables/hairpin-program.ts';
+import { packetsLabel } from '../iptables/labels.ts';
 import type { Step } from '../iptables/simulator/path.ts';
+import { spellMatch, spellRule } from '../iptables/spell.ts';
 import type { Family, Match, Rule } from '../iptables/types.ts';
+import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
-import { spellMatch, spellRule } from './spell.ts';
 
 /** What is in a packet when it comes to a rule. */
 export interface PacketThere {

@@ -1,12 +1,14 @@
 /** Traces as they are printed: as text and as JSON. */
-import { printable } from '../api/problem.ts';
+
 import type { Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
+import type { SpelledRule } from '../iptables/spell.ts';
 import { columns } from '../text/columns.ts';
+import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
 import { describePacket, destinationPlace } from './packet-words.ts';
 import type { Asked } from './question.ts';
-import type { Trace, TraceLine, TraceRule, TraceStage, TraceStep } from './trace.ts';
+import type { Trace, TraceLine, TraceStage, TraceStep } from './trace.ts';
 
 /** Colours a part of the text. */
 export type Paint = (style: 'title' | 'yes' | 'no' | 'chance' | 'unknown' | 'aside', text: string) => string;
@@ -92,7 +94,7 @@ function sourceOf({ masqueraded, snat }: Outcome): string {
   return snat === undefined ? '' : `from ${snat}`;
 }
 
-function unknownLines(unknown: readonly TraceRule[], paint: Paint): string[] {
+function unknownLines(unknown: readonly SpelledRule[], paint: Paint): string[] {
   return [
     paint('unknown', 'Not decided:'),
     ...unknown.map(({ table, chain, number, rule }) => `  ${table} ${printable(chain)} ${number}  ${rule}`),

@@ -3,9 +3,9 @@
 import type { Fate, Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
 import type { Stage, Step } from '../iptables/simulator/path.ts';
+import { commentOf } from '../iptables/spell.ts';
 import { printShare } from '../text/share.ts';
 import { destinationPlace } from './packet-words.ts';
-import { commentOf } from './spell.ts';
 
 /** @param fate with its path */
 export function sentenceOf(fate: Fate, packet: Packet): string {

@@ -3,10 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
 import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { packetsTo } from '../../test/support/reachability.ts';
-import { JUMPS } from '../applier/own.ts';
+import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import { printRuleset } from '../iptables/print.ts';
-import { withJumps } from '../iptables/simulator/jumps.ts';
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import { prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
@@ -377,7 +376,7 @@ test('random clusters: the outcomes are those of the simulator, and nothing is l
       const ruleset = compile(cluster, node, options(family));
       const kernel = new FakeKernel(family);
       expect(kernel.tryRestore(printRuleset(ruleset))).toBeUndefined();
-      const prepared = prepare(withJumps(ruleset, JUMPS));
+      const prepared = prepare(withJumps(ruleset));
       for (const { from, port, ...packet } of [...packetsTo([kernel.saved()], family).values()]
         .flat()
         .slice(0, 40)) {

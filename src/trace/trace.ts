@@ -2,20 +2,20 @@
 import type { Fate, Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Stage, StagePacket, Step } from '../iptables/simulator/path.ts';
-import type { PlacedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
+import { type SpelledRule, spellPlaced } from '../iptables/spell.ts';
 import type { Family, TableName } from '../iptables/types.ts';
 import { fold } from './fold.ts';
 import { type PacketThere, reasonOf } from './reasons.ts';
 import { sentenceOf } from './sentence.ts';
-import { commentOf, spellRule } from './spell.ts';
 
 export interface Trace {
   readonly outcomes: readonly Outcome[];
   /** What becomes of the packet, in one sentence. */
   readonly sentence: string;
   /** The rules of which we cannot tell what they do to it; the outcomes are those if they do nothing. */
-  readonly unknown: readonly TraceRule[];
+  readonly unknown: readonly SpelledRule[];
   readonly stages: readonly TraceStage[];
 }
 
@@ -30,21 +30,10 @@ export interface TraceStage {
   readonly policy: 'ACCEPT' | 'DROP' | undefined;
 }
 
-/** A rule, and where it stands. */
-export interface TraceRule {
-  readonly table: TableName;
-  readonly chain: string;
-  /** From 1, as iptables counts. */
-  readonly number: number;
-  /** What follows `-A CHAIN` as iptables-save prints it, without the comment. */
-  readonly rule: string;
-  readonly comment: string | undefined;
-}
-
 export type TraceLine = TraceStep | TraceRest;
 
 /** A rule that packets came to. */
-export interface TraceStep extends TraceRule {
+export interface TraceStep extends SpelledRule {
   readonly depth: number;
   /** Whether the packet fits; by chance if only part of those that come do. */
   readonly answer: 'yes' | 'no' | 'chance' | 'unknown';
@@ -78,7 +67,7 @@ export function trace(
   return {
     outcomes: fate.outcomes.toSorted(byShare),
     sentence: sentenceOf(fate, packet),
-    unknown: fate.unknown.map((rule) => traceRule(rule, family)),
+    unknown: fate.unknown.map((rule) => spellPlaced(rule, family)),
     stages: stagesOf(fate).map((stage) => traceStage(stage, packet, family, all)),
   };
 }
@@ -107,7 +96,7 @@ function traceStage(stage: Stage, packet: Packet, family: Family, all: boolean):
     const { step } = folded;
     const { depth, comes, fits } = step;
     const reason = reasonOf(step, { ...there, mark: marks.get(step) });
-    return { ...traceRule(step, family), depth, answer: answerOf(step), comes, fits, reason };
+    return { ...spellPlaced(step, family), depth, answer: answerOf(step), comes, fits, reason };
   });
   return { table, chain, packets, lines, policy };
 }
@@ -116,10 +105,6 @@ function answerOf({ comes, fits, undecided }: Step): TraceStep['answer'] {
   if (undecided) return 'unknown';
   if (fits === 0) return 'no';
   return fits < comes ? 'chance' : 'yes';
-}
-
-export function traceRule({ table, chain, number, rule }: PlacedRule, family: Family): TraceRule {
-  return { table, chain, number, rule: spellRule(rule, family), comment: commentOf(rule) };
 }
 
 /** The packet as it comes to a table: DNAT may have changed where it goes. */

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { ClusterState } from '../../src/api/cluster.ts';
 import type { NodeFacts } from '../../src/api/node.ts';
-import { endpointChain } from '../../src/compiler/chain-names.ts';
+import { endpointChain } from '../../src/chains/names.ts';
 import type { CompileOptions } from '../../src/compiler/options.ts';
 import { planService, type ServicePortPlan } from '../../src/compiler/plan.ts';
 import type { Packet, SimulatedNode } from '../../src/iptables/simulator/packet.ts';

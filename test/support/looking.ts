@@ -1,8 +1,8 @@
 /** A small node to be looked at: as manifests, and as iptables-save prints its rules. */
-import { JUMPS } from '../../src/applier/own.ts';
+
+import { withJumps } from '../../src/chains/jumps.ts';
 import { compile } from '../../src/compiler/compile.ts';
 import { printSaved } from '../../src/iptables/saved.ts';
-import { withJumps } from '../../src/iptables/simulator/jumps.ts';
 import type { Manifest } from './arbitrary/raw.ts';
 import { endpoint, inputOf, loadBalancer, NOT_READY, ON_NODE_A, ON_NODE_B, slice } from './rules.ts';
 
@@ -33,4 +33,4 @@ export function manifests(): string {
 const { cluster, node, options } = inputOf({ objects: OBJECTS });
 
 /** On node-a, where pods are those of 10.244.0.0/16. */
-export const SAVED: string = printSaved(withJumps(compile(cluster, node, options('ipv4')), JUMPS));
+export const SAVED: string = printSaved(withJumps(compile(cluster, node, options('ipv4'))));

@@ -117,18 +117,18 @@ describe('how many endpoints it has here', () => {
 describe('where it is served', () => {
   const interfaceAddresses = ['192.168.0.2/24', '10.1.0.2/16', '2001:db8::2/64'];
   test.each<[string, string[], HealthCheck['addresses'], HealthCheck['addresses']]>([
-    ['on all addresses', [], 'any', 'any'],
-    ['on those of a range', ['10.1.0.0/16'], ['10.1.0.2'], 'any'],
+    ['on all addresses', [], 'all', 'all but loopback'],
+    ['on those of a range', ['10.1.0.0/16'], ['10.1.0.2'], 'all but loopback'],
     [
       'on those of ranges of both families',
       ['192.168.0.0/16', '2001:db8::/32'],
       ['192.168.0.2'],
       ['2001:db8::2'],
     ],
-    ['on loopback, where that is chosen', ['127.0.0.0/8'], ['127.0.0.1'], 'any'],
-    ['on all, where a range holds all', ['0.0.0.0/0', '::/0'], 'any', 'any'],
+    ['on loopback, where that is chosen', ['127.0.0.0/8'], ['127.0.0.1'], 'all but loopback'],
+    ['on all, where a range holds all', ['0.0.0.0/0', '::/0'], 'all', 'all but loopback'],
     ["on the node's own", ['primary'], ['192.168.0.2'], ['2001:db8::2']],
-    ['on none, where the node has none of a range', ['172.16.0.0/12'], [], 'any'],
+    ['on none, where the node has none of a range', ['172.16.0.0/12'], [], 'all but loopback'],
   ])('%s', (_, nodePortAddresses, ipv4, ipv6) => {
     const objects = [loadBalancer({ ...CHECKED, ...DUAL_STACK })];
     const checks = checksOf({ objects, config: { nodePortAddresses }, host: { interfaceAddresses } });

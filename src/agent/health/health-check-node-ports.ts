@@ -2,7 +2,7 @@
 import type { ClusterState, ServiceEntry } from '../../api/cluster.ts';
 import type { NodeFacts } from '../../api/node.ts';
 import { resolveEndpoints } from '../../compiler/endpoints.ts';
-import { nodeChains } from '../../compiler/node-chains.ts';
+import { type NodePortsAt, planNode } from '../../compiler/node-plan.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
 import { resolveServicePorts } from '../../compiler/service-ports.ts';
 import type { Family } from '../../net/address.ts';
@@ -12,8 +12,8 @@ export interface HealthCheck {
   readonly service: { readonly namespace: string; readonly name: string };
   readonly family: Family;
   readonly port: number;
-  /** The node's addresses that it is served on; `any` for all. */
-  readonly addresses: 'any' | readonly string[];
+  /** The node's addresses that it is served on. */
+  readonly addresses: NodePortsAt;
   /** How many addresses on this node are ready to serve the Service. */
   readonly localEndpoints: number;
 }
@@ -32,7 +32,7 @@ export function healthChecks(
   // Most Services have none, and this is asked after every change.
   const checked = [...services.values()].filter(({ service }) => service.healthCheckNodePort !== 0);
   return options.flatMap((ofFamily) => {
-    const addresses = nodePortAddresses(node, ofFamily);
+    const addresses = planNode(node, ofFamily).nodePortsAt;
     return checked.flatMap((entry) => healthCheck(entry, ofFamily.family, addresses, node));
   });
 }
@@ -52,13 +52,4 @@ function healthCheck(
   const { namespace, name } = entry.service;
   const localEndpoints = new Set(ready.map(({ object }) => object.address)).size;
   return [{ service: { namespace, name }, family, port, addresses, localEndpoints }];
-}
-
-/** The addresses that serve node ports, as the rules themselves choose them: all, or one jump for each. */
-function nodePortAddresses(node: NodeFacts, options: CompileOptions): HealthCheck['addresses'] {
-  const { nat } = nodeChains([], { node, options, largeCluster: false });
-  const jumps = nat.find(({ name }) => name === 'KUBE-SERVICES')?.rules ?? [];
-  const matches = jumps.flatMap((rule) => rule.matches);
-  if (matches.some(({ match }) => match === 'addrtype')) return 'any';
-  return matches.flatMap((match) => (match.match === 'destination' ? [match.address] : []));
 }

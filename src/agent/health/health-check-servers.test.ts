@@ -136,7 +136,7 @@ const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
 
 test.runIf(hasIPv6)('on any address, each family tells its own', async () => {
   const port = await freePort();
-  const check = { ...checkOf('web', port), addresses: 'any' as const };
+  const check = { ...checkOf('web', port), addresses: 'all' as const };
   await servers.update([check, { ...check, family: 'ipv6', localEndpoints: 2 }]);
   expect(told).toEqual([]);
   expect(await get(port)).toEqual(answer('web', 1));

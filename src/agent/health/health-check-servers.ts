@@ -104,7 +104,8 @@ export function healthCheckAnswer(
 
 function placesOf(check: HealthCheck): [key: string, place: Place][] {
   const { service, family, port } = check;
-  const addresses = check.addresses === 'any' ? [family === 'ipv4' ? '0.0.0.0' : '::'] : check.addresses;
+  const all = family === 'ipv4' ? '0.0.0.0' : '::';
+  const addresses = typeof check.addresses === 'string' ? [all] : check.addresses;
   return addresses.map((host) => [
     `${namespacedName(service)} on ${joinPort(host, port)}`,
     // Each family has numbers of its own, so :: must not take the other's requests.

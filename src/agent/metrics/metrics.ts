@@ -1,7 +1,7 @@
 /** What the agent measures, for Prometheus. It says what happens; what that counts for is known here. */
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { ApplyResult } from '../../applier/applier.ts';
-import type { ServiceTable } from '../../compiler/layout.ts';
+import type { ServiceTable } from '../../chains/names.ts';
 import type { Family } from '../../net/address.ts';
 import type { SourceChange } from '../../sources/source.ts';
 import { IP_FAMILY } from '../ip-family.ts';

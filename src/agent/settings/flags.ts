@@ -147,7 +147,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'list',
         value: '<ranges>',
         field: 'nodePortAddresses',
-        help: "node ports are served on addresses in these ranges, or on the node's primary ones (primary); all unless given",
+        help: "node ports are served on addresses in these ranges, and by keyword on the node's IPs (primary), on loopback (localhost) or on all (all), as they are unless given",
       },
       {
         name: 'iptables-localhost-nodeports',

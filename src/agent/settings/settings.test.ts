@@ -242,7 +242,7 @@ describe('a flag', () => {
     ],
     [
       '--nodeport-addresses 10.0.0.1',
-      '--nodeport-addresses: expected a CIDR range or primary, got "10.0.0.1"',
+      '--nodeport-addresses: expected a CIDR range, primary, localhost or all, got "10.0.0.1"',
     ],
     [
       '--cluster-cidr 10.0.0.0/8,11.0.0.0/8',

@@ -4,37 +4,18 @@ import type { ClusterState } from '../../api/cluster.ts';
 import type { NodeFacts } from '../../api/node.ts';
 import { Applier, type ApplyResult } from '../../applier/applier.ts';
 import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
-import { deleteStaleFlows } from '../../applier/conntrack.ts';
 import { currentTables } from '../../applier/current.ts';
-import { HostError, type IptablesHost } from '../../applier/host.ts';
+import type { IptablesHost } from '../../applier/host.ts';
+import { followRules, type NodeKernel } from '../../applier/node-kernel.ts';
 import { planChanges } from '../../applier/plan.ts';
 import { RestoreError } from '../../applier/restore.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
-import { allowLocalnetRouting } from '../../applier/sysctl.ts';
-import { type KernelTables, kernelTables } from '../../applier/tables.ts';
 import { IncrementalCompiler, type RulesetChanges, type RulesetTotals } from '../../compiler/incremental.ts';
+import { planNode } from '../../compiler/node-plan.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import type { UdpDestination } from '../../net/flows.ts';
 import type { Log } from '../log.ts';
-
-/** What the rules of a family need of the node. */
-export interface NodeKernel {
-  readonly tables: KernelTables;
-  /** See {@link deleteStaleFlows}. */
-  deleteStaleFlows(destinations: readonly UdpDestination[]): Promise<number>;
-  /** See {@link allowLocalnetRouting}. */
-  allowLocalnetRouting(): Promise<void>;
-}
-
-/** This node's kernel, in this network namespace. */
-export function nodeKernel(host: IptablesHost): NodeKernel {
-  return {
-    tables: kernelTables(host),
-    deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
-    allowLocalnetRouting,
-  };
-}
 
 /** What the rules are made for. */
 export interface RulesInput {
@@ -130,7 +111,8 @@ export class FamilyRules {
     return result;
   }
 
-  async #sync({ cluster, node, options }: RulesInput): Promise<SyncReport> {
+  async #sync(input: RulesInput): Promise<SyncReport> {
+    const { cluster, node, options } = input;
     const start = performance.now();
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
@@ -139,7 +121,7 @@ export class FamilyRules {
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
     const result = await this.#apply(known && changes, compiler);
-    if (!this.dryRun) await this.#afterRules(options, compiler.udpDestinations());
+    if (!this.dryRun) await this.#afterRules(input, compiler.udpDestinations());
     const full = known === undefined || result.milliseconds.read > 0;
     return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
@@ -158,18 +140,17 @@ export class FamilyRules {
     }
   }
 
-  async #afterRules({ family, localhostNodePorts }: CompileOptions, destinations: readonly UdpDestination[]) {
-    // Only now: the rule that closes 127.0.0.0/8 to the network must be there first.
-    if (family === 'ipv4' && localhostNodePorts) await this.#kernel.allowLocalnetRouting();
+  /** Once for each list of UDP destinations: only another one means that flows may have become stale. */
+  async #afterRules({ node, options }: RulesInput, destinations: readonly UdpDestination[]) {
+    const { family } = options;
     const before = new Set(this.#flowsFor);
-    if (before.size === destinations.length && destinations.every((one) => before.has(one))) return;
-    try {
-      const deleted = await this.#kernel.deleteStaleFlows(destinations);
-      if (deleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: deleted });
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.#log.warning(error.message, { family });
-    }
+    const same = before.size === destinations.length && destinations.every((one) => before.has(one));
+    const { flowsDeleted, warning } = await followRules(this.#kernel, {
+      localhostNodePorts: planNode(node, options).localhostNodePorts,
+      udpDestinations: same ? undefined : destinations,
+    });
     this.#flowsFor = destinations;
+    if (warning !== undefined) this.#log.warning(warning, { family });
+    if (flowsDeleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: flowsDeleted });
   }
 }

@@ -1,6 +1,7 @@
 /** Graphs as Graphviz reads them. */
-import { printable } from '../../api/problem.ts';
+
 import { printRule } from '../../iptables/print.ts';
+import { printable } from '../../text/printable.ts';
 import { groupsOf, isAside } from '../groups.ts';
 import type { Direction, GraphEdge, GraphNode, RuleGraph } from '../types.ts';
 

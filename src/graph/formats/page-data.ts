@@ -1,9 +1,10 @@
 /** From a graph to what its page holds. */
-import { printable } from '../../api/problem.ts';
+
+import { packetsLabel } from '../../iptables/labels.ts';
 import { printRule } from '../../iptables/print.ts';
 import type { Rule } from '../../iptables/types.ts';
+import { printable } from '../../text/printable.ts';
 import type { PageData, PageNode, PageRule } from '../arrangement/page-types.ts';
-import { packetsLabel } from '../labels.ts';
 import type { GraphEdge, GraphNode, RuleGraph } from '../types.ts';
 
 /**

@@ -10,14 +10,13 @@ import { type CompilerInput, load, rawCluster } from '../../../test/support/arbi
 import { FakeKernel } from '../../../test/support/fake-kernel.ts';
 import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
 import * as reachability from '../../../test/support/reachability.ts';
-import { JUMPS } from '../../applier/own.ts';
+import { withJumps } from '../../chains/jumps.ts';
 import { compile } from '../../compiler/compile.ts';
 import { FAMILIES, type Family, joinPort } from '../../net/address.ts';
 import { parseRuleset } from '../parse.ts';
 import { printAppend, printRuleset } from '../print.ts';
 import type { Ruleset } from '../types.ts';
 import { dnatTargets, type Fate, type Outcome } from './fate.ts';
-import { withJumps } from './jumps.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { type PreparedRuleset, prepare, prepareSaved } from './prepare.ts';
 import { simulate } from './simulate.ts';
@@ -29,7 +28,7 @@ const NODE: SimulatedNode = { isLocal: (address) => LOCAL.includes(address) };
 /** A kernel that holds nothing else. */
 function kernelWith(ruleset: Ruleset): FakeKernel {
   const kernel = new FakeKernel(ruleset.family);
-  const jumps = withJumps(ruleset, JUMPS).tables.flatMap(({ name, chains }) => [
+  const jumps = withJumps(ruleset).tables.flatMap(({ name, chains }) => [
     `*${name}`,
     ...chains
       .filter(({ policy }) => policy)
@@ -81,7 +80,7 @@ function checkCluster({ cluster, node, options }: CompilerInput, family: Family)
   const kernel = kernelWith(ruleset);
   const tables = kernel.saved();
   const packets = packetsTo(kernel);
-  const compiled = prepare(withJumps(ruleset, JUMPS));
+  const compiled = prepare(withJumps(ruleset));
   const fates = packets.map(({ packet }) => simulate(compiled, packet, NODE));
   expect(fates.flatMap(nonsenseIn)).toEqual([]);
 
@@ -112,7 +111,7 @@ test.each(ofKubeProxy)('by the rules of kube-proxy: $name', async (fixture) => {
   for (const family of FAMILIES) {
     const ours = compile(cluster, node, options(family));
     const text = await readFile(join(fixture.folder, `kube-proxy.${family}.rules`), 'utf8');
-    const prepared = (ruleset: Ruleset) => prepare(withJumps(ruleset, JUMPS));
+    const prepared = (ruleset: Ruleset) => prepare(withJumps(ruleset));
     const [a, b] = [prepared(ours), prepared(parseRuleset(text, family))];
     const packets = packetsTo(kernelWith(ours));
     const fates = (ruleset: PreparedRuleset) => packets.map(({ packet }) => simulate(ruleset, packet, NODE));

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rule } from '../../../test/support/arbitrary/rules.ts';
+import { withJumps } from '../../chains/jumps.ts';
 import { FAMILIES, type Family, formatAddress } from '../../net/address.ts';
 import { ParseError } from '../parse.ts';
-import { printAppend, printRule } from '../print.ts';
+import { printAppend } from '../print.ts';
 import { printSavedRule } from '../saved.ts';
 import type { Chain, Match, Rule, Ruleset } from '../types.ts';
 import type { Fate } from './fate.ts';
-import { withJumps } from './jumps.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { prepare, prepareSaved } from './prepare.ts';
 import { simulate } from './simulate.ts';
@@ -173,44 +173,5 @@ describe.each(FAMILIES)('any rules and packets, %s', (family) => {
         expect(places(simulate(prepareSaved(saved, family), packet, NODE))).toEqual(compiled);
       }),
     );
-  });
-});
-
-describe('withJumps', () => {
-  const to = (name: string): Rule => ({ matches: [], target: { target: 'jump', chain: name } });
-  const jump = (from: string, chain: string) => ({ table: 'nat' as const, from, to: chain, rule: to(chain) });
-
-  test('the last one ends up first; chains that are not there are left out', () => {
-    const ruleset: Ruleset = {
-      family: 'ipv4',
-      tables: [
-        {
-          name: 'nat',
-          chains: [
-            { name: 'A', rules: [] },
-            { name: 'B', rules: [] },
-          ],
-        },
-        { name: 'filter', chains: [] },
-      ],
-    };
-    const jumps = [
-      jump('OUTPUT', 'A'),
-      jump('OUTPUT', 'B'),
-      jump('PREROUTING', 'A'),
-      jump('PREROUTING', 'C'),
-    ];
-    const chains = withJumps(ruleset, jumps).tables.map(({ chains }) =>
-      chains.map(({ name, policy, rules }) => [name, policy, ...rules.map(printRule)]),
-    );
-    expect(chains).toEqual([
-      [
-        ['OUTPUT', 'ACCEPT', ' -j B', ' -j A'],
-        ['PREROUTING', 'ACCEPT', ' -j A'],
-        ['A', undefined],
-        ['B', undefined],
-      ],
-      [],
-    ]);
   });
 });

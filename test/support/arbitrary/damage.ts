@@ -1,6 +1,7 @@
 /** What may have happened to a node's tables: other programs, older versions of kube-proxy, people. */
 import fc from 'fast-check';
-import { isOwnChain, JUMPS } from '../../../src/applier/own.ts';
+import { JUMPS } from '../../../src/chains/jumps.ts';
+import { isOwnChain } from '../../../src/chains/names.ts';
 import { printRule } from '../../../src/iptables/print.ts';
 import type { TableName } from '../../../src/iptables/types.ts';
 import type { FakeKernel } from '../fake-kernel.ts';

@@ -2,7 +2,8 @@
  * A stand-in for kube-proxy: the rules that it writes when it starts, in one transaction, and the jumps to them and
  * the canaries that are not there. It follows no change after that, and when it ends, its rules stay.
  */
-import { CANARY, CANARY_TABLES, JUMPS } from '../../../src/applier/own.ts';
+import { JUMPS } from '../../../src/chains/jumps.ts';
+import { CANARY, CANARY_TABLES } from '../../../src/chains/names.ts';
 import { compile } from '../../../src/compiler/compile.ts';
 import { compileOptions } from '../../../src/compiler/options.ts';
 import { printRule, printRuleset } from '../../../src/iptables/print.ts';

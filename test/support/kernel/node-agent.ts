@@ -9,12 +9,12 @@ import { machineFacts } from '../../../src/agent/machine.ts';
 import type { ClusterState } from '../../../src/api/cluster.ts';
 import { Applier, readTables } from '../../../src/applier/applier.ts';
 import { chainDifferences } from '../../../src/applier/chain-diff.ts';
-import { deleteStaleFlows } from '../../../src/applier/conntrack.ts';
 import { detectHost, type IptablesHost } from '../../../src/applier/host.ts';
+import { followRules, nodeKernel } from '../../../src/applier/node-kernel.ts';
 import { planChanges } from '../../../src/applier/plan.ts';
-import { allowLocalnetRouting } from '../../../src/applier/sysctl.ts';
 import { compile } from '../../../src/compiler/compile.ts';
 import { IncrementalCompiler } from '../../../src/compiler/incremental.ts';
+import { planNode } from '../../../src/compiler/node-plan.ts';
 import { type CompileOptions, compileOptions } from '../../../src/compiler/options.ts';
 import { FAMILIES } from '../../../src/net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../../src/sources/cluster.ts';
@@ -80,11 +80,13 @@ function load(objects: readonly unknown[]): ClusterState {
   return state;
 }
 
-async function apply({ host, compiler, applier }: FamilyAgent) {
+async function apply({ host, options, compiler, applier }: FamilyAgent) {
   const changes = compiler.update(cluster);
   const result = await applier.applyChanges(changes, () => compiler.ruleset());
-  if (host.family === 'ipv4') await allowLocalnetRouting();
-  const flowsDeleted = await deleteStaleFlows(host.family, compiler.udpDestinations());
+  const { flowsDeleted } = await followRules(nodeKernel(host), {
+    localhostNodePorts: planNode(node, options).localhostNodePorts,
+    udpDestinations: compiler.udpDestinations(),
+  });
   return { family: host.family, input: String(result.input), flowsDeleted };
 }
 

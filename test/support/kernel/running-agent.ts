@@ -29,6 +29,8 @@ export interface AgentStart {
   /** The rest of the command line, such as where the cluster comes from. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Fields of the configuration that are another than usual. */
+  readonly fields?: object;
 }
 
 export class RunningAgent implements AsyncDisposable {
@@ -46,7 +48,7 @@ export class RunningAgent implements AsyncDisposable {
 
   static async start(lab: Lab, start: AgentStart): Promise<RunningAgent> {
     const config = join(lab.folder, 'agent.yaml');
-    await writeFile(config, configurationText(AGENT_CONFIGURATION));
+    await writeFile(config, configurationText({ ...AGENT_CONFIGURATION, ...start.fields }));
     return new RunningAgent(lab, start, config);
   }
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { inputOf, service } from '../../test/support/rules.ts';
-import { endpointChain, servicePortChain } from './chain-names.ts';
-import type { Endpoint } from './endpoints.ts';
-import { resolveServicePorts, type ServicePort } from './service-ports.ts';
+import { endpointChain, servicePortChain } from '../chains/names.ts';
+import type { Endpoint } from '../compiler/endpoints.ts';
+import { resolveServicePorts, type ServicePort } from '../compiler/service-ports.ts';
 
 /** Some service port, under another name and protocol. */
 function servicePort(name: string, protocol: ServicePort['protocol']): ServicePort {
@@ -38,14 +38,14 @@ describe('names that kube-proxy gives', () => {
     // Before Kubernetes 1.13.
     ['default/simpleservice:', 'KUBE-SVC-EZC6WLOVQADP4IAW', 'KUBE-SEP-4SQFZS32ZVMTQEZV'],
   ])('%s', (name, ofServicePort, ofEndpoint) => {
-    expect(servicePortChain('SVC', servicePort(name, 'tcp'))).toBe(ofServicePort);
+    expect(servicePortChain('cluster', servicePort(name, 'tcp'))).toBe(ofServicePort);
     expect(endpointChain(servicePort(name, 'tcp'), endpoint('172.17.0.3:9876'))).toBe(ofEndpoint);
   });
 });
 
 test('each prefix stands before the same hash', () => {
-  const names = (['SVC', 'SVL', 'EXT', 'FW'] as const).map((prefix) =>
-    servicePortChain(prefix, servicePort('default/simpleservice', 'tcp')),
+  const names = (['cluster', 'local', 'external', 'firewall'] as const).map((role) =>
+    servicePortChain(role, servicePort('default/simpleservice', 'tcp')),
   );
   expect(names).toEqual([
     'KUBE-SVC-EXBNZ76JOZU7PBN2',
@@ -60,7 +60,7 @@ test('the hash is the beginning of base32(SHA-256)', () => {
   const port = servicePort('', 'tcp');
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z0-9/:-]{0,130}$/), protocol, (name, protocol) => {
-      const chain = servicePortChain('SVC', { ...port, name, protocol });
+      const chain = servicePortChain('cluster', { ...port, name, protocol });
       expect(chain).toBe(
         `KUBE-SVC-${base32(
           createHash('sha256')

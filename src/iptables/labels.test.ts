@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseRule } from '../iptables/parse.ts';
 import { packetsLabel, targetLabel } from './labels.ts';
+import { parseRule } from './parse.ts';
 
 describe('which packets a rule takes', () => {
   test.each<[string, string]>([

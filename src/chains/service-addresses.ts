@@ -1,11 +1,14 @@
-/** Where Services can be reached: by their manifests, or by what the rules say of themselves. */
-import { isServicePortChain } from '../applier/own.ts';
-import type { ServicePort } from '../compiler/service-ports.ts';
+/** Where Services can be reached, by what the rules say of themselves. */
 import type { PreparedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import type { Rule, TableName } from '../iptables/types.ts';
 import { joinPort } from '../net/address.ts';
-import type { Way } from './place.ts';
-import { commentOf } from './spell.ts';
+import { aboutOf, type CommentForm } from './comments.ts';
+import { isServicePortChain } from './names.ts';
+
+/** One of the ways to reach a Service. */
+export const WAYS = ['cluster-ip', 'external-ip', 'load-balancer-ip', 'node-port'] as const;
+
+export type Way = (typeof WAYS)[number];
 
 /** An address of a service port. */
 export interface ServiceAddress {
@@ -36,31 +39,6 @@ function wayName({ way }: Pick<ServiceAddress, 'way'>): string {
 export function describeAddress(address: ServiceAddress): string {
   const place = address.address === undefined ? address.port : joinPort(address.address, address.port);
   return `${wayName(address)} ${place}`;
-}
-
-/** The addresses of a service port, the cluster IP first. */
-export function addressesOfServicePort({
-  name,
-  protocol,
-  clusterIP,
-  externalIPs,
-  loadBalancerIPs,
-  port,
-  nodePort,
-}: ServicePort): ServiceAddress[] {
-  const at = (way: Way, address: string | undefined, number = port): ServiceAddress => ({
-    servicePort: name,
-    protocol,
-    way,
-    address,
-    port: number,
-  });
-  return [
-    at('cluster-ip', clusterIP),
-    ...externalIPs.map((address) => at('external-ip', address)),
-    ...loadBalancerIPs.map((address) => at('load-balancer-ip', address)),
-    ...(nodePort === 0 ? [] : [at('node-port', undefined, nodePort)]),
-  ];
 }
 
 /**
@@ -111,31 +89,11 @@ export function* sharedRules(ruleset: PreparedRuleset): Generator<SharedRule> {
   }
 }
 
-export interface About {
-  /** As rules print it. */
-  readonly servicePort: string;
-  readonly what: string;
-}
-
-/** The service port that a comment is about, and what it says of it. */
-const ABOUT = /^([^/:\s]+\/[^/:\s]+(?::[^\s:]*)?)(?: (.+))?$/;
-
-/** What a rule in a shared chain says that it is for; undefined for the node's own. */
-export function aboutOf(rule: Rule): About | undefined {
-  return aboutText(commentOf(rule) ?? '');
-}
-
-/** What a comment in a shared chain says. */
-export function aboutText(comment: string): About | undefined {
-  const [, servicePort, what = ''] = ABOUT.exec(comment) ?? [];
-  return servicePort === undefined ? undefined : { servicePort, what };
-}
-
 function addressOfRule({ table, root, rule: { rule } }: SharedRule): ServiceAddress | undefined {
   const about = aboutOf(rule);
   const { protocol, address, port } = destinationOf(rule);
   if (!about || protocol === undefined || port === undefined) return undefined;
-  const way = wayOf(about.what, root, table, address);
+  const way = wayOf(about.form, root, table, address);
   if (!way) return undefined;
   return {
     servicePort: about.servicePort,
@@ -147,25 +105,33 @@ function addressOfRule({ table, root, rule: { rule } }: SharedRule): ServiceAddr
 }
 
 function wayOf(
-  what: string,
+  form: CommentForm | 'other',
   root: string,
   table: TableName,
   address: string | undefined,
 ): ServiceAddress['way'] | undefined {
-  switch (what) {
+  switch (form) {
     case 'cluster IP':
       return 'cluster-ip';
     case 'external IP':
       return 'external-ip';
-    case 'loadbalancer IP':
+    case 'load-balancer IP':
       return 'load-balancer-ip';
-    case 'has no endpoints':
-    case 'has no local endpoints':
+    case 'no endpoints':
+    case 'no local endpoints':
       if (address === undefined) return 'node-port';
       return root === 'KUBE-SERVICES' ? 'cluster-ip' : 'outside-ip';
-    case '':
+    case 'itself':
       return table === 'nat' ? 'node-port' : undefined;
-    default:
+    case 'health check node port':
+    case 'not accepted':
+    case 'endpoint':
+    case 'masquerade external':
+    case 'pods to external':
+    case 'masquerade local to external':
+    case 'route local to external':
+    case 'other traffic':
+    case 'other':
       return undefined;
   }
 }

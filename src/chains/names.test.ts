@@ -5,7 +5,7 @@ import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
 import { compile } from '../compiler/compile.ts';
 import type { TableName } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
-import { compareLevels, isOwnChain } from './own.ts';
+import { type ChainKind, chainKind, compareLevels, isOwnChain } from './names.ts';
 
 describe('whose chains', () => {
   const HASH = 'EXBNZ76JOZU7PBN2';
@@ -112,4 +112,32 @@ test('in the fast layout too, a chain comes after those that it leads to', () =>
     }),
     { numRuns: 10 },
   );
+});
+
+describe('what a chain is there for, by its name', () => {
+  test.each<[string, ChainKind | undefined]>([
+    ['KUBE-PROXY-CANARY', 'canary'],
+    ['KUBE-SERVICES', 'shared'],
+    ['KUBE-POSTROUTING', 'shared'],
+    ['KUBE-MARK-MASQ', 'node'],
+    ['KUBE-FIREWALL', 'node'],
+    ['KUBE-SVC-EXBNZ76JOZU7PBN2', 'cluster'],
+    ['KUBE-SVL-EXBNZ76JOZU7PBN2', 'local'],
+    ['KUBE-EXT-EXBNZ76JOZU7PBN2', 'external'],
+    ['KUBE-XLB-EXBNZ76JOZU7PBN2', 'external'],
+    ['KUBE-FW-EXBNZ76JOZU7PBN2', 'firewall'],
+    ['KUBE-SEP-EXBNZ76JOZU7PBN2', 'endpoint'],
+    ['KUBE-SEP-EXBNZ76JOZU7/8', 'group'],
+    ['KUBE-SVC-EXBNZ76JOZU7/108', 'tree'],
+    ['KUBE-SVC-10.96.0.0/16', 'tree'],
+    ['KUBE-SEP-10.244.1.0/24', 'tree'],
+    ['KUBE-EXT-tcp-30208/8', 'tree'],
+    ['KUBE-SVC-EXBNZ76JOZU7PBN', undefined],
+    ['KUBE-SVC-', undefined],
+    ['KUBE-KUBELET-CANARY', undefined],
+    ['PREROUTING', undefined],
+    ['', undefined],
+  ])('%s: %s', (chain, kind) => {
+    expect(chainKind(chain)).toBe(kind);
+  });
 });

@@ -1,8 +1,8 @@
 /** Rules in the few words that have room beside an arrow or in a box. */
-import { isHairpinProgram } from '../compiler/fast-layout.ts';
-import { printRule } from '../iptables/print.ts';
-import type { Match, Target } from '../iptables/types.ts';
 import { joinPort } from '../net/address.ts';
+import { isHairpinProgram } from './hairpin-program.ts';
+import { printRule } from './print.ts';
+import type { Match, Target } from './types.ts';
 
 /**
  * Which packets a rule takes: `tcp 10.96.0.10:80, not from 10.244.0.0/16`. Comments are left out, and so is chance

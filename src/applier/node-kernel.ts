@@ -1,0 +1,58 @@
+/** A node's kernel in one family: its tables, and what must follow rules once they are there. */
+import type { UdpDestination } from '../net/flows.ts';
+import { deleteStaleFlows } from './conntrack.ts';
+import { HostError, type IptablesHost } from './host.ts';
+import { allowLocalnetRouting } from './sysctl.ts';
+import { type KernelTables, kernelTables } from './tables.ts';
+
+export interface NodeKernel {
+  readonly tables: KernelTables;
+  /** See {@link deleteStaleFlows}. */
+  deleteStaleFlows(destinations: readonly UdpDestination[]): Promise<number>;
+  /** See {@link allowLocalnetRouting}. */
+  allowLocalnetRouting(): Promise<void>;
+}
+
+/** This node's kernel, in this network namespace. */
+export function nodeKernel(host: IptablesHost): NodeKernel {
+  return {
+    tables: kernelTables(host),
+    deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
+    allowLocalnetRouting,
+  };
+}
+
+/** What the rules that were written ask for beside themselves. */
+export interface RulesFollowed {
+  /** Node ports answer on 127.0.0.0/8, and the rule that closes it to the network is there. */
+  readonly localhostNodePorts: boolean;
+  /** Where the rules send UDP; undefined where that is as it was. */
+  readonly udpDestinations: readonly UdpDestination[] | undefined;
+}
+
+export interface Followed {
+  /** Kinds of UDP flow that were deleted, since they went where no rule sends them any more. */
+  readonly flowsDeleted: number;
+  /** Why flows stay where they are, and what to do about it, for people. */
+  readonly warning: string | undefined;
+}
+
+/**
+ * Does what follows rules, and only once they are in the kernel: before, 127.0.0.0/8 would be open to the network, and
+ * the next packet of a deleted flow would go where the old rules lead.
+ * @throws HostError where a sysctl is refused that node ports on localhost depend on
+ */
+export async function followRules(
+  kernel: NodeKernel,
+  { localhostNodePorts, udpDestinations }: RulesFollowed,
+): Promise<Followed> {
+  if (localhostNodePorts) await kernel.allowLocalnetRouting();
+  if (!udpDestinations) return { flowsDeleted: 0, warning: undefined };
+  try {
+    return { flowsDeleted: await kernel.deleteStaleFlows(udpDestinations), warning: undefined };
+  } catch (error) {
+    // Without conntrack, rules are right all the same.
+    if (!(error instanceof HostError)) throw error;
+    return { flowsDeleted: 0, warning: error.message };
+  }
+}
