@@ -4,7 +4,7 @@
  */
 import { execaSync } from 'execa';
 import { Applier } from '../src/applier/applier.ts';
-import { type Backend, iptablesPrograms } from '../src/applier/host.ts';
+import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';

@@ -1,5 +1,5 @@
 /** What is measured of a layout on a backend at one size. `scripts/bench-kernel` writes it, tables and plots read it. */
-import type { Backend } from '../src/applier/host.ts';
+import type { Backend } from '../src/applier/programs.ts';
 import type { LayoutName } from '../src/compiler/options.ts';
 import type { Size } from './clusters.ts';
 

@@ -8,7 +8,7 @@ import { execa, execaSync } from 'execa';
 import { z } from 'zod';
 import type { ServiceEntry } from '../src/api/cluster.ts';
 import { Applier, type ApplyResult } from '../src/applier/applier.ts';
-import { type Backend, iptablesPrograms } from '../src/applier/host.ts';
+import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import type { LayoutName } from '../src/compiler/options.ts';
 import { printRuleset } from '../src/iptables/print.ts';

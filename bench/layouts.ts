@@ -8,7 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import type { Backend } from '../src/applier/host.ts';
+import type { Backend } from '../src/applier/programs.ts';
 import type { LayoutName } from '../src/compiler/options.ts';
 import { sizeName } from './clusters.ts';
 import type { Figures, Place } from './layout-figures.ts';

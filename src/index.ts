@@ -11,8 +11,9 @@ export { IncrementalCompiler, type RulesetChanges } from './compiler/incremental
 export { type CompileOptions, compileOptions, type DetectLocal } from './compiler/options.ts';
 export { type ChainChanges, compareChains } from './iptables/compare.ts';
 export { ruleMeaning, sameMeaning } from './iptables/meaning.ts';
-export { ParseError, parseRule, parseRuleset } from './iptables/parse.ts';
+export { parseRule, parseRuleset } from './iptables/parse.ts';
 export { printRule, printRuleset, printTable } from './iptables/print.ts';
+export { ParseError } from './iptables/saved-text.ts';
 export { dnatTargets, type Fate, type Outcome } from './iptables/simulator/fate.ts';
 export type { Packet, SimulatedNode } from './iptables/simulator/packet.ts';
 export type { Stage, StagePacket, Step } from './iptables/simulator/path.ts';

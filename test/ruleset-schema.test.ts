@@ -10,6 +10,7 @@ import type { Match, Rule, Target } from '../src/iptables/types.ts';
 import { FAMILIES } from '../src/net/address.ts';
 import { type CompilerInput, load, rawCluster } from './support/arbitrary/clusters.ts';
 import { allFixtures, fixtureInput } from './support/fixture-input.ts';
+import { MATCH_EXAMPLES } from './support/match-examples.ts';
 import { PROJECT } from './support/project.ts';
 import { inputOf, loadBalancer, slice } from './support/rules.ts';
 
@@ -92,6 +93,13 @@ describe('what is not a ruleset', () => {
   test('a sound rule is one', () => {
     expect(problemsOf(ruleset(sound))).toBe('');
   });
+
+  test.each(Object.values(MATCH_EXAMPLES).filter(({ match }) => match !== 'unknown'))(
+    'the compiler may make a match of any kind but an unknown one: $match',
+    (match) => {
+      expect(problemsOf(matching(match))).toBe('');
+    },
+  );
 
   test.each<[string, unknown]>([
     ['nothing', null],

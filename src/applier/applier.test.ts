@@ -10,8 +10,8 @@ import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { Applier } from './applier.ts';
 import { currentTables } from './current.ts';
-import { type Backend, iptablesPrograms } from './host.ts';
 import { isUnchanged, planChanges } from './plan.ts';
+import { type Backend, iptablesPrograms } from './programs.ts';
 import { RestoreError } from './restore.ts';
 
 function applierOf(kernel: FakeKernel): Applier {

@@ -1,8 +1,9 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
 
 import { KUBELET_SIGNS } from '../chains/names.ts';
+import { SaveReader } from '../iptables/save-lines.ts';
 import { CommandError, runStreaming } from './command.ts';
-import type { Backend } from './host.ts';
+import type { Backend } from './programs.ts';
 
 /** What a backend holds, counted over both families. */
 export interface BackendUse {
@@ -28,18 +29,19 @@ export function chooseBackend({ nft, legacy }: Readonly<Record<Backend, BackendU
 /** Counts in the output of iptables-save while it comes, as it may be 20 MB. */
 export class UseCounter {
   readonly #use = { kubeletChains: 0, kubeChains: 0, rules: 0 };
-  /** The start of a line whose end has not come yet. */
-  #rest = '';
+  readonly #reader = new SaveReader({
+    chain: (name) => {
+      if (!name.startsWith('KUBE-')) return;
+      this.#use.kubeChains++;
+      if (KUBELET_SIGNS.includes(name)) this.#use.kubeletChains++;
+    },
+    rule: () => {
+      this.#use.rules++;
+    },
+  });
 
   read(chunk: string): void {
-    const lines = (this.#rest + chunk).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) {
-      if (line.startsWith('-A ')) this.#use.rules++;
-      if (!line.startsWith(':KUBE-')) continue;
-      this.#use.kubeChains++;
-      if (KUBELET_SIGNS.some((name) => line.startsWith(`:${name} `))) this.#use.kubeletChains++;
-    }
+    this.#reader.read(chunk);
   }
 
   get use(): BackendUse {

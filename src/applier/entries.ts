@@ -7,10 +7,12 @@
 import { JUMPS } from '../chains/jumps.ts';
 import { CANARY, CANARY_TABLES } from '../chains/names.ts';
 import type { TableName } from '../iptables/types.ts';
-import { CommandError, run, runStreaming } from './command.ts';
+import { listChain } from './chain-listing.ts';
+import { runStreaming } from './command.ts';
 import { type CurrentTables, currentTables, EMPTY_TABLE } from './current.ts';
-import { explain, type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
-import { type CurrentChain, parseSaved, type SavedTables } from './kernel.ts';
+import { explain } from './host.ts';
+import { type CurrentChain, type SavedChain, SavedReader, type SavedTables } from './kernel.ts';
+import type { IptablesPrograms } from './programs.ts';
 
 /** The chains of each table that our jumps are in, those that they lead to, and our canary. */
 export const ENTRY_CHAINS: ReadonlyMap<TableName, readonly string[]> = new Map(
@@ -28,16 +30,11 @@ export const ENTRY_CHAINS: ReadonlyMap<TableName, readonly string[]> = new Map(
  * @throws HostError where the kernel may not be read
  */
 export async function readEntries(programs: IptablesPrograms): Promise<SavedTables> {
-  const texts = await Promise.all(
-    [...ENTRY_CHAINS].map(async ([table, chains]) => {
-      const lines =
-        programs.backend === 'nft'
-          ? (await Promise.all(chains.map((chain) => readChain(programs, table, chain)))).flat()
-          : await readFromAll(programs, table, chains);
-      return [`*${table}`, ...lines, 'COMMIT\n'].join('\n');
-    }),
+  const read = programs.backend === 'nft' ? listChains : readFromAll;
+  const tables = await Promise.all(
+    [...ENTRY_CHAINS].map(async ([table, names]) => [table, await read(programs, table, names)] as const),
   );
-  return parseSaved(texts.join(''));
+  return new Map(tables);
 }
 
 /**
@@ -64,45 +61,25 @@ function countRules(chain: CurrentChain | undefined): number {
   return 'lines' in chain ? chain.lines.length : chain.rules.length;
 }
 
-/**
- * What iptables says of a chain that is not there; the second is iptables-nft's way (1.8.9). It says that of a chain
- * with a rule that only nft understands, too: somebody's rule in a built-in chain, which is always there.
- */
-const NO_SUCH_CHAIN = /No chain\/target\/match by that name|is incompatible, use 'nft' tool/;
-
-/** The lines that iptables-save would print of a chain; none where there is no such chain. */
-async function readChain(
-  { iptables, family }: IptablesPrograms,
+async function listChains(
+  programs: IptablesPrograms,
   table: TableName,
-  chain: string,
-): Promise<string[]> {
-  try {
-    const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]);
-    return stdout.split('\n').flatMap((line) => {
-      if (/^-[NP] /.test(line)) return [`:${chain} ${line.startsWith('-N') ? '-' : 'ACCEPT'} [0:0]`];
-      return line === '' ? [] : [`[0:0] ${line}`];
-    });
-  } catch (error) {
-    if (error instanceof CommandError && NO_SUCH_CHAIN.test(error.stderr)) return [];
-    throw explain(error, iptables, family);
-  }
+  names: readonly string[],
+): Promise<ReadonlyMap<string, SavedChain>> {
+  const chains = await Promise.all(names.map((name) => listChain(programs, table, name)));
+  return new Map(chains.flatMap((chain) => (chain ? [[chain.name, chain]] : [])));
 }
 
 async function readFromAll(
   { save, family }: IptablesPrograms,
   table: TableName,
-  chains: readonly string[],
-): Promise<string[]> {
-  const wanted = new RegExp(String.raw`^(?::|\[\S+\] -A )(?:${chains.join('|')}) .*$`, 'gm');
-  const lines: string[] = [];
-  let rest = '';
-  await runStreaming([save, '--counters', '-t', table], (text) => {
-    const whole = rest + text;
-    const end = whole.lastIndexOf('\n') + 1;
-    for (const [line] of whole.slice(0, end).matchAll(wanted)) lines.push(line);
-    rest = whole.slice(end);
-  }).catch((error: unknown) => {
-    throw explain(error, save, family);
-  });
-  return lines;
+  names: readonly string[],
+): Promise<ReadonlyMap<string, SavedChain>> {
+  const reader = new SavedReader((chain) => names.includes(chain));
+  await runStreaming([save, '--counters', '-t', table], (text) => reader.read(text)).catch(
+    (error: unknown) => {
+      throw explain(error, save, family);
+    },
+  );
+  return reader.finish().get(table) ?? new Map();
 }

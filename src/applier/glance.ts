@@ -6,9 +6,10 @@
 
 import { CANARY_TABLES, compareLevels, isOwnChain } from '../chains/names.ts';
 import type { Family, TableName } from '../iptables/types.ts';
+import { listChain } from './chain-listing.ts';
 import { CommandError, run } from './command.ts';
-import { type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
+import type { IptablesPrograms } from './programs.ts';
 
 /** With more chains of others than this, one iptables-save is faster. */
 const MOST_FOREIGN_CHAINS = 50;
@@ -20,7 +21,12 @@ const MOST_FOREIGN_CHAINS = 50;
 export async function glance(programs: IptablesPrograms): Promise<SavedTables | undefined> {
   if (programs.backend !== 'nft') return undefined;
   const names = await chainNames(programs.family);
-  return names && (await lookAround(names, (table, name) => readChain(programs, table, name)));
+  return (
+    names &&
+    (await lookAround(names, async (table, name) => {
+      return (await listChain(programs, table, name))?.lines ?? [];
+    }))
+  );
 }
 
 /** A chain by its table and name. */
@@ -70,11 +76,4 @@ async function chainNames(family: Family): Promise<ChainName[] | undefined> {
     if (error instanceof CommandError) return undefined;
     throw error;
   }
-}
-
-/** The rules of one chain, as iptables-save prints them behind `-A CHAIN`. */
-async function readChain({ iptables }: IptablesPrograms, table: TableName, chain: string): Promise<string[]> {
-  const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]);
-  const start = `-A ${chain} `;
-  return stdout.split('\n').flatMap((line) => (line.startsWith(start) ? [line.slice(start.length - 1)] : []));
 }

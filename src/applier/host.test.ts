@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Family } from '../net/address.ts';
 import { CommandError, run } from './command.ts';
-import { explain, HostError, iptablesPrograms } from './host.ts';
+import { explain, HostError } from './host.ts';
+import { iptablesPrograms } from './programs.ts';
 
 /** The error of a program that says something and fails. */
 async function failure(stderr: string): Promise<unknown> {

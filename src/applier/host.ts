@@ -7,6 +7,7 @@ import { backendInUse } from './backend.ts';
 import { CommandError, run } from './command.ts';
 import { parseSaved } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
+import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
 
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
 export class HostError extends Error {
@@ -38,17 +39,6 @@ export class LockError extends HostError {
 /** Without a number, iptables would wait for ever. */
 export const WAIT_FOR_LOCK: readonly string[] = ['--wait', String(LOCK_WAIT_SECONDS)];
 
-export type Backend = 'nft' | 'legacy';
-
-/** The programs of one backend and family. */
-export interface IptablesPrograms {
-  readonly family: Family;
-  readonly backend: Backend;
-  readonly iptables: string;
-  readonly save: string;
-  readonly restore: string;
-}
-
 /** iptables for one family, and what it can do. */
 export interface IptablesHost extends IptablesPrograms {
   /** `1.8.9` */
@@ -73,14 +63,6 @@ export interface Host {
   readonly conntrackTCPBeLiberal: boolean;
   /** The addresses on its interfaces, such as `192.168.0.2/24`. */
   readonly interfaceAddresses: readonly string[];
-}
-
-const PROGRAMS = { ipv4: 'iptables', ipv6: 'ip6tables' } as const;
-
-/** The programs of a backend, whether they are there or not. */
-export function iptablesPrograms(family: Family, backend: Backend): IptablesPrograms {
-  const program = `${PROGRAMS[family]}-${backend}`;
-  return { family, backend, iptables: program, save: `${program}-save`, restore: `${program}-restore` };
 }
 
 /**

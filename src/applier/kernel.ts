@@ -3,6 +3,7 @@ import { sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
+import { SaveReader } from '../iptables/save-lines.ts';
 import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule, TableName } from '../iptables/types.ts';
 
@@ -27,60 +28,43 @@ export function parseSaved(text: string): SavedTables {
   return reader.finish();
 }
 
-/**
- * Splits the output of `iptables-save --counters` into chains while it comes: a node with 5,000 Services has 160,000
- * lines of it, and iptables-save takes a second to write them.
- */
+/** Splits the output of `iptables-save --counters` into chains while it comes. */
 export class SavedReader {
   readonly #tables = new Map<TableName, Map<string, MutableChain>>();
   #chains = new Map<string, MutableChain>();
-  /** Rules of a chain stand together, so the last one's chain is most likely the next one's. */
+  /** The chain of the last rule, of which there are likely more. */
   #chain: MutableChain | undefined;
-  /** The start of a line whose end has not come yet. */
-  #rest = '';
+  readonly #reader = new SaveReader({
+    table: (name) => {
+      this.#chains = new Map();
+      this.#chain = undefined;
+      // Whatever its name: a table that we do not know is never asked for.
+      this.#tables.set(name as TableName, this.#chains);
+    },
+    chain: (name, policy) => {
+      if (this.#only(name))
+        this.#chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
+    },
+    rule: (name, text, counters) => {
+      if (this.#chain?.name !== name) this.#chain = this.#chains.get(name);
+      this.#chain?.lines.push(text);
+      this.#chain?.counters.push(counters ?? '[0:0]');
+    },
+  });
+  readonly #only: (chain: string) => boolean;
+
+  /** @param only the chains to keep; all unless given */
+  constructor(only: (chain: string) => boolean = () => true) {
+    this.#only = only;
+  }
 
   read(chunk: string): void {
-    const text = this.#rest + chunk;
-    let start = 0;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      this.#readLine(text, start, end);
-      start = end + 1;
-    }
-    this.#rest = text.slice(start);
+    this.#reader.read(chunk);
   }
 
   finish(): SavedTables {
-    this.read('\n');
+    this.#reader.finish();
     return this.#tables;
-  }
-
-  #readLine(text: string, start: number, end: number): void {
-    switch (text[start]) {
-      case '*':
-        this.#chains = new Map();
-        this.#chain = undefined;
-        // Whatever its name: a table that we do not know is never asked for.
-        this.#tables.set(text.slice(start + 1, end) as TableName, this.#chains);
-        break;
-      case ':': {
-        const [name = '', policy] = text.slice(start + 1, end).split(' ');
-        this.#chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
-        break;
-      }
-      case '[': {
-        const afterCounters = text.indexOf(' ', start);
-        const nameStart = afterCounters + ' -A '.length;
-        const space = text.indexOf(' ', nameStart);
-        const nameEnd = space === -1 || space > end ? end : space;
-        const name = this.#chain?.name;
-        if (name === undefined || name.length !== nameEnd - nameStart || !text.startsWith(name, nameStart)) {
-          this.#chain = this.#chains.get(text.slice(nameStart, nameEnd));
-        }
-        this.#chain?.lines.push(text.slice(nameEnd, end));
-        this.#chain?.counters.push(text.slice(start, afterCounters));
-        break;
-      }
-    }
   }
 }
 

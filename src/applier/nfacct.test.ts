@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseObjects } from './nfacct.ts';
+import { parseNfacct } from './nfacct.ts';
 
 test.each<[string, string, Record<string, number>]>([
   ['nothing', '', {}],
@@ -15,5 +15,5 @@ test.each<[string, string, Record<string, number>]>([
     { limited: 7 },
   ],
 ])('the output of nfacct list: %s', (_, text, expected) => {
-  expect(Object.fromEntries(parseObjects(text))).toEqual(expected);
+  expect(Object.fromEntries(parseNfacct(text))).toEqual(expected);
 });

@@ -8,7 +8,7 @@ export const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_a
 export async function countedPackets(): Promise<ReadonlyMap<string, number>> {
   try {
     const { stdout } = await run(['nfacct', 'list']);
-    return parseObjects(stdout);
+    return parseNfacct(stdout);
   } catch (error) {
     if (error instanceof CommandError) return new Map();
     throw error;
@@ -33,7 +33,7 @@ export async function createNfacct(): Promise<void> {
 }
 
 /** Parses the output of `nfacct list`: `{ pkts = 00042, bytes = 04711 } = name;` on each line. */
-export function parseObjects(text: string): ReadonlyMap<string, number> {
+export function parseNfacct(text: string): ReadonlyMap<string, number> {
   return new Map(
     [...text.matchAll(/^\{ pkts = (\d+), bytes = \d+ .*\} = (\S+);$/gm)].map(([, packets, name = '']) => [
       name,

@@ -31,9 +31,9 @@ import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { Applier } from './applier.ts';
 import { currentTables, wantedChains } from './current.ts';
-import { iptablesPrograms } from './host.ts';
 import { isCurrentRule, type SavedTables } from './kernel.ts';
 import { isUnchanged, planChanges, planTransactions, type Transaction } from './plan.ts';
+import { iptablesPrograms } from './programs.ts';
 import { RestoreInput } from './restore-input.ts';
 
 interface How {

@@ -5,7 +5,8 @@ import { isServicePortChain } from '../chains/names.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
 import { CommandError, run } from './command.ts';
-import { type IptablesPrograms, LockError, WAIT_FOR_LOCK } from './host.ts';
+import { LockError, WAIT_FOR_LOCK } from './host.ts';
+import type { IptablesPrograms } from './programs.ts';
 
 /** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
 export class RestoreError extends Error {

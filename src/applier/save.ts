@@ -1,6 +1,7 @@
 /** A node's rules as text, to be looked at. */
 import { run } from './command.ts';
-import { explain, type IptablesPrograms } from './host.ts';
+import { explain } from './host.ts';
+import type { IptablesPrograms } from './programs.ts';
 
 /** What iptables-save prints: the rules of all tables of a family. Rejects with a HostError where they may not be read. */
 export async function savedText(host: IptablesPrograms): Promise<string> {

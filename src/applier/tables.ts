@@ -3,8 +3,9 @@ import type { Ruleset } from '../iptables/types.ts';
 import { runStreaming } from './command.ts';
 import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
-import { explain, type IptablesPrograms } from './host.ts';
+import { explain } from './host.ts';
 import { SavedReader, type SavedTables } from './kernel.ts';
+import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
 
 export interface KernelTables {

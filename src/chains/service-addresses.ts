@@ -47,7 +47,7 @@ export function describeAddress(address: ServiceAddress): string {
  */
 export function addressesInRules(ruleset: PreparedRuleset): ServiceAddress[] {
   const addresses = new Map<string, ServiceAddress>();
-  for (const shared of sharedRules(ruleset)) {
+  for (const shared of entryRules(ruleset)) {
     const address = addressOfRule(shared);
     if (!address) continue;
     const key = `${address.protocol} ${address.address} ${address.port}`;
@@ -65,14 +65,14 @@ const ROOTS: readonly (readonly [TableName, string])[] = [
 ];
 
 /** A rule that is there for one of all Services, and the chain that it is part of, however that is split. */
-export interface SharedRule {
+export interface EntryRule {
   readonly table: TableName;
   readonly root: string;
   readonly rule: PreparedRule;
 }
 
 /** The rules of the chains that traffic of all Services passes, and of those that they are split into. */
-export function* sharedRules(ruleset: PreparedRuleset): Generator<SharedRule> {
+export function* entryRules(ruleset: PreparedRuleset): Generator<EntryRule> {
   const seen = new Set(ROOTS.map(([table, name]) => `${table} ${name}`));
   for (const [table, root] of ROOTS) {
     const chains = [root];
@@ -89,7 +89,7 @@ export function* sharedRules(ruleset: PreparedRuleset): Generator<SharedRule> {
   }
 }
 
-function addressOfRule({ table, root, rule: { rule } }: SharedRule): ServiceAddress | undefined {
+function addressOfRule({ table, root, rule: { rule } }: EntryRule): ServiceAddress | undefined {
   const about = aboutOf(rule);
   const { protocol, address, port } = destinationOf(rule);
   if (!about || protocol === undefined || port === undefined) return undefined;

@@ -1,6 +1,7 @@
 /** `svc2ipt cleanup`: takes out of this node's kernel whatever svc2ipt or kube-proxy put there. */
 import { Applier, type ApplyResult } from '../applier/applier.ts';
-import { type Backend, HostError, type IptablesPrograms, iptablesPrograms } from '../applier/host.ts';
+import { HostError } from '../applier/host.ts';
+import { type Backend, type IptablesPrograms, iptablesPrograms } from '../applier/programs.ts';
 import { FAMILIES } from '../net/address.ts';
 import type { NodeOptions } from './node.ts';
 import type { Outcome } from './run.ts';

@@ -2,7 +2,7 @@
 import { InputError, show } from '../api/problem.ts';
 import { explainChain } from '../explain/chain.ts';
 import { formatChains, formatChainsJSON } from '../explain/chain-report.ts';
-import { type Explanation, formatJSON, formatText } from '../explain/report.ts';
+import { type Explanation, formatExplanation, formatExplanationJSON } from '../explain/report.ts';
 import { explainByRules, explainService } from '../explain/services.ts';
 import { parseSubject, type Subject } from '../explain/subject.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -32,8 +32,8 @@ export async function explain(what: string, options: ExplainOptions): Promise<Ou
       ),
     );
   }
-  if (options.output === 'json') return { output: formatJSON(explanations) };
-  return { output: explanations.map((explanation) => formatText(explanation, paint)).join('\n') };
+  if (options.output === 'json') return { output: formatExplanationJSON(explanations) };
+  return { output: explanations.map((explanation) => formatExplanation(explanation, paint)).join('\n') };
 }
 
 /** Those that the Service has addresses of; with rules alone, one. */

@@ -2,9 +2,10 @@
 import { styleText } from 'node:util';
 import { type ClusterState, namespacedName } from '../api/cluster.ts';
 import type { PlacedObject } from '../api/objects.ts';
-import { type Finding, objectName, SEVERITIES, type Severity } from '../lint/finding.ts';
-import { lint as findAll } from '../lint/lint.ts';
-import { formatJSON, formatText, type Paint, type PlaceOf } from '../lint/report.ts';
+import { type Finding, objectName } from '../lint/finding.ts';
+import { lintCluster as findAll } from '../lint/lint.ts';
+import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } from '../lint/report.ts';
+import { SEVERITIES, type Severity } from '../lint/severity.ts';
 import { contains, familyOf, parseCIDR } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { type SourceText, STANDARD_INPUT } from '../sources/files.ts';
@@ -73,9 +74,9 @@ async function format(
 ): Promise<string> {
   switch (output) {
     case 'text':
-      return formatText(findings, placeOf, paint);
+      return formatFindings(findings, placeOf, paint);
     case 'json':
-      return formatJSON(findings, placeOf);
+      return formatFindingsJSON(findings, placeOf);
     case 'sarif': {
       const { formatSarif, locator } = await import('../lint/sarif.ts');
       const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
@@ -87,4 +88,4 @@ async function format(
 const STYLES = { object: 'bold', error: 'red', warning: 'yellow', info: 'cyan' } as const;
 
 /** In colour, where standard output is a terminal that shows it and NO_COLOR is not set. */
-const paint: Paint = (style, text) => styleText(STYLES[style], text, { stream: process.stdout });
+const paint: FindingsPaint = (style, text) => styleText(STYLES[style], text, { stream: process.stdout });

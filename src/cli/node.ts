@@ -1,7 +1,8 @@
 /** This machine as the node of a command. */
 import { machineFacts } from '../agent/machine.ts';
 import type { HostFacts } from '../api/node.ts';
-import { type Backend, detectHost, type Host, type IptablesHost } from '../applier/host.ts';
+import { detectHost, type Host, type IptablesHost } from '../applier/host.ts';
+import type { Backend } from '../applier/programs.ts';
 import { FAMILIES } from '../net/address.ts';
 import { warn } from './run.ts';
 

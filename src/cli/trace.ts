@@ -5,8 +5,8 @@ import { familyOfNames, knownNames } from '../trace/known-names.ts';
 import { simulatedNode } from '../trace/known-node.ts';
 import { parsePlace } from '../trace/place.ts';
 import { familyOfQuestion, packetOf, type Question } from '../trace/question.ts';
-import { formatJSON, formatText } from '../trace/report.ts';
-import { trace as traceThrough } from '../trace/trace.ts';
+import { formatTrace, formatTraceJSON } from '../trace/report.ts';
+import { tracePacket } from '../trace/trace.ts';
 import { paint } from './paint.ts';
 import { checkedRules, openRules, type RulesOptions, type RulesSource } from './rules.ts';
 import type { Outcome } from './run.ts';
@@ -35,8 +35,8 @@ export async function trace(options: TraceOptions): Promise<Outcome> {
   const { prepared } = await source.rules(familyFor(question, source, options.family));
   const asked = packetOf(question, knownNames(prepared, source.node, source.input));
   const node = simulatedNode(source.node, outInterface);
-  const traced = checkedRules(() => traceThrough(prepared, asked.packet, node, { all }));
-  return { output: output === 'json' ? formatJSON(asked, traced) : formatText(asked, traced, paint) };
+  const traced = checkedRules(() => tracePacket(prepared, asked.packet, node, { all }));
+  return { output: output === 'json' ? formatTraceJSON(asked, traced) : formatTrace(asked, traced, paint) };
 }
 
 function familyFor(question: Question, { family, input }: RulesSource, given: Family | undefined): Family {

@@ -6,7 +6,7 @@ import { largeService } from '../../test/support/arbitrary/large-cluster.ts';
 import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
 import { Applier } from '../applier/applier.ts';
-import { iptablesPrograms } from '../applier/host.ts';
+import { iptablesPrograms } from '../applier/programs.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { IncrementalCompiler } from './incremental.ts';
 

@@ -1,22 +1,24 @@
 /** Explanations of chains as they are printed. */
+
+import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
 import type { ExplainedChain, ExplainedRule } from './chain.ts';
 
 /** Colours a part of the text. */
-export type Paint = (style: 'title' | 'yes' | 'aside', text: string) => string;
+export type ChainPaint = Paint<'title' | 'yes' | 'aside'>;
 
 /** So many rules are shown unless all are asked for. */
 const MOST_RULES = 20;
 
 /** @param all every rule, however many there are */
-export function formatChains(chains: readonly ExplainedChain[], all: boolean, paint: Paint): string {
+export function formatChains(chains: readonly ExplainedChain[], all: boolean, paint: ChainPaint): string {
   return chains.map((chain) => `${chainLines(chain, all, paint).join('\n')}\n`).join('\n');
 }
 
 function chainLines(
   { table, chain, servicePorts, purpose, ledToBy, rules }: ExplainedChain,
   all: boolean,
-  paint: Paint,
+  paint: ChainPaint,
 ) {
   const owner = servicePorts.length === 0 ? '' : `, of ${servicePorts.join(', ')}`;
   return [
@@ -35,7 +37,7 @@ function ruleLines(
   rules: readonly ExplainedRule[],
   labelOf: (rule: ExplainedRule) => string,
   all: boolean,
-  paint: Paint,
+  paint: ChainPaint,
 ): string[] {
   const asked = rules.some((rule) => rule.asked);
   const few = rules.filter((rule, i) => i < MOST_RULES || rule.asked);

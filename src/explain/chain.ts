@@ -5,7 +5,7 @@ import { chainKind, isServicePortChain } from '../chains/names.ts';
 import { packetsLabel, targetLabel } from '../iptables/labels.ts';
 import { sameMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
-import { readSavedText, type TextChain } from '../iptables/simulator/saved-text.ts';
+import { readSavedText, type TextChain } from '../iptables/saved-text.ts';
 import { commentOf, spellRule } from '../iptables/spell.ts';
 import type { Family, Rule } from '../iptables/types.ts';
 

@@ -26,7 +26,7 @@ import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { printShare } from '../text/share.ts';
 import type { ExplainedPort } from './explain.ts';
-import { type Explanation, formatJSON, formatText } from './report.ts';
+import { type Explanation, formatExplanation, formatExplanationJSON } from './report.ts';
 import { explainByRules, explainService } from './services.ts';
 
 const LAYOUTS: readonly LayoutName[] = ['kube-proxy', 'fast'];
@@ -252,7 +252,7 @@ test.each<[string, Manifest, RegExp]>([
 ])('a Service without rules: %s', (_, spec, expected) => {
   const explanation = explained({ objects: [service(spec)] });
   expect(explanation).toMatchObject({ ports: [], none: expect.stringMatching(expected) });
-  expect(formatText(explanation, plain)).toContain(explanation.none);
+  expect(formatExplanation(explanation, plain)).toContain(explanation.none);
 });
 
 const plain = (_: string, text: string) => text;
@@ -275,7 +275,7 @@ const SHOP: Given = {
 };
 
 test('the text', () => {
-  const text = formatText(explained(SHOP), plain)
+  const text = formatExplanation(explained(SHOP), plain)
     .replaceAll(/-[A-Z2-7]{16}/g, '')
     .replaceAll(/(?<=\S) {2,}| {3,}/g, '  ');
   expect(text).toBe(
@@ -312,7 +312,7 @@ An endpoint that the Service sends to itself is masqueraded, or it would answer 
 test('of many source ranges, some are named', () => {
   const loadBalancerSourceRanges = Array.from({ length: 9 }, (_, i) => `198.51.${i}.0/24`);
   const objects = [loadBalancer({ loadBalancerSourceRanges, allocateLoadBalancerNodePorts: false }), TWO];
-  const text = formatText(explained({ objects }), plain).replaceAll(/ {3,}/g, '  ');
+  const text = formatExplanation(explained({ objects }), plain).replaceAll(/ {3,}/g, '  ');
   const ranges = '198.51.0.0/24, 198.51.1.0/24, 198.51.2.0/24, 198.51.3.0/24, 5 more ranges';
   expect(text).toContain(`  ${ranges}  2 endpoints (cluster)  masqueraded (KUBE-EXT`);
   expect(text).toContain(`  ${ranges}, this node, everybody else  2 endpoints (cluster)`);
@@ -326,7 +326,7 @@ test('an address that two Services have', () => {
   );
   const objects = [service({ externalIPs }), TWO, other];
   const explanation = explained({ objects }, 'kube-proxy', 'shop/first');
-  expect(formatText(explanation, plain)).toContain('2 endpoints (cluster), of shop/web:http');
+  expect(formatExplanation(explanation, plain)).toContain('2 endpoints (cluster), of shop/web:http');
   expect(explanation.ports[0]?.sets).toEqual([]);
 });
 
@@ -376,7 +376,7 @@ test.each(LAYOUTS)('by the rules alone, the same in the %s layout', (layout) => 
 });
 
 test('as JSON', () => {
-  const { services } = JSON.parse(formatJSON([explained(SHOP)]));
+  const { services } = JSON.parse(formatExplanationJSON([explained(SHOP)]));
   expect(services).toMatchObject([
     {
       name: 'shop/web',
@@ -412,7 +412,7 @@ describe('random clusters', () => {
               checkPort(port, plan);
               ports++;
             }
-            expect(formatText(explanation, plain)).not.toContain('undefined');
+            expect(formatExplanation(explanation, plain)).not.toContain('undefined');
           }
         }),
         { numRuns: 40 },

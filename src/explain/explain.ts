@@ -8,8 +8,8 @@ import { dnatTargets } from '../iptables/simulator/fate.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import { nodeOf, originsOf, ownAddress, type Place } from './origins.ts';
-import { nodePortAddresses, rulesOfServicePort, type ServicePortRules } from './rules.ts';
+import { nodeOf, originsOf, ownAddress, type Surroundings } from './origins.ts';
+import { nodePortAddresses, type RulesOfServicePort, rulesOfServicePort } from './rules.ts';
 import { whyUnused } from './unused.ts';
 import { type WayIn, waysTo } from './ways.ts';
 
@@ -64,7 +64,7 @@ export interface ExplainedEndpoint {
 export function explainPort(
   addresses: readonly ServiceAddress[],
   ruleset: PreparedRuleset,
-  place: Place,
+  place: Surroundings,
   planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
 ): ExplainedPort {
   const [{ servicePort, protocol } = { servicePort: '', protocol: '' }] = addresses;
@@ -113,7 +113,7 @@ export function setOf(
 }
 
 function explainEndpoints(
-  { endpoints }: ServicePortRules,
+  { endpoints }: RulesOfServicePort,
   planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
 ): ExplainedEndpoint[] {
   const inRules = (endpoint: string) => endpoints.get(endpoint) ?? [];

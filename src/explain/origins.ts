@@ -8,7 +8,7 @@ import {
   isLoopback,
   prefixLength,
 } from '../net/address.ts';
-import { isAskedFor, type ServicePortRules } from './rules.ts';
+import { isAskedFor, type RulesOfServicePort } from './rules.ts';
 
 /** Somebody who sends packets. All whom the rules cannot tell from him fare alike. */
 export interface Origin {
@@ -18,7 +18,7 @@ export interface Origin {
 }
 
 /** What is known of the node and its pods. */
-export interface Place {
+export interface Surroundings {
   readonly family: Family;
   /** The node's own addresses; where there is none of this family, one that nobody has stands for it. */
   readonly addresses: ReadonlySet<string>;
@@ -34,7 +34,7 @@ const STAND_IN: Readonly<Record<Family, { readonly node: string; readonly others
 };
 
 /** The address that stands for the node. */
-export function ownAddress({ family, addresses }: Place): string {
+export function ownAddress({ family, addresses }: Surroundings): string {
   const own = [...addresses].find(
     (address) => address.includes(':') === (family === 'ipv6') && !isLoopback(address),
   );
@@ -42,13 +42,13 @@ export function ownAddress({ family, addresses }: Place): string {
 }
 
 /** The node as the simulator asks for it: it has the addresses that are known, and no other that we send from or to. */
-export function nodeOf(place: Place, alsoLocal: readonly string[]): SimulatedNode {
+export function nodeOf(place: Surroundings, alsoLocal: readonly string[]): SimulatedNode {
   const own = new Set([...place.addresses, ...alsoLocal, ownAddress(place)]);
   return { isLocal: (address) => own.has(address) || isLoopback(address) };
 }
 
 /** One for each that some rule asks for, the node itself, and one for all others. */
-export function originsOf(rules: ServicePortRules, place: Place): Origin[] {
+export function originsOf(rules: RulesOfServicePort, place: Surroundings): Origin[] {
   const { endpoints } = rules;
   // Pods are told apart in any case: another Service, whose rules do, may have an address of this one.
   const sources = withAnother(rules.sources, place.podRange);

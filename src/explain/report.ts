@@ -4,6 +4,7 @@ import type { Service } from '../api/service.ts';
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { SpelledRule } from '../iptables/spell.ts';
 import { columns } from '../text/columns.ts';
+import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
 import { type ExplainedEndpoint, type ExplainedPort, setOf } from './explain.ts';
@@ -11,7 +12,7 @@ import { refusalReason } from './refusals.ts';
 import type { Becomes, WayIn } from './ways.ts';
 
 /** Colours a part of the text. */
-export type Paint = (style: 'title' | 'aside' | 'bad' | 'unknown', text: string) => string;
+export type ExplanationPaint = Paint<'title' | 'aside' | 'bad' | 'unknown'>;
 
 /** What there is to say of a Service. */
 export interface Explanation {
@@ -25,7 +26,7 @@ export interface Explanation {
   readonly none: string | undefined;
 }
 
-export function formatText(explanation: Explanation, paint: Paint): string {
+export function formatExplanation(explanation: Explanation, paint: ExplanationPaint): string {
   const { ports, none } = explanation;
   const blocks = [
     [paint('title', printable(headOf(explanation))), ...policyLines(explanation)],
@@ -59,7 +60,11 @@ function policyLines({ service, none }: Explanation): string[] {
   ];
 }
 
-function portBlocks(port: ExplainedPort, { service, nodeName }: Explanation, paint: Paint): string[][] {
+function portBlocks(
+  port: ExplainedPort,
+  { service, nodeName }: Explanation,
+  paint: ExplanationPaint,
+): string[][] {
   const unknown = new Map(port.ways.flatMap((way) => way.unknown).map((rule) => [placeOf(rule), rule]));
   return [
     [paint('title', `${printable(port.servicePort)}, ${port.protocol}`), ...wayTable(port, paint)],
@@ -74,7 +79,10 @@ function portBlocks(port: ExplainedPort, { service, nodeName }: Explanation, pai
   ].filter((lines) => lines.length > 0);
 }
 
-function wayTable({ servicePort, ways, nodePortAddresses }: ExplainedPort, paint: Paint): string[] {
+function wayTable(
+  { servicePort, ways, nodePortAddresses }: ExplainedPort,
+  paint: ExplanationPaint,
+): string[] {
   const head = ['  to', 'from', 'goes to', 'source', 'by'];
   let last: ServiceAddress | undefined;
   const rows = ways.map(({ to, from, becomes }) => {
@@ -153,7 +161,7 @@ function placeOf({ chain, number }: SpelledRule): string {
   return `${chain} ${number}`;
 }
 
-function endpointTable({ sets, endpoints, servicePort }: ExplainedPort, paint: Paint): string[] {
+function endpointTable({ sets, endpoints, servicePort }: ExplainedPort, paint: ExplanationPaint): string[] {
   if (endpoints.length === 0) return [`${printable(servicePort)} has no endpoints`];
   const knowsNodes = endpoints.some(({ local }) => local !== undefined);
   const head = [
@@ -235,7 +243,7 @@ function hairpinNote({ hairpin }: ExplainedPort): string[] {
 }
 
 /** Everything that the text has, and more. */
-export function formatJSON(explanations: readonly Explanation[]): string {
+export function formatExplanationJSON(explanations: readonly Explanation[]): string {
   const services = explanations.map(({ name, service, nodeName, none, ports }) => ({
     name,
     ...(service && {

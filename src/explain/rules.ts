@@ -1,13 +1,13 @@
 /** The rules that are there for one service port, wherever they stand. */
 
 import { aboutOf } from '../chains/comments.ts';
-import { sharedRules } from '../chains/service-addresses.ts';
+import { entryRules } from '../chains/service-addresses.ts';
 import type { PreparedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import type { TableName } from '../iptables/types.ts';
 import { contains } from '../net/address.ts';
 
 /** What the rules of a service port look for, and lead to. */
-export interface ServicePortRules {
+export interface RulesOfServicePort {
   /** Addresses and ranges that rules ask for as a source. */
   readonly sources: readonly string[];
   /** Interfaces that rules ask for, `+` at the end of a prefix. */
@@ -23,7 +23,7 @@ export function rulesOfServicePort(
   ruleset: PreparedRuleset,
   servicePort: string,
   protocol: string,
-): ServicePortRules {
+): RulesOfServicePort {
   const [sources, interfaces] = [new Set<string>(), new Set<string>()];
   const endpoints = new Map<string, Set<string>>();
   let affinitySeconds: number | undefined;
@@ -58,7 +58,7 @@ function* reachableRules(
     seen.add(`${table} ${effect.chain}`);
     chains.push({ table, name: effect.chain });
   };
-  for (const { rule } of sharedRules(ruleset)) {
+  for (const { rule } of entryRules(ruleset)) {
     const ofProtocol = rule.rule.matches.some(
       (match) => match.match === 'protocol' && match.protocol === protocol,
     );
@@ -76,7 +76,7 @@ function* reachableRules(
 
 /** The addresses that node ports are at; undefined where they are at all addresses of the node. */
 export function nodePortAddresses(ruleset: PreparedRuleset): readonly string[] | undefined {
-  const jumps = [...sharedRules(ruleset)].filter(
+  const jumps = [...entryRules(ruleset)].filter(
     ({ table, rule }) =>
       table === 'nat' && rule.effect.effect === 'jump' && rule.effect.chain === 'KUBE-NODEPORTS',
   );

@@ -11,7 +11,7 @@ import { planService } from '../compiler/plan.ts';
 import { addressesOfServicePort } from '../compiler/service-ports.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { type ExplainedPort, explainPort } from './explain.ts';
-import type { Place } from './origins.ts';
+import type { Surroundings } from './origins.ts';
 import type { Explanation } from './report.ts';
 
 /**
@@ -90,7 +90,7 @@ function placeOf(
   node: NodeFacts,
   { family }: PreparedRuleset,
   options: Pick<CompileOptions, 'detectLocal'> | undefined,
-): Place {
+): Surroundings {
   const detectLocal = options?.detectLocal;
   return {
     family,

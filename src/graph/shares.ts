@@ -29,9 +29,24 @@ function leadsToEndpoint(target: Target | undefined): boolean {
 
 /** Whatever comes to choose has the Service's protocol already. */
 function isFitByAll(match: Match): boolean {
-  return (
-    match.match === 'comment' ||
-    (match.match === 'protocol' && match.bare === true) ||
-    (match.match === 'recent' && match.operation === 'set')
-  );
+  switch (match.match) {
+    case 'comment':
+    case 'nfacct':
+      return true;
+    case 'protocol':
+      return match.bare === true;
+    case 'recent':
+      return match.operation === 'set';
+    case 'source':
+    case 'destination':
+    case 'destination-port':
+    case 'in-interface':
+    case 'mark':
+    case 'conntrack':
+    case 'addrtype':
+    case 'statistic':
+    case 'bpf':
+    case 'unknown':
+      return false;
+  }
 }

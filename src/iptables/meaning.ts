@@ -1,4 +1,5 @@
 /** What rules mean, however they are spelled. */
+import { MATCH_TRAITS } from './match-traits.ts';
 import { keptProbability } from './saved.ts';
 import type { Match, Rule } from './types.ts';
 
@@ -19,8 +20,10 @@ export function ruleMeaning(rule: Rule): string {
     // The port is looked at where the extension of its protocol stands, wherever it is written.
     if (match.match === 'protocol' && port) runs.at(-1)?.push(JSON.stringify(port));
     if (match === port) continue;
-    if (BASE.has(match.match)) base.push(text);
-    else if (ACTING.has(match.match)) runs.push([text], []);
+    const { looked, acts } = MATCH_TRAITS[match.match];
+    // A comment may stand anywhere, too.
+    if (looked === 'first' || looked === 'never') base.push(text);
+    else if (acts) runs.push([text], []);
     else runs.at(-1)?.push(text);
   }
   return JSON.stringify([
@@ -34,17 +37,6 @@ export function ruleMeaning(rule: Rule): string {
 export function sameMeaning(a: Rule, b: Rule): boolean {
   return a === b || ruleMeaning(a) === ruleMeaning(b);
 }
-
-/** What the kernel looks at before any extension, wherever it is written; a comment may stand anywhere, too. */
-const BASE: ReadonlySet<Match['match']> = new Set([
-  'comment',
-  'source',
-  'destination',
-  'in-interface',
-  'protocol',
-]);
-
-const ACTING: ReadonlySet<Match['match']> = new Set(['statistic', 'recent', 'nfacct', 'unknown']);
 
 /** Whether there can be a packet that does not fit. iptables forgets ranges of all addresses. */
 function chooses(match: Match): boolean {
@@ -66,7 +58,15 @@ function normalize(match: Match): Match {
       return { match: 'protocol', protocol: match.protocol };
     case 'statistic':
       return { ...match, probability: keptProbability(match.probability) };
-    default:
+    case 'comment':
+    case 'destination-port':
+    case 'in-interface':
+    case 'mark':
+    case 'addrtype':
+    case 'recent':
+    case 'nfacct':
+    case 'bpf':
+    case 'unknown':
       return match;
   }
 }

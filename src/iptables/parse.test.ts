@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { almostRule, rule } from '../../test/support/arbitrary/rules.ts';
+import { MATCH_EXAMPLES } from '../../test/support/match-examples.ts';
 import { FAMILIES } from '../net/address.ts';
-import { ruleMeaning } from './meaning.ts';
-import { ParseError, parseRule, parseRuleset } from './parse.ts';
+import { ruleMeaning, sameMeaning } from './meaning.ts';
+import { parseRule, parseRuleset } from './parse.ts';
 import { printRule } from './print.ts';
 import { printSavedRule } from './saved.ts';
+import { ParseError } from './saved-text.ts';
 import type { Match, Protocol, Rule, Ruleset, Target } from './types.ts';
 
 /** A rule that only has matches, or only a target. */
@@ -570,3 +572,20 @@ describe('there and back', () => {
     expect(performance.now() - start).toBeLessThan(2000);
   });
 });
+
+describe.each(FAMILIES)(
+  'of each kind of match one, as iptables-restore and iptables-save spell it: %s',
+  (family) => {
+    test.each(Object.values(MATCH_EXAMPLES))('$match', (match) => {
+      const ofFamily = family === 'ipv6' && 'address' in match ? { ...match, address: 'fd00::/64' } : match;
+      const rule: Rule = { matches: [ofFamily] };
+      const ported = match.match === 'destination-port';
+      const full = ported
+        ? { matches: [{ match: 'protocol' as const, protocol: 'tcp' as const }, match] }
+        : rule;
+      for (const text of [printRule(full), printSavedRule(full, family)]) {
+        expect(sameMeaning(parseRule(text, family), full)).toBe(true);
+      }
+    });
+  },
+);

@@ -2,6 +2,7 @@
 import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
 import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
 import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';
+import { readSavedText } from './saved-text.ts';
 import {
   type Chain,
   CONNTRACK_STATES,
@@ -17,18 +18,6 @@ import {
 } from './types.ts';
 import { splitWords } from './words.ts';
 
-/** A text that is not one of rules. */
-export class ParseError extends Error {
-  /** Counted from 1. */
-  readonly line: number;
-
-  constructor(line: number, message: string) {
-    super(`line ${line}: ${message}`);
-    this.name = 'ParseError';
-    this.line = line;
-  }
-}
-
 const TABLES: readonly TableName[] = ['filter', 'nat', 'mangle', 'raw', 'security'];
 
 /**
@@ -37,41 +26,19 @@ const TABLES: readonly TableName[] = ['filter', 'nat', 'mangle', 'raw', 'securit
  * @throws ParseError where the text is not of that form
  */
 export function parseRuleset(text: string, family: Family): Ruleset {
-  const tables: Table[] = [];
-  let open:
-    | { name: TableName; chains: Map<string, { policy?: 'ACCEPT' | 'DROP'; rules: Rule[] }> }
-    | undefined;
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
-    const fail = (message: string) => new ParseError(i + 1, message);
-    if (line === '' || line.startsWith('#')) continue;
-    if (line.startsWith('*')) {
-      const name = TABLES.find((table) => table === line.slice(1).trim());
-      if (open || !name)
-        throw fail(open ? `table ${open.name} is not committed yet` : `no such table: ${line}`);
-      if (tables.some((table) => table.name === name)) throw fail(`table ${name} is there twice`);
-      open = { name, chains: new Map() };
-    } else if (!open) {
-      throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
-    } else if (line.trim() === 'COMMIT') {
-      tables.push({
-        name: open.name,
-        chains: [...open.chains].map(([name, chain]): Chain => ({ name, ...chain })),
-      });
-      open = undefined;
-    } else if (line.startsWith(':')) {
-      const [name = '', policy] = line.slice(1).split(' ');
-      const rules: Rule[] = [];
-      open.chains.set(name, policy === 'ACCEPT' || policy === 'DROP' ? { policy, rules } : { rules });
-    } else {
-      const appended = /^(?:\[\d+:\d+\] )?-A ([^ ]+)(.*)$/s.exec(line);
-      const chain = open.chains.get(appended?.[1] ?? '');
-      if (!appended || !chain)
-        throw fail(appended ? `no such chain: ${appended[1]}` : 'expected a rule: -A CHAIN ...');
-      chain.rules.push(parseRule(appended[2] ?? '', family));
-    }
-  }
-  if (open) throw new ParseError(text.split('\n').length, `table ${open.name} is not committed`);
-  return { family, tables };
+  const read = readSavedText(text, TABLES);
+  return {
+    family,
+    tables: [...read].map(
+      ([name, chains]): Table => ({
+        name: name as TableName,
+        chains: [...chains].map(([name, { policy, lines }]): Chain => {
+          const rules = lines.map((line) => parseRule(line, family));
+          return policy ? { name, policy, rules } : { name, rules };
+        }),
+      }),
+    ),
+  };
 }
 
 /**

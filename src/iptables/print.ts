@@ -104,7 +104,10 @@ function printTarget(target: Target): string {
       return ` -j DNAT --to-destination ${target.to}`;
     case 'unknown':
       return printWords(target.words);
-    default:
+    case 'ACCEPT':
+    case 'DROP':
+    case 'REJECT':
+    case 'RETURN':
       return ` -j ${target.target}`;
   }
 }

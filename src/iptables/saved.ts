@@ -45,7 +45,15 @@ export function printSavedRule(rule: Rule, family: Family): string {
         break;
       case 'destination-port':
         break;
-      default:
+      case 'comment':
+      case 'mark':
+      case 'conntrack':
+      case 'addrtype':
+      case 'statistic':
+      case 'recent':
+      case 'nfacct':
+      case 'bpf':
+      case 'unknown':
         extensions += printExtension(match, family);
     }
   }
@@ -108,7 +116,9 @@ function printTarget(target: Target, family: Family): string {
       return ` -j DNAT --to-destination ${target.to}`;
     case 'unknown':
       return target.words.map((word) => ` ${quoteAsSaved(word)}`).join('');
-    default:
+    case 'ACCEPT':
+    case 'DROP':
+    case 'RETURN':
       return ` -j ${target.target}`;
   }
 }

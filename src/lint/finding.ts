@@ -1,14 +1,6 @@
 /** What lint has to say of an object. */
 import type { RuleCode } from './rules.ts';
-
-/**
- * `error`: it cannot work as it stands, or whether it does is chance. `warning`: it does something else than most
- * people expect. `info`: it works as it should, within limits that few know.
- */
-export type Severity = 'error' | 'warning' | 'info';
-
-/** The worst first. */
-export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'info'];
+import type { Severity } from './severity.ts';
 
 export interface ObjectReference {
   readonly kind: 'Service' | 'EndpointSlice';

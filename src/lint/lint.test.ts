@@ -6,7 +6,7 @@ import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.
 import { planService } from '../compiler/plan.ts';
 import { FAMILIES } from '../net/address.ts';
 import type { Finding } from './finding.ts';
-import { lint } from './lint.ts';
+import { lintCluster } from './lint.ts';
 import { RULES, type RuleCode } from './rules.ts';
 
 describe('the table of rules', () => {
@@ -51,7 +51,7 @@ test('a cluster and a node alone are enough', () => {
   const { cluster, node } = inputOf({
     objects: [service(), slice(['10.244.1.5'], { ports: [{ name: 'x', port: 1 }] })],
   });
-  expect(told(lint(cluster, node))).toEqual([
+  expect(told(lintCluster(cluster, node))).toEqual([
     'no-endpoints spec.ports[0]',
     'slice-port-without-service-port EndpointSlice shop/web-1 ports[0].name',
   ]);
@@ -94,7 +94,7 @@ describe('of any cluster', () => {
           ),
           placed: entry.endpointSlices.every(({ endpoints }) => endpoints.every(({ nodeName }) => nodeName)),
         }));
-        const findings = lint(cluster, node);
+        const findings = lintCluster(cluster, node);
         const having = (fate: string) =>
           planned
             .filter(({ fates }) => fates.some((one) => one === fate))
@@ -122,7 +122,7 @@ describe('of any cluster', () => {
     fc.assert(
       fc.property(shuffled, ({ raw, objects }) => {
         const [sorted, mixed] = [load(raw), load(raw, objects)];
-        expect(lint(mixed.cluster, mixed.node)).toEqual(lint(sorted.cluster, sorted.node));
+        expect(lintCluster(mixed.cluster, mixed.node)).toEqual(lintCluster(sorted.cluster, sorted.node));
       }),
     );
   });
@@ -136,7 +136,7 @@ describe('of any cluster', () => {
           ...[...cluster.services.keys()].map((name) => `Service ${name}`),
           ...slices.map(({ namespace, name }) => `EndpointSlice ${namespace}/${name}`),
         ]);
-        const findings = lint(cluster, node);
+        const findings = lintCluster(cluster, node);
         for (const { object } of findings)
           expect(names).toContain(`${object.kind} ${object.namespace}/${object.name}`);
         const texts = findings.map((finding) => JSON.stringify(finding));

@@ -6,10 +6,11 @@ import { checkAffinity } from './affinity.ts';
 import { type Context, type LintOptions, type PlannedEntry, prepareContext } from './context.ts';
 import { checkSlices, checkStraySlices } from './endpoint-slices.ts';
 import { checkEndpoints } from './endpoints.ts';
-import { type Finding, type Found, objectName, SEVERITIES } from './finding.ts';
+import { type Finding, type Found, objectName } from './finding.ts';
 import { checkIgnoredFields } from './ignored-fields.ts';
 import { checkLocalPolicy } from './local-policy.ts';
 import { RULES } from './rules.ts';
+import { SEVERITIES } from './severity.ts';
 import { checkSourceRanges } from './source-ranges.ts';
 import { checkTopology } from './topology.ts';
 
@@ -32,7 +33,7 @@ const CLUSTER_CHECKS: readonly ((context: Context) => Found[])[] = [checkAddress
  * where its name is not known.
  * @returns object by object, Services first; of each object, the worst first
  */
-export function lint(cluster: ClusterState, node: NodeFacts, options: LintOptions = {}): Finding[] {
+export function lintCluster(cluster: ClusterState, node: NodeFacts, options: LintOptions = {}): Finding[] {
   const context = prepareContext(cluster, node, options);
   const found = [
     ...context.entries.flatMap((planned) => SERVICE_CHECKS.flatMap((check) => check(planned, context))),

@@ -1,15 +1,18 @@
 /** Findings as they are printed: as text and as JSON. */
+
+import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
-import { type Finding, objectName, SEVERITIES, type Severity } from './finding.ts';
+import { type Finding, objectName } from './finding.ts';
+import { SEVERITIES, type Severity } from './severity.ts';
 
 /** Where an object of a finding stands: file and document; empty where that is not known. */
 export type PlaceOf = (finding: Finding) => readonly string[];
 
 /** Colours a part of the text. */
-export type Paint = (style: Severity | 'object', text: string) => string;
+export type FindingsPaint = Paint<Severity | 'object'>;
 
 /** Object by object, each with what is found in it, and how many there are of each severity. */
-export function formatText(findings: readonly Finding[], placeOf: PlaceOf, paint: Paint): string {
+export function formatFindings(findings: readonly Finding[], placeOf: PlaceOf, paint: FindingsPaint): string {
   const blocks = [...Map.groupBy(findings, ({ object }) => objectName(object))].map(([name, found]) => {
     const [first] = found;
     const place = first ? placeOf(first) : [];
@@ -34,7 +37,7 @@ function summary(findings: readonly Finding[]): string {
 }
 
 /** An object with a list of findings, each with the file and the document of its object. */
-export function formatJSON(findings: readonly Finding[], placeOf: PlaceOf): string {
+export function formatFindingsJSON(findings: readonly Finding[], placeOf: PlaceOf): string {
   const placed = findings.map((finding) => {
     const [file, ...place] = placeOf(finding);
     return { ...finding, ...(file === undefined ? {} : { file, place: place.join(', ') }) };

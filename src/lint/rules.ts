@@ -1,7 +1,7 @@
 /** The table of lint's rules. */
-import type { Severity } from './finding.ts';
+import type { Severity } from './severity.ts';
 
-export interface Rule {
+export interface LintRule {
   readonly severity: Severity;
   /** What the rule finds: one sentence. */
   readonly summary: string;
@@ -230,4 +230,4 @@ export const RULES = {
       'A Service of type LoadBalancer has ports of several protocols, which not every load balancer can do.',
     remedy: 'Ask the provider, or make a Service for each protocol.',
   },
-} as const satisfies Readonly<Record<string, Rule>>;
+} as const satisfies Readonly<Record<string, LintRule>>;

@@ -1,10 +1,11 @@
 /** Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change. */
 import { posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Finding, objectName, type Severity } from './finding.ts';
+import { type Finding, objectName } from './finding.ts';
 import { type Position, positionsIn } from './positions.ts';
 import type { PlaceOf } from './report.ts';
 import { RULES } from './rules.ts';
+import type { Severity } from './severity.ts';
 
 /** Where a finding is. */
 export interface SarifLocation {

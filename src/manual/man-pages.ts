@@ -1,5 +1,5 @@
 /** Manual pages, in the macros of man(7): what the help of the commands tells, and nothing else. */
-import { optionGroups, sentence, siblings, withoutHelp } from './pages.ts';
+import { asSentence, optionGroups, siblings, withoutHelp } from './pages.ts';
 import { type CommandNode, flatten, type OptionNode } from './tree.ts';
 
 export interface ManPage {
@@ -52,7 +52,7 @@ function section(heading: string, lines: readonly string[]): string[] {
 }
 
 function description({ description, notes }: CommandNode): string[] {
-  const first = roff(sentence(description, '.'));
+  const first = roff(asSentence(description, '.'));
   return notes?.text ? [first, '.PP', roff(notes.text)] : [first];
 }
 
@@ -84,7 +84,7 @@ function entry(term: string, text: string): string[] {
 function examples({ notes }: CommandNode): string[] {
   return (notes?.examples ?? []).flatMap(({ about, line }, i) => [
     ...(i === 0 ? [] : ['.PP']),
-    roff(sentence(about, ':')),
+    roff(asSentence(about, ':')),
     '.PP',
     '.in +4n',
     '.EX',

@@ -1,6 +1,6 @@
 /** The reference of the commands in Markdown: what their help tells, and nothing else. */
 import { block, code, plain, prose, table } from './markdown-text.ts';
-import { optionGroups, sentence, siblings, withoutHelp } from './pages.ts';
+import { asSentence, optionGroups, siblings, withoutHelp } from './pages.ts';
 import { type CommandNode, flatten, type OptionNode } from './tree.ts';
 
 export interface MarkdownPage {
@@ -38,7 +38,7 @@ function commandSections(node: CommandNode, root: CommandNode, level: number): s
   const text = proseOf(node);
   return [
     `${'#'.repeat(level)} ${plain(called(node))}`,
-    text(sentence(description, '.')),
+    text(asSentence(description, '.')),
     block('text', `${called(node)} ${node.usage}`),
     ...(notes?.text ? [text(notes.text)] : []),
     ...section('Commands', commandTable(node, root)),
@@ -118,7 +118,7 @@ function oneOf(expects: readonly string[] | string): string {
 
 function examples({ notes }: CommandNode): string[] {
   return (notes?.examples ?? []).flatMap(({ about, line }) => [
-    plain(sentence(about, ':')),
+    plain(asSentence(about, ':')),
     block('sh', line),
   ]);
 }

@@ -31,6 +31,6 @@ export function siblings(node: CommandNode, root: CommandNode): CommandNode[] {
 }
 
 /** A text of the help with a capital, and with an end. */
-export function sentence(text: string, end: '.' | ':'): string {
+export function asSentence(text: string, end: '.' | ':'): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}${end}`;
 }

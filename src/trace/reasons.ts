@@ -83,7 +83,10 @@ function failure(match: Match, rule: Rule, packet: PacketThere): string {
       const doubt = changes ? '' : ', or cannot be told; the rule changes nothing';
       return `${spellMatch(match, packet.family)} does not hold${doubt}`;
     }
-    default:
+    // They fit every packet, or are left to chance.
+    case 'comment':
+    case 'nfacct':
+    case 'statistic':
       return `${spellMatch(match, packet.family)} does not hold`;
   }
 }

@@ -4,6 +4,7 @@ import type { Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
 import type { SpelledRule } from '../iptables/spell.ts';
 import { columns } from '../text/columns.ts';
+import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
 import { describePacket, destinationPlace } from './packet-words.ts';
@@ -11,10 +12,10 @@ import type { Asked } from './question.ts';
 import type { Trace, TraceLine, TraceStage, TraceStep } from './trace.ts';
 
 /** Colours a part of the text. */
-export type Paint = (style: 'title' | 'yes' | 'no' | 'chance' | 'unknown' | 'aside', text: string) => string;
+export type TracePaint = Paint<'title' | 'yes' | 'no' | 'chance' | 'unknown' | 'aside'>;
 
 /** The way table by table, and what becomes of the packet. */
-export function formatText({ packet, notes }: Asked, trace: Trace, paint: Paint): string {
+export function formatTrace({ packet, notes }: Asked, trace: Trace, paint: TracePaint): string {
   const told = describePacket(packet);
   const head = `${told.charAt(0).toUpperCase()}${told.slice(1)}`;
   const blocks = [
@@ -30,7 +31,7 @@ function stageLines(
   { chain, table, packets, lines, policy }: TraceStage,
   stages: readonly TraceStage[],
   packet: Packet,
-  paint: Paint,
+  paint: TracePaint,
 ): string[] {
   const [first] = packets;
   const where = packets.length === 1 ? (first?.destination ?? '') : `${packets.length} destinations`;
@@ -50,7 +51,7 @@ function stageLines(
 /** The width of what stands before a rule. */
 const ANSWER = 7;
 
-function traceLines(line: TraceLine, paint: Paint): string[] {
+function traceLines(line: TraceLine, paint: TracePaint): string[] {
   const indentation = '  '.repeat(line.depth);
   if ('rest' in line) {
     const what = line.rest === 'no-match' ? 'do not match' : 'take their share in the same way';
@@ -94,7 +95,7 @@ function sourceOf({ masqueraded, snat }: Outcome): string {
   return snat === undefined ? '' : `from ${snat}`;
 }
 
-function unknownLines(unknown: readonly SpelledRule[], paint: Paint): string[] {
+function unknownLines(unknown: readonly SpelledRule[], paint: TracePaint): string[] {
   return [
     paint('unknown', 'Not decided:'),
     ...unknown.map(({ table, chain, number, rule }) => `  ${table} ${printable(chain)} ${number}  ${rule}`),
@@ -102,6 +103,9 @@ function unknownLines(unknown: readonly SpelledRule[], paint: Paint): string[] {
 }
 
 /** The packet, the outcomes, and the way to them. */
-export function formatJSON({ packet, notes }: Asked, { sentence, outcomes, unknown, stages }: Trace): string {
+export function formatTraceJSON(
+  { packet, notes }: Asked,
+  { sentence, outcomes, unknown, stages }: Trace,
+): string {
   return `${JSON.stringify({ packet, notes, sentence, outcomes, unknown, stages }, undefined, 2)}\n`;
 }

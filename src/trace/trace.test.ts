@@ -10,8 +10,8 @@ import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import { prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import { FAMILIES } from '../net/address.ts';
-import { formatJSON, formatText } from './report.ts';
-import { trace } from './trace.ts';
+import { formatTrace, formatTraceJSON } from './report.ts';
+import { tracePacket } from './trace.ts';
 
 const NODE: SimulatedNode = { isLocal: (address) => address === '192.168.0.2' || address === '127.0.0.1' };
 
@@ -36,7 +36,7 @@ function table(name: string, ...rules: string[]): string {
 }
 
 function traced(text: string, packet: Packet = PACKET, all = false, node = NODE) {
-  return trace(prepareSaved(text, 'ipv4'), packet, node, { all });
+  return tracePacket(prepareSaved(text, 'ipv4'), packet, node, { all });
 }
 
 const plain = (_: string, text: string) => text;
@@ -57,7 +57,7 @@ test('the text', () => {
       'POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN',
     ) + table('filter', 'FORWARD -m set --match-set blocked src -j DROP');
   const asked = { packet: PACKET, notes: ['shop/web, cluster IP 10.96.0.10:80'] };
-  expect(formatText(asked, traced(text), plain)).toBe(`\
+  expect(formatTrace(asked, traced(text), plain)).toBe(`\
 A tcp packet from 10.244.1.5 to 10.96.0.10:80, the first of its connection, coming in by veth1
   shop/web, cluster IP 10.96.0.10:80
 
@@ -93,10 +93,10 @@ It goes to one of 2 destinations, 1/2 each, with its own source, if the rule tha
 Not decided:
   filter FORWARD 1  -m set --match-set blocked src -j DROP
 `);
-  const all = formatText(asked, traced(text, PACKET, true), plain);
+  const all = formatTrace(asked, traced(text, PACKET, true), plain);
   expect(all).not.toContain('…');
   expect(all).toContain('services 3  -d 10.96.0.3/32');
-  expect(JSON.parse(formatJSON(asked, traced(text)))).toMatchObject({
+  expect(JSON.parse(formatTraceJSON(asked, traced(text)))).toMatchObject({
     packet: PACKET,
     sentence: expect.stringMatching(/^It goes to one of 2/),
     outcomes: [
@@ -118,7 +118,7 @@ Not decided:
 
 test('what comes from elsewhere writes nothing to the terminal', () => {
   const text = table('filter', 'FORWARD -m comment --comment "\u001b[31mred" -m \u001b[31m -j DROP');
-  expect(formatText({ packet: PACKET, notes: [] }, traced(text), plain)).not.toContain('\u001b');
+  expect(formatTrace({ packet: PACKET, notes: [] }, traced(text), plain)).not.toContain('\u001b');
 });
 
 describe('why a rule is taken, or not', () => {
@@ -382,7 +382,7 @@ test('random clusters: the outcomes are those of the simulator, and nothing is l
         .slice(0, 40)) {
         const asked: Packet = { ...packet, inInterface: from, destinationPort: port };
         const fate = simulate(prepared, asked, NODE, { record: true });
-        const [folded, whole] = [false, true].map((all) => trace(prepared, asked, NODE, { all }));
+        const [folded, whole] = [false, true].map((all) => tracePacket(prepared, asked, NODE, { all }));
         expect(new Set(whole?.outcomes)).toEqual(new Set(fate.outcomes));
         expect(folded?.sentence).toBe(whole?.sentence);
         const steps = (fate.path ?? []).flatMap(({ steps }) =>

@@ -56,7 +56,7 @@ export interface TraceRest {
  * @param all every rule that it comes to; unless given, those that say something about it
  * @throws RangeError and RulesetError as `simulate` does
  */
-export function trace(
+export function tracePacket(
   ruleset: PreparedRuleset,
   packet: Packet,
   node: SimulatedNode,

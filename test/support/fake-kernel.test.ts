@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Backend } from '../../src/applier/host.ts';
+import type { Backend } from '../../src/applier/programs.ts';
 import { RestoreError } from '../../src/applier/restore.ts';
 import { FakeKernel } from './fake-kernel.ts';
 

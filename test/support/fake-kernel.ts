@@ -4,8 +4,8 @@
  */
 import { ENTRY_CHAINS } from '../../src/applier/entries.ts';
 import { lookAround } from '../../src/applier/glance.ts';
-import type { Backend } from '../../src/applier/host.ts';
 import { parseSaved, type SavedTables, targetOf } from '../../src/applier/kernel.ts';
+import type { Backend } from '../../src/applier/programs.ts';
 import { refusal } from '../../src/applier/restore.ts';
 import type { KernelTables } from '../../src/applier/tables.ts';
 import { parseRule } from '../../src/iptables/parse.ts';

@@ -1,8 +1,8 @@
-/** For tests of lint that are tables: a small cluster in, what is found in it out. */
+/** For tests of lintCluster that are tables: a small cluster in, what is found in it out. */
 import { parseObjects } from '../../src/api/objects.ts';
 import type { LintOptions } from '../../src/lint/context.ts';
 import type { Finding } from '../../src/lint/finding.ts';
-import { lint } from '../../src/lint/lint.ts';
+import { lintCluster } from '../../src/lint/lint.ts';
 import type { Manifest } from './arbitrary/raw.ts';
 import { type Given, inputOf, service } from './rules.ts';
 
@@ -12,7 +12,7 @@ export function findingsOf(given: Given, options: LintOptions = {}): Finding[] {
   const objects = (given.objects ?? []).flatMap((manifest) =>
     parseObjects(manifest, []).objects.map(({ object }) => object),
   );
-  return lint(cluster, node, {
+  return lintCluster(cluster, node, {
     nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
     endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
     pods: objects.flatMap((object) => (object.kind === 'Pod' ? [object] : [])),

@@ -1,4 +1,5 @@
 /** How much an input for iptables-restore writes. */
+import { SaveReader } from '../../iptables/save-lines.ts';
 
 export interface WrittenRules {
   /** Lines in all. */
@@ -13,22 +14,23 @@ export interface WrittenRules {
  */
 export function countWritten(input: Iterable<string>): WrittenRules {
   const rules: Record<string, number> = {};
-  let lines = 0;
-  let table = '';
-  for (const line of linesOf(input)) {
+  let [lines, table] = [0, ''];
+  const count = () => {
     lines++;
-    if (line.startsWith('*')) table = line.slice(1);
-    else if (/^(\[\d+:\d+\] )?-[AIR] /.test(line)) rules[table] = (rules[table] ?? 0) + 1;
-  }
+    rules[table] = (rules[table] ?? 0) + 1;
+  };
+  const reader = new SaveReader({
+    table(name) {
+      lines++;
+      table = name;
+    },
+    chain: () => lines++,
+    rule: count,
+    commit: () => lines++,
+    other: (line) => (INSERTED.test(line) ? count() : lines++),
+  });
+  for (const piece of input) reader.read(piece);
   return { lines, rules };
 }
 
-/** What stands before each line feed. */
-function* linesOf(pieces: Iterable<string>): Iterable<string> {
-  let begun = '';
-  for (const piece of pieces) {
-    const lines = (begun + piece).split('\n');
-    begun = lines.pop() ?? '';
-    yield* lines;
-  }
-}
+const INSERTED = /^(?:\[\d+:\d+\] )?-[IR] /;

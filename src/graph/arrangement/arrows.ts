@@ -2,7 +2,7 @@
 import type { Row } from './boxes.ts';
 import type { CellBlock } from './cells.ts';
 import type { Frame, PlacedBox } from './frames.ts';
-import { ARROW_DEPTH, type Place } from './layers.ts';
+import { ARROW_DEPTH, type Point } from './layers.ts';
 
 export interface Arrow {
   /** Places in the data's nodes; `to` is undefined where it leads to collapsed Services. */
@@ -70,7 +70,7 @@ function pathToCells(from: Home, row: Row, block: CellBlock, turn: number): stri
 }
 
 /** Leaves and arrives levelly. */
-function curve(from: Place, to: Place): string {
+function curve(from: Point, to: Point): string {
   const middle = (from.x + to.x) / 2;
   return `C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`;
 }

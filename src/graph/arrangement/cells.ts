@@ -1,7 +1,7 @@
 /** Collapsed Services: a small box for each, in rows. Part of the page. */
 import { type Measure, PADDING, shortened } from './boxes.ts';
 import { type Area, FRAME_PADDING, FRAME_TITLE_HEIGHT } from './frames.ts';
-import type { Place } from './layers.ts';
+import type { Point } from './layers.ts';
 
 export interface CellBlock extends Area {
   readonly cells: readonly Cell[];
@@ -24,7 +24,7 @@ const ASPECT = 1.6;
  */
 export function cellBlock(
   services: readonly string[],
-  { x, y }: Place,
+  { x, y }: Point,
   least: number,
   measure: Measure,
 ): CellBlock {

@@ -1,9 +1,9 @@
 /** Frames around boxes that belong together. Part of the page. */
 import type { Box, Measure } from './boxes.ts';
-import { layered, type Place } from './layers.ts';
+import { layered, type Point } from './layers.ts';
 
 /** In pixels. */
-export interface Area extends Place {
+export interface Area extends Point {
   readonly width: number;
   readonly height: number;
 }
@@ -18,7 +18,7 @@ export interface Frame extends Area {
   readonly lanes: ReadonlyMap<number, number>;
 }
 
-export interface PlacedBox extends Box, Place {}
+export interface PlacedBox extends Box, Point {}
 
 export const FRAME_GAP = 20;
 export const FRAME_TITLE_HEIGHT = 28;
@@ -31,7 +31,7 @@ const LANE_HEIGHT = 9;
  */
 export function framed(
   { title, service }: Pick<Frame, 'title' | 'service'>,
-  { x, y }: Place,
+  { x, y }: Point,
   boxes: readonly Box[],
   entered: ReadonlySet<number>,
   measure: Measure,
@@ -63,9 +63,9 @@ export function framed(
 
 /** Frames one below the other, each made at its place. */
 export function stacked<T>(
-  { x, y: top }: Place,
+  { x, y: top }: Point,
   things: readonly T[],
-  frameOf: (thing: T, place: Place) => Frame,
+  frameOf: (thing: T, place: Point) => Frame,
 ): Frame[] {
   let y = top;
   return things.map((thing) => {

@@ -11,13 +11,13 @@ export interface LayerBox {
 
 export interface Layers {
   /** The upper left corner of each box, and how wide its column is. */
-  readonly places: ReadonlyMap<number, Place & { readonly columnWidth: number }>;
+  readonly places: ReadonlyMap<number, Point & { readonly columnWidth: number }>;
   /** Of all of them together. */
   readonly width: number;
   readonly height: number;
 }
 
-export interface Place {
+export interface Point {
   readonly x: number;
   readonly y: number;
 }
@@ -37,7 +37,7 @@ export function layered(boxes: readonly LayerBox[]): Layers {
   const columnOf = ({ id }: LayerBox) => columns.get(id) ?? 0;
   const { offsets, widths, width } = columnSizes(boxes, columns);
   const bottoms = offsets.map(() => 0);
-  const places = new Map<number, Place & { columnWidth: number }>();
+  const places = new Map<number, Point & { columnWidth: number }>();
   const reserved = new Set<number>();
 
   /** Places the box and what it leads to, nothing higher than `top`. */

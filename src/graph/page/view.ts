@@ -1,10 +1,10 @@
 /** What part of the drawing is seen: dragged, zoomed, brought into view. */
 import type { Area } from '../arrangement/frames.ts';
-import type { Place } from '../arrangement/layers.ts';
+import type { Point } from '../arrangement/layers.ts';
 
 export interface View {
   /** Zooms so many times closer, around a point of the window or the middle. */
-  zoomBy(factor: number, around?: Place): void;
+  zoomBy(factor: number, around?: Point): void;
   /** Moves the drawing, by pixels of the window. */
   moveBy(x: number, y: number): void;
   /**
@@ -69,7 +69,7 @@ export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom
 }
 
 function followPointer(window: HTMLElement, view: View): void {
-  let last: Place | undefined;
+  let last: Point | undefined;
   let dragged = false;
   window.addEventListener('pointerdown', ({ button, clientX, clientY }) => {
     if (button !== 0) return;

@@ -1,5 +1,15 @@
 /** Which rules of a chain a packet can fit at all. */
-import type { PreparedChain, PreparedRule } from './prepare.ts';
+import type { Rule } from '../types.ts';
+import type { Header } from './packet.ts';
+
+/** What is looked at of a rule to find it. */
+interface Candidate {
+  /** Its place in the chain, from 1. */
+  readonly number: number;
+  readonly rule: Rule;
+  /** Its conditions look at the packet and do nothing else. */
+  readonly onlyLooks: boolean;
+}
 
 /** Shorter chains are as fast without an index. */
 const WORTH_AN_INDEX = 16;
@@ -8,7 +18,7 @@ const WORTH_AN_INDEX = 16;
  * Finds the rules that a packet can fit by its destination. Most chains of very many rules, such as KUBE-SERVICES, have
  * one for each address or port.
  */
-export function candidatesIn(rules: readonly PreparedRule[]): PreparedChain['candidates'] {
+export function candidatesIn<R extends Candidate>(rules: readonly R[]): (header: Header) => readonly R[] {
   if (rules.length < WORTH_AN_INDEX) return () => rules;
   const byDestination = Map.groupBy(rules, destinationOfRule);
   const others = byDestination.get(undefined) ?? [];
@@ -26,7 +36,7 @@ export function candidatesIn(rules: readonly PreparedRule[]): PreparedChain['can
 }
 
 /** The only address, or else the only port, that a rule is for. */
-function destinationOfRule({ rule: { matches }, onlyLooks }: PreparedRule): string | undefined {
+function destinationOfRule({ rule: { matches }, onlyLooks }: Candidate): string | undefined {
   const address = matches.find((match) => match.match === 'destination');
   if (address && !address.negated && !address.address.includes('/')) return address.address;
   const port = matches.find((match) => match.match === 'destination-port');

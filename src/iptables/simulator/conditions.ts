@@ -2,6 +2,7 @@
 
 import { keptProbability } from '../saved.ts';
 import type { Family, Match } from '../types.ts';
+import type { Condition } from './condition.ts';
 import { foreignCondition } from './foreign-matches.ts';
 import {
   addressTest,
@@ -15,15 +16,6 @@ import {
   type Test,
   unless,
 } from './match-tests.ts';
-import type { Recent } from './recent.ts';
-
-export type Condition =
-  /** Looks at the packet, and at nothing else. */
-  | { readonly condition: 'test'; readonly test: Test }
-  /** Is left to chance, every time anew. */
-  | { readonly condition: 'chance'; readonly probability: number }
-  /** Looks an address up in a list, or writes it there. */
-  | { readonly condition: 'recent'; readonly recent: Recent };
 
 /**
  * What a match asks of a packet.
@@ -51,7 +43,15 @@ export function conditionOf(match: Match, family: Family): Condition | undefined
       };
     case 'unknown':
       return foreignCondition(match.words, family);
-    default:
+    case 'source':
+    case 'destination':
+    case 'in-interface':
+    case 'protocol':
+    case 'destination-port':
+    case 'mark':
+    case 'conntrack':
+    case 'addrtype':
+    case 'bpf':
       return { condition: 'test', test: unless('negated' in match, testOf(match)) };
   }
 }

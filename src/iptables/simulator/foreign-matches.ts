@@ -3,7 +3,7 @@ import type { Family } from '../../net/address.ts';
 import { type Option, type Part, partsOf } from '../parts.ts';
 import { FULL_MASK, keptProbability } from '../saved.ts';
 import { CONNTRACK_STATES } from '../types.ts';
-import type { Condition } from './conditions.ts';
+import type { Condition } from './condition.ts';
 import {
   addressTypeTest,
   all,

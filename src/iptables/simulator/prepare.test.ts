@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { rule } from '../../../test/support/arbitrary/rules.ts';
 import { withJumps } from '../../chains/jumps.ts';
 import { FAMILIES, type Family, formatAddress } from '../../net/address.ts';
-import { ParseError } from '../parse.ts';
 import { printAppend } from '../print.ts';
 import { printSavedRule } from '../saved.ts';
+import { ParseError } from '../saved-text.ts';
 import type { Chain, Match, Rule, Ruleset } from '../types.ts';
 import type { Fate } from './fate.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
@@ -41,10 +41,10 @@ describe('what iptables-save prints', () => {
 
   test.each<[string, string, string]>([
     ['no table', `${RULE}\n`, 'line 1: expected a table, got "-A INPUT -s 10.0.0.1/32 -j DROP"'],
-    ['a table in a table', '*filter\n*nat\n', 'line 2: a table is not committed yet'],
+    ['a table in a table', '*filter\n*nat\n', 'line 2: table filter is not committed yet'],
     ['a table twice', '*nat\nCOMMIT\n*nat\nCOMMIT\n', 'line 3: table nat is there twice'],
-    ['a table without an end', '*nat\n:INPUT ACCEPT\n', 'line 2: a table is not committed'],
-    ['a chain that is not there', `*filter\n${RULE}\nCOMMIT\n`, 'line 2: expected a rule: -A CHAIN ...'],
+    ['a table without an end', '*nat\n:INPUT ACCEPT\n', 'line 2: table nat is not committed'],
+    ['a chain that is not there', `*filter\n${RULE}\nCOMMIT\n`, 'line 2: no such chain: INPUT'],
     [
       'another command',
       '*filter\n:INPUT ACCEPT\n-D INPUT 1\nCOMMIT\n',

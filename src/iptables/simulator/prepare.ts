@@ -1,11 +1,13 @@
 /** Rulesets in the form that packets are sent through: of each chain that one comes to, what its rules ask and do. */
+import { MATCH_TRAITS } from '../match-traits.ts';
 import { parseRule } from '../parse.ts';
+import { readSavedText } from '../saved-text.ts';
 import type { Family, Match, Rule, Ruleset, TableName } from '../types.ts';
 import { candidatesIn } from './candidates.ts';
-import { type Condition, conditionOf } from './conditions.ts';
+import type { Condition } from './condition.ts';
+import { conditionOf } from './conditions.ts';
 import { type Effect, effectOf } from './effects.ts';
 import type { Header } from './packet.ts';
-import { readSavedText } from './saved-text.ts';
 
 /** A ruleset that packets can be sent through, as often as one likes: its chains are prepared when one comes to them. */
 export interface PreparedRuleset {
@@ -134,13 +136,11 @@ function inOrder(matches: readonly Match[]): Match[] {
   return [...base, ...extensions];
 }
 
-/** What the kernel looks at before any extension, wherever it is written. */
-const BASE: ReadonlySet<string> = new Set(['source', 'destination', 'in-interface', 'protocol']);
-
+/** Of another program's words: what the kernel looks at before any extension. */
 const FOREIGN_BASE: ReadonlySet<string> = new Set(['-s', '-d', '-i', '-o', '-p', '-f']);
 
 function isBase(match: Match): boolean {
-  if (match.match !== 'unknown') return BASE.has(match.match);
+  if (match.match !== 'unknown') return MATCH_TRAITS[match.match].looked === 'first';
   const [first = '', second = ''] = match.words;
   return FOREIGN_BASE.has(first === '!' ? second : first);
 }

@@ -1,0 +1,75 @@
+/** The text of whole tables, split into chains whose rules stay text. */
+import { SaveReader } from './save-lines.ts';
+
+/** A text that is not one of rules. */
+export class ParseError extends Error {
+  /** Counted from 1. */
+  readonly line: number;
+
+  constructor(line: number, message: string) {
+    super(`line ${line}: ${message}`);
+    this.name = 'ParseError';
+    this.line = line;
+  }
+}
+
+/** A chain whose rules nobody has parsed yet. */
+export interface TextChain {
+  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  /** What follows `-A CHAIN` of each rule. */
+  readonly lines: readonly string[];
+}
+
+interface OpenChain extends TextChain {
+  readonly lines: string[];
+}
+
+/**
+ * Splits the output of iptables-save, with or without counters, or input for iptables-restore.
+ * @param tables that there may be; all unless given
+ * @throws ParseError where it is neither
+ */
+export function readSavedText(
+  text: string,
+  tables?: readonly string[],
+): ReadonlyMap<string, ReadonlyMap<string, TextChain>> {
+  const read = new Map<string, Map<string, OpenChain>>();
+  let open: { readonly name: string; readonly chains: Map<string, OpenChain> } | undefined;
+  const fail = (message: string) => new ParseError(reader.number, message);
+  const opened = (line: string) => {
+    if (!open) throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
+    return open.chains;
+  };
+  const reader = new SaveReader({
+    table(name) {
+      if (open) throw fail(`table ${open.name} is not committed yet`);
+      if (tables && !tables.includes(name)) throw fail(`no such table: *${name}`);
+      if (read.has(name)) throw fail(`table ${name} is there twice`);
+      open = { name, chains: new Map() };
+      read.set(name, open.chains);
+    },
+    chain(name, policy) {
+      const known = policy === 'ACCEPT' || policy === 'DROP' ? policy : undefined;
+      opened(`:${name} ${policy}`).set(name, { policy: known, lines: [] });
+    },
+    rule(name, rest) {
+      const chain = opened(`-A ${name}${rest}`).get(name);
+      if (!chain) throw fail(`no such chain: ${name}`);
+      chain.lines.push(rest);
+    },
+    commit() {
+      opened('COMMIT');
+      open = undefined;
+    },
+    other(line) {
+      opened(line);
+      throw fail('expected a rule: -A CHAIN ...');
+    },
+  });
+  reader.read(text);
+  reader.finish();
+  // TypeScript does not see that the listener has opened one.
+  const last = open as { readonly name: string } | undefined;
+  if (last) throw new ParseError(reader.number, `table ${last.name} is not committed`);
+  return read;
+}

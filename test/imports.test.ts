@@ -1,0 +1,98 @@
+/** Who may import whom, as the table of rooms in CONTRIBUTING.md says, and no circle of files anywhere. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PROJECT } from './support/project.ts';
+
+/** The rooms of the table, each with those that it may import; undefined where it may import all. */
+function roomsOfTable(): ReadonlyMap<string, ReadonlySet<string> | undefined> {
+  const text = readFileSync(join(PROJECT, 'CONTRIBUTING.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `src\/([a-z]+)` \|[^|]*\| ([^|]+) \|$/gm)];
+  return new Map(
+    rows.map(([, room = '', allowed = '']) => [
+      room,
+      allowed === 'all'
+        ? undefined
+        : new Set(Array.from(allowed.matchAll(/`([a-z]+)`/g), ([, name = '']) => name)),
+    ]),
+  );
+}
+
+const IMPORT = /(?:\bfrom|\bimport\(|^import)\s*'(\.{1,2}\/[^']+)'/gm;
+
+/** Every file of the program with the files that it imports, whether for types or for more. */
+const IMPORTS: ReadonlyMap<string, readonly string[]> = new Map(
+  globSync('src/**/*.ts', { cwd: PROJECT })
+    .filter((file) => !file.endsWith('.test.ts'))
+    .map((file) => {
+      const text = readFileSync(join(PROJECT, file), 'utf8');
+      return [
+        file,
+        Array.from(text.matchAll(IMPORT), ([, path = '']) => normalize(join(dirname(file), path))),
+      ];
+    }),
+);
+
+/** The room of a file; undefined for those in none. */
+const roomOf = (file: string) => /^src\/([^/]+)\//.exec(file)?.[1];
+
+describe('rooms', () => {
+  const rooms = roomsOfTable();
+
+  test('the table has them all', () => {
+    const there = new Set([...IMPORTS.keys()].flatMap((file) => roomOf(file) ?? []));
+    expect([...rooms.keys()].sort()).toEqual([...there].sort());
+  });
+
+  test('the table names no room that there is not', () => {
+    const named = [...rooms.values()].flatMap((allowed) => [...(allowed ?? [])]);
+    expect(named.filter((room) => !rooms.has(room))).toEqual([]);
+  });
+
+  test.each([...rooms])('%s imports only what it may', (room, allowed) => {
+    const forbidden = [...IMPORTS].flatMap(([file, imported]) =>
+      roomOf(file) === room
+        ? imported
+            .filter((other) => {
+              const from = roomOf(other);
+              return from !== room && allowed !== undefined && (from === undefined || !allowed.has(from));
+            })
+            .map((other) => `${file} imports ${other}`)
+        : [],
+    );
+    expect(forbidden).toEqual([]);
+  });
+
+  test.each([...rooms])('%s makes use of all that it may import', (room, allowed) => {
+    const used = new Set(
+      [...IMPORTS].flatMap(([file, imported]) => (roomOf(file) === room ? imported.map(roomOf) : [])),
+    );
+    expect([...(allowed ?? [])].filter((other) => !used.has(other))).toEqual([]);
+  });
+});
+
+test('no file imports itself by way of others', () => {
+  const circles = [...IMPORTS.keys()].filter((file) => {
+    const seen = new Set<string>();
+    const waiting = [...(IMPORTS.get(file) ?? [])];
+    for (const next of waiting) {
+      if (next === file) return true;
+      if (seen.has(next)) continue;
+      seen.add(next);
+      waiting.push(...(IMPORTS.get(next) ?? []));
+    }
+    return false;
+  });
+  expect(circles).toEqual([]);
+});
+
+test('a name that is exported stands for one thing', () => {
+  const places = new Map<string, string[]>();
+  const declared = /^export (?:async )?(?:abstract )?(?:const|function\*?|class|interface|type) (\w+)/gm;
+  for (const file of IMPORTS.keys()) {
+    for (const [, name = ''] of readFileSync(join(PROJECT, file), 'utf8').matchAll(declared)) {
+      places.set(name, [...(places.get(name) ?? []), file]);
+    }
+  }
+  expect([...places].filter(([, files]) => files.length > 1)).toEqual([]);
+});
