@@ -3,7 +3,7 @@ import type { ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { contains, familyOf } from '../net/address.ts';
 import type { UdpDestination } from '../net/flows.ts';
-import { type Endpoint, resolveEndpoints, type UsableEndpoints, usableEndpoints } from './endpoints.ts';
+import { type Endpoint, resolveEndpoints, usableEndpoints } from './endpoints.ts';
 import type { CompileOptions } from './options.ts';
 import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
 
@@ -12,6 +12,8 @@ export type Fate = 'cluster' | 'local' | 'reject' | 'drop';
 
 export interface ServicePortPlan {
   readonly servicePort: ServicePort;
+  /** All that its EndpointSlices name, usable or not. */
+  readonly endpoints: readonly Endpoint[];
   /** The endpoints that the Cluster policy may use; empty where no traffic can get to them. */
   readonly cluster: readonly Endpoint[];
   /** The endpoints that the Local policy may use. */
@@ -56,17 +58,18 @@ export function planService(entry: ServiceEntry, node: NodeFacts, options: Compi
   const plans = servicePorts.map((servicePort) => {
     const endpoints = resolveEndpoints(entry, servicePort, options.family, node);
     endpointCount += endpoints.length;
-    return planServicePort(servicePort, usableEndpoints(servicePort, endpoints, node), node, options);
+    return planServicePort(servicePort, endpoints, node, options);
   });
   return { entry, plans, endpointCount };
 }
 
 function planServicePort(
   servicePort: ServicePort,
-  { cluster, local, exist }: UsableEndpoints,
+  endpoints: readonly Endpoint[],
   node: NodeFacts,
   options: CompileOptions,
 ): ServicePortPlan {
+  const { cluster, local, exist } = usableEndpoints(servicePort, endpoints, node);
   const fate = (policy: 'Cluster' | 'Local'): Fate => {
     if (!exist) return 'reject';
     if (policy === 'Local') return local.length > 0 ? 'local' : 'drop';
@@ -74,6 +77,7 @@ function planServicePort(
   };
   return {
     servicePort,
+    endpoints,
     cluster,
     local,
     internal: {

@@ -2,7 +2,6 @@
 import type { ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import type { Service } from '../api/service.ts';
-import { resolveEndpoints } from '../compiler/endpoints.ts';
 import type { CompileOptions } from '../compiler/options.ts';
 import { planService } from '../compiler/plan.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
@@ -30,13 +29,10 @@ export function explainService(
   const { service } = entry;
   const place = placeOf(node, ruleset, options);
   const { plans } = planService(entry, node, options);
-  const ports = plans.map((plan): ExplainedPort => {
-    const endpoints = resolveEndpoints(entry, plan.servicePort, options.family, node);
-    return explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, {
-      port: { plan, endpoints },
-      node,
-    });
-  });
+  const ports = plans.map(
+    (plan): ExplainedPort =>
+      explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, { plan, node }),
+  );
   return {
     name,
     service,
