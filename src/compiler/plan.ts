@@ -1,11 +1,10 @@
 /** Plan: what each kind of traffic to a service port comes to on this node. There is no iptables in it. */
-import type { ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { contains, familyOf } from '../net/address.ts';
 import type { UdpDestination } from '../net/flows.ts';
-import { type Endpoint, resolveEndpoints, usableEndpoints } from './endpoints.ts';
+import { type Endpoint, usableEndpoints } from './endpoints.ts';
 import type { CompileOptions } from './options.ts';
-import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
+import { reachableFromOutside, type ServicePort } from './service-ports.ts';
 
 /** What comes of traffic: it goes to a set of endpoints, is refused as nobody serves it, or is dropped. */
 export type Fate = 'cluster' | 'local' | 'reject' | 'drop';
@@ -44,26 +43,8 @@ export interface Firewall {
   readonly admitsNode: boolean;
 }
 
-/** A Service's plans, and how many endpoints it has in all. */
-export interface PlannedService {
-  readonly entry: ServiceEntry;
-  readonly plans: readonly ServicePortPlan[];
-  readonly endpointCount: number;
-}
-
-/** Resolves the ports and endpoints of a Service and plans the traffic of each port. */
-export function planService(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedService {
-  let endpointCount = 0;
-  const servicePorts = resolveServicePorts(entry.service, options.family, options.legacyPortNames);
-  const plans = servicePorts.map((servicePort) => {
-    const endpoints = resolveEndpoints(entry, servicePort, options.family, node);
-    endpointCount += endpoints.length;
-    return planServicePort(servicePort, endpoints, node, options);
-  });
-  return { entry, plans, endpointCount };
-}
-
-function planServicePort(
+/** Plans the traffic of a service port. */
+export function planServicePort(
   servicePort: ServicePort,
   endpoints: readonly Endpoint[],
   node: NodeFacts,

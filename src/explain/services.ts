@@ -2,8 +2,8 @@
 import type { ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import type { Service } from '../api/service.ts';
+import { planService } from '../compiler/compile-service.ts';
 import type { CompileOptions } from '../compiler/options.ts';
-import { planService } from '../compiler/plan.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { serviceOf, unknownService } from '../trace/known-names.ts';
 import { addressesOfNode } from '../trace/known-node.ts';

@@ -4,8 +4,9 @@ import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import type { Node, NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
+import { planService } from '../compiler/compile-service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
-import { planService, type ServicePortPlan } from '../compiler/plan.ts';
+import type { ServicePortPlan } from '../compiler/plan.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 
 /** What is known beside the cluster and the node. Rules that need what is not given find nothing. */

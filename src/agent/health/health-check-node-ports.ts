@@ -1,9 +1,9 @@
 /** Health check node ports: how load balancers find the nodes that have endpoints of a Service. */
 import type { ClusterState, ServiceEntry } from '../../api/cluster.ts';
 import type { NodeFacts } from '../../api/node.ts';
+import { planService } from '../../compiler/compile-service.ts';
 import { nodeChains } from '../../compiler/node-chains.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
-import { planService } from '../../compiler/plan.ts';
 import type { Family } from '../../net/address.ts';
 
 /** What one health check node port tells, in one family. */

@@ -1,6 +1,7 @@
 /** The service ports and endpoints that the agent believes in, for people who ask why a Service behaves as it does. */
 import { namespacedName, type ServiceEntry } from '../../api/cluster.ts';
-import { type Fate, planService, type ServicePortPlan } from '../../compiler/plan.ts';
+import { planService } from '../../compiler/compile-service.ts';
+import type { Fate, ServicePortPlan } from '../../compiler/plan.ts';
 import type { ServicePort } from '../../compiler/service-ports.ts';
 import type { RulesInput } from '../sync/family-rules.ts';
 

@@ -80,8 +80,13 @@ export class FamilyRules {
     this.#log = log;
   }
 
-  /** The rules as they were compiled last; undefined before the first sync. */
-  get ruleset(): Ruleset | undefined {
+  /** Whether there was a sync, so that there are rules. */
+  get compiled(): boolean {
+    return this.#compiler !== undefined;
+  }
+
+  /** The rules as they were compiled last, put together; undefined before the first sync. */
+  ruleset(): Ruleset | undefined {
     return this.#compiler?.ruleset();
   }
 
@@ -116,7 +121,7 @@ export class FamilyRules {
   /** How the kernel differs from the rules as they were compiled last. Throws a HostError where it may not be read. */
   drift(): Promise<ChainDifference[]> {
     return this.#exclusively(async () => {
-      const { ruleset } = this;
+      const ruleset = this.ruleset();
       if (!ruleset) return [];
       const { family } = this.host;
       const current = currentTables(await this.#kernel.tables.read(), family);
@@ -161,8 +166,7 @@ export class FamilyRules {
   async #afterRules({ family, localhostNodePorts }: CompileOptions, destinations: readonly UdpDestination[]) {
     // Only now: the rule that closes 127.0.0.0/8 to the network must be there first.
     if (family === 'ipv4' && localhostNodePorts) await this.#kernel.allowLocalnetRouting();
-    const before = new Set(this.#flowsFor);
-    if (before.size === destinations.length && destinations.every((one) => before.has(one))) return;
+    if (destinations === this.#flowsFor) return;
     try {
       const deleted = await this.#kernel.deleteStaleFlows(destinations);
       if (deleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: deleted });
