@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-names.ts';
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
-/** Tests of the applier, which run once more on the fast layout. */
+/** Tests of the applier, which run once more on each other layout. */
 const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
 
-function kernelProject(name: string, include: string[], layout: string) {
+function kernelProject(name: string, include: string[], layout: LayoutName) {
   return {
     test: {
       name,
@@ -34,8 +35,10 @@ export default defineConfig({
           exclude: [...KERNEL, ...CONTAINER, ...BROWSER],
         },
       },
-      kernelProject('kernel', KERNEL, 'kube-proxy'),
-      kernelProject('kernel, fast layout', APPLIER, 'fast'),
+      kernelProject('kernel', KERNEL, DEFAULT_LAYOUT),
+      ...LAYOUT_NAMES.filter((layout) => layout !== DEFAULT_LAYOUT).map((layout) =>
+        kernelProject(`kernel, ${layout} layout`, APPLIER, layout),
+      ),
       { test: { name: 'browser', include: BROWSER, testTimeout: 120_000, hookTimeout: 120_000 } },
       {
         test: {

@@ -13,6 +13,7 @@ import { machineFacts } from '../src/agent/machine.ts';
 import { clusterState } from '../src/api/cluster.ts';
 import { endpointSliceSchema } from '../src/api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION } from '../src/api/kube-proxy-configuration.ts';
+import { layoutNameSchema } from '../src/api/layout-names.ts';
 import { serviceSchema } from '../src/api/service.ts';
 import { readTables } from '../src/applier/applier.ts';
 import { detectHost } from '../src/applier/host.ts';
@@ -21,7 +22,7 @@ import type { Backend } from '../src/applier/programs.ts';
 import { endpointChain, servicePortChain } from '../src/chains/names.ts';
 import { compile } from '../src/compiler/compile.ts';
 import { resolveEndpoints } from '../src/compiler/endpoints.ts';
-import { compileOptions, type LayoutName } from '../src/compiler/options.ts';
+import { compileOptions } from '../src/compiler/options.ts';
 import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
@@ -40,7 +41,7 @@ const { values: given } = parseArgs({
   },
 });
 const backend = given.backend as Backend;
-const layout = given.layout as LayoutName;
+const layout = layoutNameSchema.parse(given.layout);
 const [services, endpoints, latencies, changes, rate] = [
   Number(given.services),
   Number(given.endpoints),

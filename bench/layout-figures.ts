@@ -1,6 +1,6 @@
 /** What is measured of a layout on a backend at one size. `scripts/bench-kernel` writes it, tables and plots read it. */
+import type { LayoutName } from '../src/api/layout-names.ts';
 import type { Backend } from '../src/applier/programs.ts';
-import type { LayoutName } from '../src/compiler/options.ts';
 import type { Size } from './clusters.ts';
 
 export interface Place {

@@ -8,8 +8,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { LAYOUT_NAMES, layoutNameSchema } from '../src/api/layout-names.ts';
 import type { Backend } from '../src/applier/programs.ts';
-import type { LayoutName } from '../src/compiler/options.ts';
 import { sizeName } from './clusters.ts';
 import type { Figures, Place } from './layout-figures.ts';
 import { plots } from './layout-plots.ts';
@@ -21,7 +21,7 @@ const BENCHMARKS = join(import.meta.dirname, '..', 'BENCHMARKS.md');
 const MARKS = ['<!-- layouts -->\n', '<!-- end of layouts -->\n'] as const;
 const ALL = {
   backend: 'nft,legacy',
-  layout: 'kube-proxy,fast',
+  layout: LAYOUT_NAMES.join(','),
   sizes: '1x10,1000x10,5000x10,10000x10,20000x10,5000x50',
 };
 
@@ -43,7 +43,7 @@ const places: Place[] = given.sizes.split(',').flatMap((text) => {
   return given.backend.split(',').flatMap((backend) =>
     given.layout.split(',').map((layout) => ({
       backend: backend as Backend,
-      layout: layout as LayoutName,
+      layout: layoutNameSchema.parse(layout),
       size: { services, endpoints },
     })),
   );

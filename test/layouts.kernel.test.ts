@@ -1,7 +1,7 @@
 /** From one layout to the other, and from and to kube-proxy itself, under load: nobody notices, and nothing is left. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LayoutName } from '../src/api/layout-names.ts';
 import { isOwnChain } from '../src/chains/names.ts';
-import type { LayoutName } from '../src/compiler/options.ts';
 import { parseRuleset } from '../src/iptables/parse.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import type { Ruleset } from '../src/iptables/types.ts';

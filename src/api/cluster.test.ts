@@ -1,5 +1,11 @@
-import { expect, test } from 'vitest';
-import { clusterState, namespacedName } from './cluster.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  ChangedServices,
+  type ClusterState,
+  clusterState,
+  namespacedName,
+  type ServiceChange,
+} from './cluster.ts';
 import { type EndpointSlice, endpointSliceSchema } from './endpoint-slice.ts';
 import { type Service, serviceSchema } from './service.ts';
 
@@ -39,4 +45,31 @@ test.each<[string, Service[], EndpointSlice[], [string, string[]][]]>([
   ]);
   expect(found).toEqual(expected);
   for (const [key, entry] of state.services) expect(namespacedName(entry.service)).toBe(key);
+});
+
+describe('the changes of a cluster', () => {
+  const services: ClusterState['services'] = new Map();
+  const then = (service: string | undefined, next?: ServiceChange): ServiceChange => ({ service, next });
+  const c = then('c');
+  const b = then('b', c);
+  const a = then('a', b);
+  const start = then(undefined, a);
+  const other = then(undefined, then('a'));
+
+  test.each<[string, readonly (ServiceChange | undefined)[], readonly string[] | undefined]>([
+    ['the first time, all may have changed', [c], undefined],
+    ['nothing', [c, c], []],
+    ['what came since', [start, c], ['a', 'b', 'c']],
+    ['each once', [start, c, c], []],
+    ['what came later than the cluster that is given, too', [start, b], ['a', 'b', 'c']],
+    ['of an older cluster, all may have changed', [c, a], undefined],
+    ['of another cluster', [c, other], undefined],
+    ['of one that does not tell', [c, undefined], undefined],
+    ['of one that tells after one that does not', [undefined, c], undefined],
+    ['after that, what came since', [undefined, start, a], ['a', 'b', 'c']],
+  ])('%s', (_, states, expected) => {
+    const changed = new ChangedServices();
+    const found = states.map((lastChange) => changed.in({ services, ...(lastChange && { lastChange }) }));
+    expect(found.at(-1)).toEqual(expected && new Set(expected));
+  });
 });

@@ -12,6 +12,37 @@ export interface ServiceEntry {
 export interface ClusterState {
   /** By `namespace/name`. */
   readonly services: ReadonlyMap<string, ServiceEntry>;
+  /** Of a cluster that tells its changes, the last one until now; see {@link ChangedServices}. */
+  readonly lastChange?: ServiceChange;
+}
+
+/** A Service has come, gone or changed. Who keeps a change finds from it all that came after. */
+export interface ServiceChange {
+  /** `namespace/name`; undefined for the beginning, before anything changed. */
+  readonly service: string | undefined;
+  readonly next: ServiceChange | undefined;
+}
+
+/** Reads the changes of a cluster, each once, so that who follows it need not look at everything that is there. */
+export class ChangedServices {
+  #last: ServiceChange | undefined;
+
+  /**
+   * The Services, by `namespace/name`, that may be others than at the last call; undefined where all may be: the first
+   * time, and for a cluster that does not tell its changes, or is another one.
+   */
+  in({ lastChange }: ClusterState): ReadonlySet<string> | undefined {
+    const changed = new Set<string>();
+    let known = this.#last !== undefined && this.#last === lastChange;
+    let last = this.#last;
+    while (last?.next) {
+      last = last.next;
+      known ||= last === lastChange;
+      if (last.service !== undefined) changed.add(last.service);
+    }
+    this.#last = known ? last : lastChange;
+    return known ? changed : undefined;
+  }
 }
 
 /** `namespace/name`, the key of an object everywhere. */

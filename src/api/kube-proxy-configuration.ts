@@ -7,6 +7,7 @@ import { optional } from './fields.ts';
 import { fromFile, type KubeProxyConfiguration, overlaid } from './kube-proxy-defaults.ts';
 import { givenConfigurationSchema } from './kube-proxy-fields.ts';
 import { checkRules } from './kube-proxy-rules.ts';
+import { layoutNameSchema } from './layout-names.ts';
 
 export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './kube-proxy-defaults.ts';
 
@@ -20,9 +21,6 @@ export function overlaySchema(base: KubeProxyConfiguration) {
   return givenConfigurationSchema.transform((given) => overlaid(base, given)).superRefine(checkRules);
 }
 
-/** How Services are written as rules. */
-export const layoutName = z.enum(['kube-proxy', 'fast'], { error: 'kube-proxy or fast' });
-
 export type Svc2iptSection = Readonly<z.output<typeof svc2iptSectionSchema>>;
 
 /** Options of svc2ipt's own, in a second YAML document of the configuration file, which kube-proxy does not read. */
@@ -30,7 +28,7 @@ export const svc2iptSectionSchema = z
   .strictObject({
     svc2ipt: z.strictObject({
       legacyPortNames: optional(z.boolean()),
-      layout: optional(layoutName),
+      layout: optional(layoutNameSchema),
     }),
   })
   .transform(({ svc2ipt }) => svc2ipt);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { load } from '../../test/support/arbitrary/clusters.ts';
 import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
+import { LAYOUT_NAMES } from '../api/layout-names.ts';
 import { compile } from '../compiler/compile.ts';
 import { FAMILIES } from '../net/address.ts';
 import {
@@ -77,7 +78,7 @@ test('whatever the cluster, every comment in a chain of a service port names one
     fc.property(
       largeCluster,
       fc.constantFrom(...FAMILIES),
-      fc.constantFrom('kube-proxy', 'fast'),
+      fc.constantFrom(...LAYOUT_NAMES),
       (raw, family, layout) => {
         const { cluster, node, options } = load(raw);
         const { tables } = compile(cluster, node, { ...options(family), layout });

@@ -18,6 +18,7 @@ function servicePort(name: string, protocol: ServicePort['protocol']): ServicePo
 
 const endpoint = (text: string): Endpoint => ({
   text,
+  port: 8080,
   local: false,
   object: {
     address: '',

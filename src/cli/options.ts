@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
+import { LAYOUT_NAMES } from '../api/layout-names.ts';
 
 /** The values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
@@ -54,7 +55,7 @@ export function addClusterOptions(command: Command, own: readonly Option[], mani
       new Option(
         '--layout <name>',
         'how to write Services as rules: as kube-proxy does (default), or in fewer rules that do the same',
-      ).choices(['kube-proxy', 'fast']),
+      ).choices(LAYOUT_NAMES),
     )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count the objects of other kinds on standard error')

@@ -9,6 +9,7 @@ import { reachableFromOutside, type ServicePort } from './service-ports.ts';
 export interface Endpoint {
   /** `ip:port`, the IPv6 address in brackets. */
   readonly text: string;
+  readonly port: number;
   /** On this node. */
   readonly local: boolean;
   /** What its EndpointSlice says of it. */
@@ -35,12 +36,11 @@ export function resolveEndpoints(
   const endpoints: Endpoint[] = [];
   for (const slice of endpointSlices) {
     if (slice.family !== family) continue;
-    for (const port of slice.ports) {
-      if (port.name !== portName || port.port === undefined || port.protocol.toLowerCase() !== protocol)
-        continue;
+    for (const { name, port, protocol: ofSlice } of slice.ports) {
+      if (name !== portName || port === undefined || ofSlice.toLowerCase() !== protocol) continue;
       for (const object of slice.endpoints) {
         const local = object.nodeName === node.name && node.name !== '';
-        endpoints.push({ text: joinPort(object.address, port.port), local, object });
+        endpoints.push({ text: joinPort(object.address, port), port, local, object });
       }
     }
   }

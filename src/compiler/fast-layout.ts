@@ -117,8 +117,8 @@ function choice(
 function keyed(endpoints: readonly Endpoint[], family: Family): KeyedEndpoint[] {
   return sortByKey(
     endpoints.map((endpoint) => {
-      const port = Number(endpoint.text.slice(endpoint.text.lastIndexOf(':') + 1));
-      return { key: addressKey(endpoint.object.address, family) + portKey(port), endpoint };
+      const { object, port } = endpoint;
+      return { key: addressKey(object.address, family) + portKey(port), endpoint };
     }),
   );
 }

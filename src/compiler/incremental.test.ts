@@ -4,10 +4,12 @@ import { clusterHistory, loadHistory } from '../../test/support/arbitrary/cluste
 import { load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
+import type { ClusterState } from '../api/cluster.ts';
 import type { ChainChanges } from '../iptables/compare.ts';
 import { printAppend, printRule, printRuleset } from '../iptables/print.ts';
 import type { Chain, Ruleset, TableName } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
+import { LiveCluster } from '../sources/live-cluster.ts';
 import { compile } from './compile.ts';
 import { IncrementalCompiler, type RulesetChanges } from './incremental.ts';
 
@@ -43,19 +45,32 @@ function applied(before: PrintedChains, { changed, removed }: ChainChanges): Pri
   return after;
 }
 
+/** A cluster that tells its changes, as it is when it has become another one. */
+function brought(live: LiveCluster, { services }: ClusterState): ClusterState {
+  const entries = [...services.values()];
+  live.replaceServices(entries.map(({ service }) => service));
+  live.replaceSlices(entries.flatMap(({ endpointSlices }) => endpointSlices));
+  return live.state;
+}
+
 const sorted = (chains: PrintedChains) => [...chains].sort(([a], [b]) => (a < b ? -1 : 1));
 
 test('whatever happens to a cluster: the same as compiling anew, and the changes lead there', () => {
   fc.assert(
-    fc.property(clusterHistory, fc.constantFrom(...FAMILIES), (history, family) => {
+    fc.property(clusterHistory, fc.constantFrom(...FAMILIES), fc.boolean(), (history, family, tells) => {
       const states = loadHistory(history);
       const [{ node, options } = inputOf({})] = states;
       const compiler = new IncrementalCompiler(node, options(family));
+      const live = new LiveCluster();
       let before: Ruleset = { ...EMPTY, family };
       for (const { cluster } of states) {
-        const changes = compiler.update(cluster);
+        const changes = compiler.update(tells ? brought(live, cluster) : cluster);
         const after = compiler.ruleset();
-        expect(printRuleset(after)).toBe(printRuleset(compile(cluster, node, options(family))));
+        const anew = new IncrementalCompiler(node, options(family));
+        anew.update(cluster);
+        expect(printRuleset(after)).toBe(printRuleset(anew.ruleset()));
+        expect(compiler.totals).toEqual(anew.totals);
+        expect(compiler.udpDestinations()).toEqual(anew.udpDestinations());
         for (const table of TABLES) {
           expect(sorted(applied(printed(before, table), changes[table]))).toEqual(
             sorted(printed(after, table)),
@@ -129,6 +144,49 @@ test.each<[string, Manifest[], boolean]>([
   const compiler = new IncrementalCompiler(node, options('ipv4'));
   compiler.update(cluster);
   expect(compiler.has('shop/web')).toBe(expected);
+});
+
+const dns = (spec: Manifest = {}) =>
+  service({ ports: [{ name: 'dns', protocol: 'UDP', port: 53 }], ...spec });
+const ofDNS = (addresses: readonly string[]) =>
+  slice(addresses, { ports: [{ name: 'dns', protocol: 'UDP', port: 53 }] });
+
+test.each<[string, Manifest[], boolean]>([
+  ['nothing', [dns(), ofDNS(['10.0.0.1'])], true],
+  ['a field that no rule depends on', [dns({ selector: { app: 'dns' } }), ofDNS(['10.0.0.1'])], true],
+  ['an endpoint', [dns(), ofDNS(['10.0.0.2'])], false],
+  ['one more endpoint', [dns(), ofDNS(['10.0.0.1', '10.0.0.2'])], false],
+  ['an address', [dns({ externalIPs: ['203.0.113.9'] }), ofDNS(['10.0.0.1'])], false],
+  ['a Service that goes', [], false],
+])('where UDP goes is the same list until it changes: %s', (_, objects, same) => {
+  const first = inputOf({ objects: [dns(), ofDNS(['10.0.0.1'])] });
+  const compiler = new IncrementalCompiler(first.node, first.options('ipv4'));
+  compiler.update(first.cluster);
+  const before = compiler.udpDestinations();
+  expect(before).toHaveLength(1);
+  compiler.update(inputOf({ objects }).cluster);
+  expect(compiler.udpDestinations() === before).toBe(same);
+});
+
+test('of a cluster that tells its changes, only what it tells is looked at', () => {
+  const { cluster, node, options } = inputOf({ objects: [service(), slice(['10.0.0.1'])] });
+  const live = new LiveCluster();
+  const compiler = new IncrementalCompiler(node, options('ipv4'));
+  compiler.update(brought(live, cluster));
+  const { lastChange, services } = live.state;
+  const looked: string[] = [];
+  const watched = new Map(services);
+  watched.get = (key) => {
+    looked.push(key);
+    return services.get(key);
+  };
+  watched.keys = () => expect.fail('all Services were looked at');
+  const state = { services: watched, ...(lastChange && { lastChange }) };
+  compiler.update(state);
+  expect(looked).toEqual([]);
+  brought(live, inputOf({ objects: [service(), slice(['10.0.0.2'])] }).cluster);
+  compiler.update({ ...live.state, services: watched });
+  expect(looked).toEqual(['shop/web']);
 });
 
 test.each<[string, Manifest, { internal: number; external: number }]>([

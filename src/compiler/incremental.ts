@@ -1,22 +1,23 @@
 /** A ruleset that follows a cluster, compiling only what a change touches. */
-import type { ClusterState, ServiceEntry } from '../api/cluster.ts';
+import { ChangedServices, type ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
-import { isSharedChain, type ServiceTable } from '../chains/names.ts';
+import type { ServiceTable } from '../chains/names.ts';
+import { present } from '../invariant.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
-import { printRule } from '../iptables/print.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
 import type { UdpDestination } from '../net/flows.ts';
-import { fastLayout } from './fast-layout.ts';
-import { kubeProxyLayout } from './kube-proxy-layout.ts';
-import type { Layout, LoweringContext, ServicePortRules, SharedRule } from './layout.ts';
+import {
+  type CompiledService,
+  endpointCountOf,
+  lowerService,
+  type PlannedService,
+  planService,
+} from './compile-service.ts';
+import type { LoweringContext, SharedRule } from './layout.ts';
+import { LAYOUTS } from './layouts.ts';
 import { type NodePlan, planNode } from './node-plan.ts';
-import type { CompileOptions, LayoutName } from './options.ts';
-import { type PlannedService, planService, udpDestinationsOf } from './plan.ts';
-
-const LAYOUTS = { 'kube-proxy': kubeProxyLayout, fast: fastLayout } as const satisfies Record<
-  LayoutName,
-  Layout
->;
+import type { CompileOptions } from './options.ts';
+import { partOfRuleset } from './part-of-ruleset.ts';
 
 /** kube-proxy's threshold for its large-cluster mode (v1.36). */
 const LARGE_CLUSTER_ENDPOINTS = 1000;
@@ -28,78 +29,75 @@ export type RulesetChanges = Readonly<Record<ServiceTable, ChainChanges>>;
 export interface RulesetTotals {
   readonly rules: Readonly<Record<ServiceTable, number>>;
   /** Service ports whose traffic is dropped, as their policy is Local and all their endpoints are elsewhere. */
-  readonly withoutLocalEndpoints: { readonly internal: number; readonly external: number };
-}
-
-/** What a Service compiled to. */
-interface CompiledService {
-  readonly entry: ServiceEntry;
-  readonly endpointCount: number;
-  /** Its parts of the shared chains, and its own chains: of all its ports, in the order of their names. */
-  readonly shared: readonly SharedRule[];
-  readonly chains: readonly Chain[];
-  readonly udpDestinations: readonly UdpDestination[];
-  /** Its ports whose traffic is dropped for want of endpoints on this node. */
-  readonly dropping: RulesetTotals['withoutLocalEndpoints'];
+  readonly withoutLocalEndpoints: CompiledService['dropping'];
 }
 
 type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
 
 /**
- * Keeps a ruleset equal to a changing cluster. What a service port compiles to depends on nothing but its Service,
- * its endpoints, the node and whether the cluster is a large one, so a change costs what it touches. After any
- * sequence of updates {@link ruleset} is what `compile` gives for the last cluster.
+ * Keeps a ruleset equal to a changing cluster. What a Service compiles to depends on nothing but itself, the node and
+ * whether the cluster is a large one, so a change costs what it touches. After any sequence of updates {@link ruleset}
+ * is what `compile` gives for the last cluster.
  */
 export class IncrementalCompiler {
   readonly #node: NodeFacts;
   readonly #options: CompileOptions;
-  readonly #layout: Layout;
   readonly #nodePlan: NodePlan;
+  readonly #changed = new ChangedServices();
   readonly #services = new Map<string, CompiledService>();
+  #nodeChains: NodeChains | undefined;
   /** The keys of the Services in order; undefined when one has come or gone. */
   #sortedKeys: readonly string[] | undefined;
-  #nodeChains: NodeChains | undefined;
+  /** Of all Services together, as they are in {@link CompiledService}. */
   #endpointCount = 0;
+  #dropping: CompiledService['dropping'] = { internal: 0, external: 0 };
+  /** Rules in chains that belong to a Service. */
+  #ownRules = 0;
+  /** Of the Services that have any. */
+  readonly #udpDestinations = new Map<string, readonly UdpDestination[]>();
+  /** All of them; undefined when some have changed. */
+  #allUdpDestinations: readonly UdpDestination[] | undefined;
 
   constructor(node: NodeFacts, options: CompileOptions) {
     this.#node = node;
     this.#options = options;
-    this.#layout = LAYOUTS[options.layout];
     this.#nodePlan = planNode(node, options);
   }
 
   /**
    * Takes the cluster as it is now and tells what that changes in the ruleset. A Service whose entry is the same
-   * object as in the last update counts as unchanged.
+   * object as in the last update counts as unchanged; of a cluster that tells its changes, no other is looked at.
    */
   update(cluster: ClusterState): RulesetChanges {
-    const gone = this.#goneFrom(cluster);
-    const planned = this.#planChanged(cluster);
-    const wasLarge = this.#largeCluster;
-    this.#countEndpoints(gone, planned);
-    if (this.#largeCluster !== wasLarge) this.#planAll(cluster, planned);
+    const { gone, planned } = this.#planChanged(cluster);
+    const endpointCount = this.#endpointCountAfter(gone, planned);
+    if (isLarge(endpointCount) !== isLarge(this.#endpointCount)) this.#planAll(cluster, planned);
+    const context = this.#contextFor(endpointCount);
 
     const before: Chain[] = [];
     const after: Chain[] = [];
     let sharedChanged = this.#nodeChains === undefined;
     const replace = (key: string, service: CompiledService | undefined) => {
       const former = this.#services.get(key);
-      before.push(...(former?.chains ?? []));
-      after.push(...(service?.chains ?? []));
+      for (const chain of former?.chains ?? []) before.push(chain);
+      for (const chain of service?.chains ?? []) after.push(chain);
       sharedChanged ||= former?.shared !== service?.shared;
-      this.#set(key, service);
+      this.#set(key, former, service);
     };
     for (const key of gone) replace(key, undefined);
-    for (const [key, service] of planned) replace(key, this.#lower(service, this.#services.get(key)));
+    for (const [key, service] of planned) {
+      replace(key, keepingSame(this.#services.get(key), lowerService(service, context)));
+    }
 
-    const nodeBefore = this.#nodeChains;
-    if (sharedChanged) this.#nodeChains = this.#lowerShared(this.#keys());
+    const own = compareChains(before, after);
+    if (!sharedChanged) return { filter: { changed: [], removed: [] }, nat: own };
+    const nodeBefore = this.#nodeChains ?? { filter: [], nat: [] };
+    const nodeAfter = this.#lowerShared(context);
+    this.#nodeChains = nodeAfter;
+    const nat = compareChains(nodeBefore.nat, nodeAfter.nat);
     return {
-      filter: compareChains(nodeBefore?.filter ?? [], this.#nodeChains?.filter ?? []),
-      nat: compareChains(
-        [...(nodeBefore?.nat ?? []), ...before],
-        [...(this.#nodeChains?.nat ?? []), ...after],
-      ),
+      filter: compareChains(nodeBefore.filter, nodeAfter.filter),
+      nat: { changed: [...nat.changed, ...own.changed], removed: [...nat.removed, ...own.removed] },
     };
   }
 
@@ -108,173 +106,162 @@ export class IncrementalCompiler {
    * @param only the Services to show, by `namespace/name`, beside the chains that belong to the node; all unless given
    */
   ruleset(only?: ReadonlySet<string>): Ruleset {
-    const keys = only ? this.#keys().filter((key) => only.has(key)) : this.#keys();
-    const all = this.#nodeChains ?? this.#lowerShared(this.#keys());
-    const nodeChains = only ? this.#nodeChainsOf(keys, all) : all;
-    const own = keys.flatMap((key) => this.#services.get(key)?.chains ?? []);
-    return {
+    const { filter, nat } = this.#nodeChains ?? this.#lowerShared(this.#contextFor(0));
+    const own = this.#inOrder().flatMap(({ chains }) => chains);
+    const whole: Ruleset = {
       family: this.#options.family,
       tables: [
-        { name: 'filter', chains: nodeChains.filter },
-        { name: 'nat', chains: [...nodeChains.nat, ...own] },
+        { name: 'filter', chains: filter },
+        { name: 'nat', chains: [...nat, ...own] },
       ],
     };
+    return only ? partOfRuleset(whole, this.#services, only) : whole;
   }
 
-  /** Where the rules send UDP, for each address that they redirect or refuse. */
-  udpDestinations(): UdpDestination[] {
-    return this.#keys().flatMap((key) => this.#services.get(key)?.udpDestinations ?? []);
+  /** Where the rules send UDP, for each address that they redirect or refuse. The same list until one of them changes. */
+  udpDestinations(): readonly UdpDestination[] {
+    this.#allUdpDestinations ??= [...this.#udpDestinations]
+      .sort(byKey)
+      .flatMap(([, destinations]) => destinations);
+    return this.#allUdpDestinations;
   }
 
   /** As of the last update. */
   get totals(): RulesetTotals {
-    const services = [...this.#services.values()];
-    const sum = (numberOf: (service: CompiledService) => number) =>
-      services.reduce((total, service) => total + numberOf(service), 0);
-    const { filter = [], nat = [] } = this.#nodeChains ?? {};
+    const { filter, nat } = this.#nodeChains ?? { filter: [], nat: [] };
     return {
-      rules: { filter: ruleCount(filter), nat: ruleCount(nat) + sum(({ chains }) => ruleCount(chains)) },
-      withoutLocalEndpoints: {
-        internal: sum(({ dropping }) => dropping.internal),
-        external: sum(({ dropping }) => dropping.external),
-      },
+      rules: { filter: ruleCount(filter), nat: ruleCount(nat) + this.#ownRules },
+      withoutLocalEndpoints: this.#dropping,
     };
   }
 
   /** Whether a Service, by `namespace/name`, has rules. */
   has(key: string): boolean {
-    const { shared, chains } = this.#services.get(key) ?? { shared: [], chains: [] };
-    return shared.length > 0 || chains.length > 0;
+    const service = this.#services.get(key);
+    return service !== undefined && service.shared.length + service.chains.length > 0;
   }
 
-  get #largeCluster(): boolean {
-    return this.#endpointCount > LARGE_CLUSTER_ENDPOINTS;
-  }
-
-  get #context(): LoweringContext {
+  #contextFor(endpointCount: number): LoweringContext {
     return {
       node: this.#node,
       nodePlan: this.#nodePlan,
       options: this.#options,
-      largeCluster: this.#largeCluster,
+      largeCluster: isLarge(endpointCount),
     };
   }
 
-  #goneFrom(cluster: ClusterState): string[] {
+  #planChanged(cluster: ClusterState): { gone: string[]; planned: Map<string, PlannedService> } {
+    const { services } = cluster;
     const gone: string[] = [];
-    for (const key of this.#services.keys()) {
-      if (!cluster.services.has(key)) gone.push(key);
-    }
-    return gone;
-  }
-
-  #planChanged(cluster: ClusterState): Map<string, PlannedService> {
     const planned = new Map<string, PlannedService>();
-    for (const [key, entry] of cluster.services) {
-      if (this.#services.get(key)?.entry === entry) continue;
-      planned.set(key, planService(entry, this.#node, this.#options));
+    const changed = this.#changed.in(cluster);
+    for (const key of changed ?? services.keys()) {
+      const entry = services.get(key);
+      if (entry && entry !== this.#services.get(key)?.entry) planned.set(key, this.#plan(entry));
     }
-    return planned;
+    for (const key of changed ?? this.#services.keys()) {
+      if (this.#services.has(key) && !services.has(key)) gone.push(key);
+    }
+    return { gone, planned };
   }
 
   #planAll(cluster: ClusterState, planned: Map<string, PlannedService>): void {
     for (const [key, entry] of cluster.services) {
-      if (!planned.has(key)) planned.set(key, planService(entry, this.#node, this.#options));
+      if (!planned.has(key)) planned.set(key, this.#plan(entry));
     }
   }
 
-  #countEndpoints(gone: readonly string[], planned: ReadonlyMap<string, PlannedService>): void {
-    const before = (key: string) => this.#services.get(key)?.endpointCount ?? 0;
-    for (const key of gone) this.#endpointCount -= before(key);
-    for (const [key, { endpointCount }] of planned) this.#endpointCount += endpointCount - before(key);
+  #plan(entry: PlannedService['entry']): PlannedService {
+    return planService(entry, this.#node, this.#options);
   }
 
-  /** Compiles a planned Service, keeping the objects of its former self where they are still right. */
-  #lower(
-    { entry, plans, endpointCount }: PlannedService,
-    former: CompiledService | undefined,
-  ): CompiledService {
-    const context = this.#context;
-    const servicePorts = [...plans]
-      .sort((a, b) => (a.servicePort.name < b.servicePort.name ? -1 : 1))
-      .map((plan): ServicePortRules => this.#layout.lowerServicePort(plan, context));
-    const shared = servicePorts.flatMap((rules) => rules.shared);
-    const chains = servicePorts.flatMap((rules) => rules.chains);
-    const udpDestinations = plans.flatMap(udpDestinationsOf);
-    const dropping = {
-      internal: plans.filter(({ internal }) => internal.fate === 'drop').length,
-      external: plans.filter(({ external }) => external?.fate === 'drop').length,
+  #endpointCountAfter(gone: readonly string[], planned: ReadonlyMap<string, PlannedService>): number {
+    let count = this.#endpointCount;
+    for (const key of [...gone, ...planned.keys()]) count -= this.#services.get(key)?.endpointCount ?? 0;
+    for (const service of planned.values()) count += endpointCountOf(service);
+    return count;
+  }
+
+  #set(key: string, former: CompiledService | undefined, service: CompiledService | undefined): void {
+    if (!former || !service) this.#sortedKeys = undefined;
+    if (former) this.#count(former, -1);
+    if (service) {
+      this.#services.set(key, service);
+      this.#count(service, 1);
+    } else this.#services.delete(key);
+
+    const { udpDestinations = NO_DESTINATIONS } = service ?? {};
+    if (udpDestinations === (former?.udpDestinations ?? NO_DESTINATIONS)) return;
+    this.#allUdpDestinations = undefined;
+    if (udpDestinations.length > 0) this.#udpDestinations.set(key, udpDestinations);
+    else this.#udpDestinations.delete(key);
+  }
+
+  #count({ endpointCount, chains, dropping }: CompiledService, times: 1 | -1): void {
+    this.#endpointCount += times * endpointCount;
+    this.#ownRules += times * ruleCount(chains);
+    const { internal, external } = this.#dropping;
+    this.#dropping = {
+      internal: internal + times * dropping.internal,
+      external: external + times * dropping.external,
     };
-    const compiled = { entry, endpointCount, shared, chains, udpDestinations, dropping };
-    if (!former) return compiled;
-    return {
-      ...compiled,
-      shared: sameList(former.shared, shared, sameSharedRule) ? former.shared : shared,
-      chains: keepSame(former.chains, chains),
-    };
   }
 
-  #set(key: string, service: CompiledService | undefined): void {
-    if (service === undefined || !this.#services.has(key)) this.#sortedKeys = undefined;
-    if (service) this.#services.set(key, service);
-    else this.#services.delete(key);
-  }
-
-  #keys(): readonly string[] {
+  #inOrder(): CompiledService[] {
     this.#sortedKeys ??= [...this.#services.keys()].sort();
-    return this.#sortedKeys;
+    return this.#sortedKeys.map((key) => present(this.#services.get(key), 'Service of a key'));
   }
 
-  /** The node's chains without the rules of all Services but some, and without the chains of trees that leaves empty. */
-  #nodeChainsOf(keys: readonly string[], all: NodeChains): NodeChains {
-    const sharedRules = (keys: readonly string[]) =>
-      keys.flatMap((key) => this.#services.get(key)?.shared.map(({ rule }) => rule) ?? []);
-    const ofServices = new Set(sharedRules(this.#keys()));
-    // Of two rules that are the same, a chain has only one.
-    const wanted = new Set(sharedRules(keys).map(printRule));
-    const prune = (chains: readonly Chain[]): Chain[] => {
-      const byName = new Map(chains.map((chain) => [chain.name, chain]));
-      const pruned = new Map<string, Chain>();
-      const keep = ({ name, rules }: Chain): Chain => {
-        const known = pruned.get(name);
-        if (known) return known;
-        const kept = rules.filter((rule) => {
-          if (ofServices.has(rule)) return wanted.has(printRule(rule));
-          const next = rule.target?.target === 'jump' ? byName.get(rule.target.chain) : undefined;
-          return !next || isSharedChain(next.name) || keep(next).rules.length > 0 || next.rules.length === 0;
-        });
-        const chain = { name, rules: kept };
-        pruned.set(name, chain);
-        return chain;
-      };
-      return chains
-        .map(keep)
-        .filter(
-          ({ name, rules }) =>
-            rules.length > 0 || byName.get(name)?.rules.length === 0 || isSharedChain(name),
-        );
-    };
-    return { filter: prune(all.filter), nat: prune(all.nat) };
+  #lowerShared(context: LoweringContext): NodeChains {
+    const shared = this.#inOrder().map(({ shared }) => shared);
+    return LAYOUTS[this.#options.layout].lowerShared(shared, context);
   }
+}
 
-  #lowerShared(keys: readonly string[]): NodeChains {
-    const shared = keys.map((key) => this.#services.get(key)?.shared ?? []);
-    return this.#layout.lowerShared(shared, this.#context);
-  }
+const NO_DESTINATIONS: readonly UdpDestination[] = [];
+
+function isLarge(endpointCount: number): boolean {
+  return endpointCount > LARGE_CLUSTER_ENDPOINTS;
 }
 
 function ruleCount(chains: readonly Chain[]): number {
   return chains.reduce((count, { rules }) => count + rules.length, 0);
 }
 
+/** A Service with the objects of its former self where they are still right. */
+function keepingSame(former: CompiledService | undefined, service: CompiledService): CompiledService {
+  if (!former) return service;
+  return {
+    ...service,
+    shared: sameList(former.shared, service.shared, sameSharedRule) ? former.shared : service.shared,
+    chains: sameChains(former.chains, service.chains),
+    udpDestinations: sameList(former.udpDestinations, service.udpDestinations, sameDestination)
+      ? former.udpDestinations
+      : service.udpDestinations,
+  };
+}
+
 function sameSharedRule(a: SharedRule, b: SharedRule): boolean {
   return a.table === b.table && a.chain === b.chain && sameRule(a.rule, b.rule);
 }
 
-function keepSame(before: readonly Chain[], after: readonly Chain[]): Chain[] {
+function sameDestination(a: UdpDestination, b: UdpDestination): boolean {
+  return (
+    a.address === b.address &&
+    a.port === b.port &&
+    a.endpoints.size === b.endpoints.size &&
+    a.endpoints.isSubsetOf(b.endpoints)
+  );
+}
+
+function sameChains(before: readonly Chain[], after: readonly Chain[]): Chain[] {
   const old = new Map(before.map((chain) => [chain.name, chain]));
   return after.map((chain) => {
     const former = old.get(chain.name);
     return former && sameChain(former, chain) ? former : chain;
   });
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }

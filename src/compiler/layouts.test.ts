@@ -5,6 +5,7 @@ import { type CompilerInput, load, rawCluster } from '../../test/support/arbitra
 import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
 import { allFixtures, fixtureInput } from '../../test/support/fixture-input.ts';
 import { type FlowGroup, interestingFlows } from '../../test/support/interesting-packets.ts';
+import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import type { Fate } from '../iptables/simulator/fate.ts';
 import { type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
@@ -12,7 +13,6 @@ import { simulate } from '../iptables/simulator/simulate.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { compile } from './compile.ts';
-import type { LayoutName } from './options.ts';
 
 /** A node that forwards only what it is told to, so that this shows. */
 function inKernel(ruleset: Ruleset): PreparedRuleset {
@@ -43,8 +43,10 @@ function sameFate(a: Fate, b: Fate): boolean {
 
 /** Other layouts and nodes that a packet must not notice. */
 const OTHERS: readonly (readonly [string, LayoutName, boolean])[] = [
-  ['fast', 'fast', true],
-  ['fast without xt_bpf', 'fast', false],
+  ...LAYOUT_NAMES.filter((name) => name !== DEFAULT_LAYOUT).flatMap((name) => [
+    [name, name, true] as const,
+    [`${name} without xt_bpf`, name, false] as const,
+  ]),
 ];
 
 let packets = 0;
@@ -53,7 +55,7 @@ let packets = 0;
 function differences({ cluster, node, options }: CompilerInput, family: Family): unknown[] {
   const rulesIn = (layout: LayoutName, bpf: boolean) =>
     inKernel(compile(cluster, { ...node, bpf }, { ...options(family), layout }));
-  const expected = rulesIn('kube-proxy', true);
+  const expected = rulesIn(DEFAULT_LAYOUT, true);
   const others = OTHERS.map(([name, layout, bpf]) => [name, rulesIn(layout, bpf)] as const);
   const groups: readonly FlowGroup[] = interestingFlows({ cluster, node, options: options(family) });
   return groups.flatMap(({ from, packets: flows }) =>

@@ -1,6 +1,7 @@
 /** What the compiler must be told beside the cluster and the node. */
 
 import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
+import { DEFAULT_LAYOUT, type LayoutName } from '../api/layout-names.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type Family, familyOf } from '../net/address.ts';
 
@@ -20,9 +21,6 @@ export interface CompileOptions {
   readonly legacyPortNames: boolean;
   readonly layout: LayoutName;
 }
-
-/** See `kube-proxy-layout.ts` and `fast-layout.ts`. */
-export type LayoutName = 'kube-proxy' | 'fast';
 
 export type DetectLocal =
   | { readonly by: 'source'; readonly range: string }
@@ -44,7 +42,7 @@ export function compileOptions(
     detectLocal: detectLocal(family, config, node),
     nodePortAddresses: config.nodePortAddresses,
     legacyPortNames: own.legacyPortNames ?? false,
-    layout: own.layout ?? 'kube-proxy',
+    layout: own.layout ?? DEFAULT_LAYOUT,
   };
 }
 

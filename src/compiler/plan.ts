@@ -1,17 +1,18 @@
 /** Plan: what each kind of traffic to a service port comes to on this node. There is no iptables in it. */
-import type { ServiceEntry } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { contains, familyOf } from '../net/address.ts';
 import type { UdpDestination } from '../net/flows.ts';
-import { type Endpoint, resolveEndpoints, type UsableEndpoints, usableEndpoints } from './endpoints.ts';
+import { type Endpoint, usableEndpoints } from './endpoints.ts';
 import type { CompileOptions } from './options.ts';
-import { reachableFromOutside, resolveServicePorts, type ServicePort } from './service-ports.ts';
+import { reachableFromOutside, type ServicePort } from './service-ports.ts';
 
 /** What comes of traffic: it goes to a set of endpoints, is refused as nobody serves it, or is dropped. */
 export type Fate = 'cluster' | 'local' | 'reject' | 'drop';
 
 export interface ServicePortPlan {
   readonly servicePort: ServicePort;
+  /** All that its EndpointSlices name, usable or not. */
+  readonly endpoints: readonly Endpoint[];
   /** The endpoints that the Cluster policy may use; empty where no traffic can get to them. */
   readonly cluster: readonly Endpoint[];
   /** The endpoints that the Local policy may use. */
@@ -42,31 +43,14 @@ export interface Firewall {
   readonly admitsNode: boolean;
 }
 
-/** A Service's plans, and how many endpoints it has in all. */
-export interface PlannedService {
-  readonly entry: ServiceEntry;
-  readonly plans: readonly ServicePortPlan[];
-  readonly endpointCount: number;
-}
-
-/** Resolves the ports and endpoints of a Service and plans the traffic of each port. */
-export function planService(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedService {
-  let endpointCount = 0;
-  const servicePorts = resolveServicePorts(entry.service, options.family, options.legacyPortNames);
-  const plans = servicePorts.map((servicePort) => {
-    const endpoints = resolveEndpoints(entry, servicePort, options.family, node);
-    endpointCount += endpoints.length;
-    return planServicePort(servicePort, usableEndpoints(servicePort, endpoints, node), node, options);
-  });
-  return { entry, plans, endpointCount };
-}
-
-function planServicePort(
+/** Plans the traffic of a service port. */
+export function planServicePort(
   servicePort: ServicePort,
-  { cluster, local, exist }: UsableEndpoints,
+  endpoints: readonly Endpoint[],
   node: NodeFacts,
   options: CompileOptions,
 ): ServicePortPlan {
+  const { cluster, local, exist } = usableEndpoints(servicePort, endpoints, node);
   const fate = (policy: 'Cluster' | 'Local'): Fate => {
     if (!exist) return 'reject';
     if (policy === 'Local') return local.length > 0 ? 'local' : 'drop';
@@ -74,6 +58,7 @@ function planServicePort(
   };
   return {
     servicePort,
+    endpoints,
     cluster,
     local,
     internal: {

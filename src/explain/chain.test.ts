@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
+import type { LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
-import type { LayoutName } from '../compiler/options.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRuleset } from '../iptables/print.ts';
 import { explainChain } from './chain.ts';

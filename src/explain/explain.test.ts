@@ -15,11 +15,11 @@ import {
   slice,
   TERMINATING,
 } from '../../test/support/rules.ts';
+import { LAYOUT_NAMES, type LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { describeAddress } from '../chains/service-addresses.ts';
 import { compile } from '../compiler/compile.ts';
-import type { LayoutName } from '../compiler/options.ts';
-import { planService } from '../compiler/plan.ts';
+import { planService } from '../compiler/compile-service.ts';
 import { printAppend, printRuleset } from '../iptables/print.ts';
 import { prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import type { Ruleset } from '../iptables/types.ts';
@@ -28,8 +28,6 @@ import { printShare } from '../text/share.ts';
 import type { ExplainedPort } from './explain.ts';
 import { type Explanation, formatExplanation, formatExplanationJSON } from './report.ts';
 import { explainByRules, explainService } from './services.ts';
-
-const LAYOUTS: readonly LayoutName[] = ['kube-proxy', 'fast'];
 
 function explained(given: Given, layout: LayoutName = 'kube-proxy', name = 'shop/web'): Explanation {
   const { cluster, node, options } = inputOf(given);
@@ -53,7 +51,7 @@ function ways({ ports }: Explanation): string[] {
 const TWO = slice([endpoint('10.244.1.5', ON_NODE_A), endpoint('10.244.2.5', ON_NODE_B)]);
 const BOTH = '1/2 10.244.1.5:8080, 1/2 10.244.2.5:8080';
 
-describe.each(LAYOUTS)('who comes where, in the %s layout', (layout) => {
+describe.each(LAYOUT_NAMES)('who comes where, in the %s layout', (layout) => {
   test.each<[string, Given, string[]]>([
     [
       'a cluster IP',
@@ -358,7 +356,7 @@ const ofRules = ({ ports }: Explanation) =>
     affinitySeconds,
   }));
 
-test.each(LAYOUTS)('by the rules alone, the same in the %s layout', (layout) => {
+test.each(LAYOUT_NAMES)('by the rules alone, the same in the %s layout', (layout) => {
   const { cluster, node, options } = inputOf(SHOP);
   const chosen = { ...options('ipv4'), layout };
   const ruleset = prepareSaved(saved(compile(cluster, node, chosen)), 'ipv4');
@@ -395,7 +393,7 @@ test('as JSON', () => {
 });
 
 describe('random clusters', () => {
-  test.each(LAYOUTS)(
+  test.each(LAYOUT_NAMES)(
     'what is explained is what was planned, in the %s layout',
     (layout) => {
       let ports = 0;

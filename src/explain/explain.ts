@@ -2,7 +2,6 @@
 import type { NodeFacts } from '../api/node.ts';
 import { chainKind } from '../chains/names.ts';
 import type { ServiceAddress } from '../chains/service-addresses.ts';
-import type { Endpoint } from '../compiler/endpoints.ts';
 import type { ServicePortPlan } from '../compiler/plan.ts';
 import { dnatTargets } from '../iptables/simulator/fate.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
@@ -16,8 +15,7 @@ import { type WayIn, waysTo } from './ways.ts';
 /** A service port as its manifests have it. */
 export interface PlannedPort {
   readonly plan: ServicePortPlan;
-  /** All that its EndpointSlices name, sorted. */
-  readonly endpoints: readonly Endpoint[];
+  readonly node: NodeFacts;
 }
 
 export interface ExplainedPort {
@@ -65,7 +63,7 @@ export function explainPort(
   addresses: readonly ServiceAddress[],
   ruleset: PreparedRuleset,
   place: Surroundings,
-  planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
+  planned: PlannedPort | undefined,
 ): ExplainedPort {
   const [{ servicePort, protocol } = { servicePort: '', protocol: '' }] = addresses;
   const rules = rulesOfServicePort(ruleset, servicePort, protocol);
@@ -114,7 +112,7 @@ export function setOf(
 
 function explainEndpoints(
   { endpoints }: RulesOfServicePort,
-  planned: { readonly port: PlannedPort; readonly node: NodeFacts } | undefined,
+  planned: PlannedPort | undefined,
 ): ExplainedEndpoint[] {
   const inRules = (endpoint: string) => endpoints.get(endpoint) ?? [];
   if (!planned) {
@@ -126,17 +124,17 @@ function explainEndpoints(
       unused: undefined,
     }));
   }
-  const { port, node } = planned;
-  const known = port.endpoints.map((endpoint) => ({
+  const { plan, node } = planned;
+  const known = plan.endpoints.map((endpoint) => ({
     endpoint: endpoint.text,
     nodeName: endpoint.object.nodeName,
     local: endpoint.local,
     chains: inRules(endpoint.text),
-    unused: whyUnused(endpoint, port.plan, node),
+    unused: whyUnused(endpoint, plan, node),
   }));
   // Saved rules may be older than the manifests.
   const stale = [...endpoints.keys()].filter(
-    (text) => !port.endpoints.some((endpoint) => endpoint.text === text),
+    (text) => !plan.endpoints.some((endpoint) => endpoint.text === text),
   );
   return [
     ...known,

@@ -5,9 +5,8 @@ import type { Service } from '../api/service.ts';
 import { unknownService } from '../api/unknown-service.ts';
 import { serviceOf } from '../chains/comments.ts';
 import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
-import { resolveEndpoints } from '../compiler/endpoints.ts';
+import { planService } from '../compiler/compile-service.ts';
 import type { CompileOptions } from '../compiler/options.ts';
-import { planService } from '../compiler/plan.ts';
 import { addressesOfServicePort } from '../compiler/service-ports.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { type ExplainedPort, explainPort } from './explain.ts';
@@ -31,13 +30,10 @@ export function explainService(
   const { service } = entry;
   const place = placeOf(node, ruleset, options);
   const { plans } = planService(entry, node, options);
-  const ports = plans.map((plan): ExplainedPort => {
-    const endpoints = resolveEndpoints(entry, plan.servicePort, options.family, node);
-    return explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, {
-      port: { plan, endpoints },
-      node,
-    });
-  });
+  const ports = plans.map(
+    (plan): ExplainedPort =>
+      explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, { plan, node }),
+  );
   return {
     name,
     service,

@@ -9,8 +9,7 @@ export function whyUnused(
   { servicePort, cluster, local }: ServicePortPlan,
   node: NodeFacts,
 ): string | undefined {
-  const isIn = (set: readonly Endpoint[]) => set.some(({ text }) => text === endpoint.text);
-  if (isIn(cluster) || isIn(local)) return undefined;
+  if (cluster.includes(endpoint) || local.includes(endpoint)) return undefined;
   const { ready, serving, terminating, forZones, forNodes } = endpoint.object;
   if (!ready) return serving && terminating ? 'terminating, and others are ready' : 'not ready';
   if (servicePort.topologyKeys.length > 0)

@@ -12,7 +12,7 @@ const LIST_SIZE = 100;
 export function checkAffinity(planned: PlannedEntry, { nodeCount }: Context): Found[] {
   const { entry, ports } = planned;
   // Where there is one endpoint, every client gets it.
-  const chosen = ports.filter(({ endpoints }) => endpoints.filter(({ object }) => object.ready).length > 1);
+  const chosen = ports.filter(({ plan }) => plan.endpoints.filter(({ object }) => object.ready).length > 1);
   if (entry.service.sessionAffinitySeconds === undefined || chosen.length === 0) return [];
   const found = (code: RuleCode, cause: string): Found => ({
     code,

@@ -4,9 +4,9 @@ import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import type { Node, NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
-import { type Endpoint, resolveEndpoints } from '../compiler/endpoints.ts';
+import { planService } from '../compiler/compile-service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
-import { planService, type ServicePortPlan } from '../compiler/plan.ts';
+import type { ServicePortPlan } from '../compiler/plan.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 
 /** What is known beside the cluster and the node. Rules that need what is not given find nothing. */
@@ -30,8 +30,6 @@ export interface PlannedPort {
   readonly index: number;
   readonly family: Family;
   readonly plan: ServicePortPlan;
-  /** All of them, usable or not. */
-  readonly endpoints: readonly Endpoint[];
 }
 
 export interface PlannedEntry {
@@ -88,12 +86,10 @@ export function prepareContext(
 }
 
 function plannedPorts(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedPort[] {
-  const { family } = options;
   return planService(entry, node, options).plans.map((plan, index) => ({
     index,
-    family,
+    family: options.family,
     plan,
-    endpoints: resolveEndpoints(entry, plan.servicePort, family, node),
   }));
 }
 

@@ -27,8 +27,9 @@ function withoutSlices(service: Service, { podNamespaces }: Context): Found {
   return { ...at, code: 'no-endpoint-slices', cause };
 }
 
-function judge({ entry }: PlannedEntry, { family, plan, endpoints }: PlannedPort): PortFound | undefined {
-  const { portName, protocol } = plan.servicePort;
+function judge({ entry }: PlannedEntry, { family, plan }: PlannedPort): PortFound | undefined {
+  const { servicePort, endpoints } = plan;
+  const { portName, protocol } = servicePort;
   if (endpoints.length === 0) {
     const slices = entry.endpointSlices.filter((slice) => slice.family === family);
     const others = new Set(slices.flatMap((slice) => slice.endpoints.map(({ address }) => address))).size;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { load, objectsOf, rawCluster } from '../../test/support/arbitrary/clusters.ts';
 import { findingsOf, other, told } from '../../test/support/lint.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
-import { planService } from '../compiler/plan.ts';
+import { planService } from '../compiler/compile-service.ts';
 import { FAMILIES } from '../net/address.ts';
 import type { Finding } from './finding.ts';
 import { lintCluster } from './lint.ts';

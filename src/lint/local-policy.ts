@@ -11,8 +11,9 @@ export function checkLocalPolicy(planned: PlannedEntry, { node }: Context): Foun
   ];
 }
 
-function endpointsWithoutNode({ plan, endpoints }: PlannedPort): PortFound | undefined {
+function endpointsWithoutNode({ plan }: PlannedPort): PortFound | undefined {
   const policy = localPolicy(plan);
+  const { endpoints } = plan;
   const nowhere = endpoints.filter(({ object }) => !object.nodeName).length;
   if (policy === undefined || nowhere === 0) return undefined;
   const clause = `${haveNone(nowhere, endpoints.length)} nodeName, so ${policy} Local sends ${nowhere === 1 ? 'it' : 'them'} no traffic on any node`;
@@ -31,14 +32,16 @@ function haveNone(count: number, all: number): string {
   return `${count} of its ${all} endpoints ${count === 1 ? 'has' : 'have'} no`;
 }
 
-function internalDropped({ plan, endpoints }: PlannedPort, nodeName: string): PortFound | undefined {
-  if (plan.internal.fate !== 'drop' || !placesKnown(endpoints, nodeName)) return undefined;
+function internalDropped({ plan }: PlannedPort, nodeName: string): PortFound | undefined {
+  const { internal, endpoints } = plan;
+  if (internal.fate !== 'drop' || !placesKnown(endpoints, nodeName)) return undefined;
   const clause = `${noneIs(endpoints.length)} on node ${nodeName} and usable, so internalTrafficPolicy Local drops what is sent from there to its cluster IP`;
   return { code: 'internal-traffic-dropped', clause, commonField: 'spec.internalTrafficPolicy' };
 }
 
-function externalDropped({ plan, endpoints }: PlannedPort, nodeName: string): PortFound | undefined {
-  if (plan.external?.fate !== 'drop' || !placesKnown(endpoints, nodeName)) return undefined;
+function externalDropped({ plan }: PlannedPort, nodeName: string): PortFound | undefined {
+  const { external, endpoints } = plan;
+  if (external?.fate !== 'drop' || !placesKnown(endpoints, nodeName)) return undefined;
   const none = `${noneIs(endpoints.length)} on node ${nodeName} and usable, so externalTrafficPolicy Local`;
   const commonField = 'spec.externalTrafficPolicy';
   // A load balancer that asks for health leaves the node out; nobody asks before he sends to an external IP.
@@ -55,6 +58,6 @@ function externalDropped({ plan, endpoints }: PlannedPort, nodeName: string): Po
 }
 
 /** Where no endpoint has a nodeName, that is what is wrong, on every node. */
-function placesKnown(endpoints: PlannedPort['endpoints'], nodeName: string): boolean {
+function placesKnown(endpoints: PlannedPort['plan']['endpoints'], nodeName: string): boolean {
   return nodeName !== '' && endpoints.some(({ object }) => object.nodeName);
 }

@@ -26,9 +26,9 @@ export function checkTopology(planned: PlannedEntry, context: Context): Found[] 
 }
 
 /** Hints count only where every ready endpoint has them (KEP-2433, KEP-4444; kube-proxy v1.36). */
-function incompleteHints({ plan, endpoints }: PlannedPort): PortFound | undefined {
+function incompleteHints({ plan }: PlannedPort): PortFound | undefined {
   if (!usesCluster(plan)) return undefined;
-  const ready = endpoints.filter(({ object }) => object.ready);
+  const ready = plan.endpoints.filter(({ object }) => object.ready);
   for (const kind of ['forZones', 'forNodes'] as const) {
     const without = ready.filter(({ object }) => object[kind].length === 0);
     if (without.length === 0 || without.length === ready.length) continue;
@@ -39,9 +39,9 @@ function incompleteHints({ plan, endpoints }: PlannedPort): PortFound | undefine
   return undefined;
 }
 
-function hintsForOthers({ plan, endpoints }: PlannedPort, { node, nodes }: Context): PortFound | undefined {
+function hintsForOthers({ plan }: PlannedPort, { node, nodes }: Context): PortFound | undefined {
   if (!usesCluster(plan)) return undefined;
-  const ready = endpoints.filter(({ object }) => object.ready);
+  const ready = plan.endpoints.filter(({ object }) => object.ready);
   const zones = hintsAre(ready, 'forZones', node.zone);
   const names = hintsAre(ready, 'forNodes', node.name || undefined);
   if (zones === 'here' || names === 'here') return undefined;
@@ -71,11 +71,11 @@ function nodeName({ name }: Context['node']): string | undefined {
   return name === '' ? undefined : `node ${name}`;
 }
 
-function excluded({ plan, endpoints }: PlannedPort, { node }: Context): PortFound | undefined {
-  const usable = endpoints.some(({ object }) => object.ready || (object.serving && object.terminating));
+function excluded({ plan }: PlannedPort, { node }: Context): PortFound | undefined {
+  const usable = plan.endpoints.some(({ object }) => object.ready || (object.serving && object.terminating));
   const known = node.name !== '' || node.zone !== undefined;
   if (!known || !usable || !usesCluster(plan) || plan.cluster.length > 0) return undefined;
-  const clause = `of ${counted(endpoints.length)}, none is where its topologyKeys ask for on this node, so traffic is refused`;
+  const clause = `of ${counted(plan.endpoints.length)}, none is where its topologyKeys ask for on this node, so traffic is refused`;
   return { code: 'topology-keys-exclude-node', clause, commonField: 'spec.topologyKeys' };
 }
 

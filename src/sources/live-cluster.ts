@@ -1,6 +1,6 @@
 /** A cluster that changes, object by object, as the compiler wants to see it: what did not change stays the same. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import { type ClusterState, namespacedName, type ServiceChange, type ServiceEntry } from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Service } from '../api/service.ts';
 
@@ -14,10 +14,11 @@ export class LiveCluster {
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   /** The Service of each EndpointSlice, by the slice's own key. */
   readonly #serviceOf = new Map<string, string>();
+  #lastChange: Open<ServiceChange> = { service: undefined, next: undefined };
 
   /** The cluster as it is now. The same map all the time; an entry is replaced when anything in it changes. */
   get state(): ClusterState {
-    return { services: this.#entries };
+    return { services: this.#entries, lastChange: this.#lastChange };
   }
 
   service(key: string): Service | undefined {
@@ -32,12 +33,14 @@ export class LiveCluster {
     const key = namespacedName(service);
     const former = this.#entries.get(key);
     if (former && isDeepStrictEqual(former.service, service)) return false;
-    this.#entries.set(key, { service, endpointSlices: former?.endpointSlices ?? this.#slicesOf(key) });
+    this.#set(key, { service, endpointSlices: former?.endpointSlices ?? this.#slicesOf(key) });
     return true;
   }
 
   deleteService(key: string): boolean {
-    return this.#entries.delete(key);
+    const deleted = this.#entries.delete(key);
+    if (deleted) this.#changed(key);
+    return deleted;
   }
 
   setSlice(slice: EndpointSlice): boolean {
@@ -94,7 +97,20 @@ export class LiveCluster {
   #rejoin(service: string): boolean {
     const entry = this.#entries.get(service);
     if (!entry) return false;
-    this.#entries.set(service, { ...entry, endpointSlices: this.#slicesOf(service) });
+    this.#set(service, { ...entry, endpointSlices: this.#slicesOf(service) });
     return true;
   }
+
+  #set(key: string, entry: ServiceEntry): void {
+    this.#entries.set(key, entry);
+    this.#changed(key);
+  }
+
+  #changed(service: string): void {
+    const change = { service, next: undefined };
+    this.#lastChange.next = change;
+    this.#lastChange = change;
+  }
 }
+
+type Open<T> = { -readonly [K in keyof T]: T[K] };

@@ -3,8 +3,9 @@ import { hash } from 'node:crypto';
 import type { ClusterState } from '../../src/api/cluster.ts';
 import type { NodeFacts } from '../../src/api/node.ts';
 import { endpointChain } from '../../src/chains/names.ts';
+import { planService } from '../../src/compiler/compile-service.ts';
 import type { CompileOptions } from '../../src/compiler/options.ts';
-import { planService, type ServicePortPlan } from '../../src/compiler/plan.ts';
+import type { ServicePortPlan } from '../../src/compiler/plan.ts';
 import type { Packet, SimulatedNode } from '../../src/iptables/simulator/packet.ts';
 import { addressBits, addressValue, contains, familyOf, formatAddress } from '../../src/net/address.ts';
 

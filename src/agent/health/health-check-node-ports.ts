@@ -1,10 +1,9 @@
 /** Health check node ports: how load balancers find the nodes that have endpoints of a Service. */
 import type { ClusterState, ServiceEntry } from '../../api/cluster.ts';
 import type { NodeFacts } from '../../api/node.ts';
-import { resolveEndpoints } from '../../compiler/endpoints.ts';
+import { planService } from '../../compiler/compile-service.ts';
 import { type NodePortsAt, planNode } from '../../compiler/node-plan.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
-import { resolveServicePorts } from '../../compiler/service-ports.ts';
 import type { Family } from '../../net/address.ts';
 
 /** What one health check node port tells, in one family. */
@@ -33,21 +32,23 @@ export function healthChecks(
   const checked = [...services.values()].filter(({ service }) => service.healthCheckNodePort !== 0);
   return options.flatMap((ofFamily) => {
     const addresses = planNode(node, ofFamily).nodePortsAt;
-    return checked.flatMap((entry) => healthCheck(entry, ofFamily.family, addresses, node));
+    return checked.flatMap((entry) => healthCheck(entry, ofFamily, addresses, node));
   });
 }
 
 function healthCheck(
   entry: ServiceEntry,
-  family: Family,
+  options: CompileOptions,
   addresses: HealthCheck['addresses'],
   node: NodeFacts,
 ): HealthCheck[] {
-  const servicePorts = resolveServicePorts(entry.service, family, false);
-  const port = servicePorts[0]?.healthCheckNodePort ?? 0;
-  if (port === 0) return [];
-  const ready = servicePorts
-    .flatMap((servicePort) => resolveEndpoints(entry, servicePort, family, node))
+  const { plans } = planService(entry, node, options);
+  const [first] = plans;
+  if (!first || first.servicePort.healthCheckNodePort === 0) return [];
+  const port = first.servicePort.healthCheckNodePort;
+  const { family } = options;
+  const ready = plans
+    .flatMap(({ endpoints }) => endpoints)
     .filter(({ local, object }) => local && object.ready);
   const { namespace, name } = entry.service;
   const localEndpoints = new Set(ready.map(({ object }) => object.address)).size;

@@ -21,7 +21,7 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
 /** `/debug/drift`: how the kernel differs from what was wanted, chain by chain. Throws a HostError. */
 export async function driftPage(rules: FamilyRules): Promise<string> {
   const { family } = rules.host;
-  if (rules.ruleset === undefined) return `# ${family}: nothing was compiled yet\n`;
+  if (!rules.compiled) return `# ${family}: nothing was compiled yet\n`;
   const differences = await rules.drift();
   if (differences.length === 0) return `# ${family}: the kernel holds what was wanted\n`;
   const lines = differences.flatMap(({ table, chain, current, wanted }) =>

@@ -1,7 +1,7 @@
 /** The service ports and endpoints that the agent believes in, for people who ask why a Service behaves as it does. */
 import { namespacedName, type ServiceEntry } from '../../api/cluster.ts';
-import { resolveEndpoints } from '../../compiler/endpoints.ts';
-import { type Fate, planService, type ServicePortPlan } from '../../compiler/plan.ts';
+import { planService } from '../../compiler/compile-service.ts';
+import type { Fate, ServicePortPlan } from '../../compiler/plan.ts';
 import type { ServicePort } from '../../compiler/service-ports.ts';
 import type { RulesInput } from '../sync/family-rules.ts';
 
@@ -38,10 +38,10 @@ export function describeState({ cluster, node, options }: RulesInput): ServicePo
       ...port,
       internalTraffic: plan.internal.fate,
       externalTraffic: plan.external?.fate,
-      endpoints: resolveEndpoints(entry, servicePort, options.family, node).map((endpoint) => {
+      endpoints: plan.endpoints.map((endpoint) => {
         const { nodeName, zone, ready, serving, terminating } = endpoint.object;
         const uses = (['Cluster', 'Local'] as const).filter((policy) =>
-          (policy === 'Cluster' ? plan.cluster : plan.local).some(({ text }) => text === endpoint.text),
+          (policy === 'Cluster' ? plan.cluster : plan.local).includes(endpoint),
         );
         const { text, local } = endpoint;
         return { endpoint: text, node: nodeName, zone, ready, serving, terminating, local, usedBy: uses };

@@ -1,4 +1,5 @@
 /** The flags of the agent: those of kube-proxy v1.36, each under its own name, and a few of svc2ipt's own. */
+import { LAYOUT_CHOICE } from '../../api/layout-names.ts';
 
 export type Flag = FlagBase & (FlagWithEffect | FlagWithoutEffect);
 
@@ -181,7 +182,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         value: '<name>',
         setting: 'layout',
-        help: 'how to write Services as rules: kube-proxy (as it does; default) or fast (fewer rules, the same for every packet)',
+        help: `how to write Services as rules: as kube-proxy does (default), or in fewer rules that do the same; ${LAYOUT_CHOICE}`,
       },
       {
         name: 'legacy-port-names',

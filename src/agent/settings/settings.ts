@@ -4,10 +4,10 @@ import { optional } from '../../api/fields.ts';
 import {
   DEFAULT_CONFIGURATION,
   type KubeProxyConfiguration,
-  layoutName,
   overlaySchema,
   type Svc2iptSection,
 } from '../../api/kube-proxy-configuration.ts';
+import { layoutNameSchema } from '../../api/layout-names.ts';
 import { check, InputError, type Problem } from '../../api/problem.ts';
 import type { Configuration } from '../../sources/configuration.ts';
 import { type GivenFlags, textsOf } from './agent-options.ts';
@@ -47,7 +47,7 @@ const ownSettingsSchema = z.object({
   manifests: text,
   backend: optional(z.enum(['nft', 'legacy'])),
   legacyPortNames: optional(z.boolean()),
-  layout: optional(layoutName),
+  layout: optional(layoutNameSchema),
   dryRun: flag,
   initOnly: flag,
   cleanup: flag,

@@ -107,7 +107,7 @@ export class FamilyLoop {
     const todo = this.#todo;
     this.#todo = NOTHING;
     try {
-      const gone = todo.check && this.#rules.ruleset !== undefined && !(await this.#rules.isIntact());
+      const gone = todo.check && this.#rules.compiled && !(await this.#rules.isIntact());
       if (gone) {
         log.warning('Chains or jumps of ours are gone from the kernel: all rules are written again', {
           family,
@@ -128,7 +128,7 @@ export class FamilyLoop {
     const { observer, log } = this.#options;
     const { family } = this;
     const start = performance.now();
-    const first = this.#rules.ruleset === undefined;
+    const first = !this.#rules.compiled;
     observer.syncing(family);
     try {
       const report = await this.#rules.sync(input);

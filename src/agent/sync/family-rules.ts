@@ -61,8 +61,13 @@ export class FamilyRules {
     this.#log = log;
   }
 
-  /** The rules as they were compiled last; undefined before the first sync. */
-  get ruleset(): Ruleset | undefined {
+  /** Whether there was a sync, so that there are rules. */
+  get compiled(): boolean {
+    return this.#compiler !== undefined;
+  }
+
+  /** The rules as they were compiled last, put together; undefined before the first sync. */
+  ruleset(): Ruleset | undefined {
     return this.#compiler?.ruleset();
   }
 
@@ -97,7 +102,7 @@ export class FamilyRules {
   /** How the kernel differs from the rules as they were compiled last. Throws a HostError where it may not be read. */
   drift(): Promise<ChainDifference[]> {
     return this.#exclusively(async () => {
-      const { ruleset } = this;
+      const ruleset = this.ruleset();
       if (!ruleset) return [];
       const { family } = this.host;
       const current = currentTables(await this.#kernel.tables.read(), family);
@@ -143,11 +148,9 @@ export class FamilyRules {
   /** Once for each list of UDP destinations: only another one means that flows may have become stale. */
   async #afterRules({ node, options }: RulesInput, destinations: readonly UdpDestination[]) {
     const { family } = options;
-    const before = new Set(this.#flowsFor);
-    const same = before.size === destinations.length && destinations.every((one) => before.has(one));
     const { flowsDeleted, warning } = await followRules(this.#kernel, {
       localhostNodePorts: planNode(node, options).localhostNodePorts,
-      udpDestinations: same ? undefined : destinations,
+      udpDestinations: destinations === this.#flowsFor ? undefined : destinations,
     });
     this.#flowsFor = destinations;
     if (warning !== undefined) this.#log.warning(warning, { family });

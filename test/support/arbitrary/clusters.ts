@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import type { ClusterState } from '../../../src/api/cluster.ts';
+import { DEFAULT_LAYOUT, LAYOUT_NAMES } from '../../../src/api/layout-names.ts';
 import type { Node, NodeFacts } from '../../../src/api/node.ts';
 import { type CompileOptions, compileOptions } from '../../../src/compiler/options.ts';
 import type { Family } from '../../../src/net/address.ts';
@@ -68,7 +69,7 @@ const surroundings = fc.record({
   configuration,
   own: fc.record({
     legacyPortNames: seldom(8),
-    layout: fc.constantFrom('kube-proxy', 'kube-proxy', 'fast'),
+    layout: fc.constantFrom(DEFAULT_LAYOUT, ...LAYOUT_NAMES),
   }),
   host,
 });

@@ -1,4 +1,4 @@
 /** The layout that kernel tests run on: the tests of the applier run on each, as vitest projects of their own. */
-import type { LayoutName } from '../../../src/compiler/options.ts';
+import { DEFAULT_LAYOUT, type LayoutName, layoutNameSchema } from '../../../src/api/layout-names.ts';
 
-export const LAYOUT: LayoutName = process.env.SVC2IPT_TEST_LAYOUT === 'fast' ? 'fast' : 'kube-proxy';
+export const LAYOUT: LayoutName = layoutNameSchema.parse(process.env.SVC2IPT_TEST_LAYOUT ?? DEFAULT_LAYOUT);
