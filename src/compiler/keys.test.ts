@@ -8,7 +8,7 @@ import { simulate } from '../iptables/simulator/simulate.ts';
 import { PROTOCOLS, type Rule } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { keyOfRule, keyRange } from './keys.ts';
-import { destination, destinationPort, PROTOCOLS as MATCHES, source } from './matches.ts';
+import { destination, destinationPort, PROTOCOL_MATCHES as MATCHES, source } from './matches.ts';
 
 describe('the key of a rule', () => {
   test.each<[string, Rule['matches'], ReturnType<typeof keyOfRule>]>([

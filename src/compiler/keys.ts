@@ -4,7 +4,7 @@
  */
 import type { Match, Protocol, Rule } from '../iptables/types.ts';
 import { addressBits, addressValue, type Family, formatAddress } from '../net/address.ts';
-import { destination, destinationPort, PROTOCOLS } from './matches.ts';
+import { destination, destinationPort, PROTOCOL_MATCHES } from './matches.ts';
 
 const LETTERS = { tcp: 't', udp: 'u', sctp: 's' } as const satisfies Record<Protocol, string>;
 
@@ -63,7 +63,7 @@ export function keyRange(prefix: string, by: RuleKey['by'], family: Family): Key
       bits,
     };
   }
-  const protocol = PROTOCOLS[protocolOf(prefix.charAt(digits))];
+  const protocol = PROTOCOL_MATCHES[protocolOf(prefix.charAt(digits))];
   const portDigits = prefix.slice(digits + 1);
   const first = Number.parseInt(portDigits.padEnd(PORT_DIGITS, '0'), 16);
   const last = Number.parseInt(portDigits.padEnd(PORT_DIGITS, 'f'), 16);

@@ -7,7 +7,7 @@ import { endpointChain } from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
-import { jump, oneOf, PROTOCOLS, source, toServicePort } from './matches.ts';
+import { jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
 import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
@@ -95,7 +95,11 @@ function endpointRules(
   ];
 }
 
-const OF_PROTOCOL = { tcp: [PROTOCOLS.tcp], udp: [PROTOCOLS.udp], sctp: [PROTOCOLS.sctp] } as const;
+const OF_PROTOCOL = {
+  tcp: [PROTOCOL_MATCHES.tcp],
+  udp: [PROTOCOL_MATCHES.udp],
+  sctp: [PROTOCOL_MATCHES.sctp],
+} as const;
 
 /**
  * The second list, with the first in front of it. Most of a ruleset's memory is lists of matches: one that need not be

@@ -18,7 +18,7 @@ export const destinationPort = (port: number): Match => ({ match: 'destination-p
 
 export const notDestination = (address: string): Match => ({ match: 'destination', address, negated: true });
 
-export const PROTOCOLS = {
+export const PROTOCOL_MATCHES = {
   tcp: { match: 'protocol', protocol: 'tcp' },
   udp: { match: 'protocol', protocol: 'udp' },
   sctp: { match: 'protocol', protocol: 'sctp' },
@@ -29,7 +29,7 @@ export const FROM_THIS_NODE: Match = { match: 'addrtype', side: 'source', type: 
 
 /** Packets to one address of a service port. */
 export const toServicePort = ({ protocol, port }: ServicePort, address: string): Match[] => [
-  PROTOCOLS[protocol],
+  PROTOCOL_MATCHES[protocol],
   destination(address),
   destinationPort(port),
 ];

@@ -7,7 +7,7 @@ import type { CompileOptions } from './options.ts';
 import { reachableFromOutside, type ServicePort } from './service-ports.ts';
 
 /** What comes of traffic: it goes to a set of endpoints, is refused as nobody serves it, or is dropped. */
-export type Fate = 'cluster' | 'local' | 'reject' | 'drop';
+export type TrafficFate = 'cluster' | 'local' | 'reject' | 'drop';
 
 export interface ServicePortPlan {
   readonly servicePort: ServicePort;
@@ -18,13 +18,16 @@ export interface ServicePortPlan {
   /** The endpoints that the Local policy may use. */
   readonly local: readonly Endpoint[];
   /** Traffic to the cluster IP. */
-  readonly internal: { readonly fate: Fate; readonly masquerade: 'all' | 'not-from-local-pods' | 'none' };
+  readonly internal: {
+    readonly fate: TrafficFate;
+    readonly masquerade: 'all' | 'not-from-local-pods' | 'none';
+  };
   /** Traffic to external IPs, load-balancer IPs and the node port; undefined where it has none of them. */
   readonly external: ExternalPlan | undefined;
 }
 
 export interface ExternalPlan {
-  readonly fate: Fate;
+  readonly fate: TrafficFate;
   /**
    * Under the Local policy, traffic that begins on this node may go to any endpoint: from pods as it is, from the
    * node itself masqueraded. Under the Cluster policy everything may, masqueraded.
@@ -51,7 +54,7 @@ export function planServicePort(
   options: CompileOptions,
 ): ServicePortPlan {
   const { cluster, local, exist } = usableEndpoints(servicePort, endpoints, node);
-  const fate = (policy: 'Cluster' | 'Local'): Fate => {
+  const fate = (policy: 'Cluster' | 'Local'): TrafficFate => {
     if (!exist) return 'reject';
     if (policy === 'Local') return local.length > 0 ? 'local' : 'drop';
     return cluster.length > 0 ? 'cluster' : 'reject';
@@ -71,7 +74,7 @@ export function planServicePort(
   };
 }
 
-function planExternal(servicePort: ServicePort, fate: Fate, node: NodeFacts): ExternalPlan {
+function planExternal(servicePort: ServicePort, fate: TrafficFate, node: NodeFacts): ExternalPlan {
   // What is refused altogether has no chain that a source range could lead to.
   const guarded = fate !== 'reject';
   return {

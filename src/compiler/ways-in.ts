@@ -11,7 +11,7 @@ import {
   isEverything,
   jump,
   notFromLocalPod,
-  PROTOCOLS,
+  PROTOCOL_MATCHES,
   source,
   TO_THIS_NODE,
   toServicePort,
@@ -112,17 +112,17 @@ function externalEntries(
       if (context.nodePlan.counted.localhostNodePorts) {
         const matches: Match[] = [
           commentFor(name, 'itself'),
-          PROTOCOLS[protocol],
+          PROTOCOL_MATCHES[protocol],
           destination('127.0.0.0/8'),
           destinationPort(nodePort),
           { match: 'nfacct', name: 'localhost_nps_accepted_pkts' },
         ];
         rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
       }
-      const matches = [commentFor(name, 'itself'), PROTOCOLS[protocol], destinationPort(nodePort)];
+      const matches = [commentFor(name, 'itself'), PROTOCOL_MATCHES[protocol], destinationPort(nodePort)];
       rules.push(shared('nat', 'KUBE-NODEPORTS', { matches, target }));
     }
-    refuse([TO_THIS_NODE, PROTOCOLS[protocol], destinationPort(nodePort)]);
+    refuse([TO_THIS_NODE, PROTOCOL_MATCHES[protocol], destinationPort(nodePort)]);
   }
   return rules;
 }
@@ -140,7 +140,7 @@ function healthCheck({ servicePort }: ServicePortPlan): SharedRule[] {
   if (healthCheckNodePort === 0) return [];
   const matches = [
     commentFor(name, 'health check node port'),
-    PROTOCOLS.tcp,
+    PROTOCOL_MATCHES.tcp,
     destinationPort(healthCheckNodePort),
   ];
   return [shared('filter', 'KUBE-NODEPORTS', { matches, target: verdict('ACCEPT') })];

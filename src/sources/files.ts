@@ -60,13 +60,13 @@ export async function readSource(path: string): Promise<SourceText> {
 }
 
 /** The files that a path stands for, and what is wrong with it. */
-export interface Found {
+export interface FoundManifests {
   readonly files: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 /** The file itself, or the manifests in a folder, sorted. */
-export async function listManifests(path: string): Promise<Found> {
+export async function listManifests(path: string): Promise<FoundManifests> {
   const files: string[] = [];
   const problems: Problem[] = [];
   const visited = new Set<string>();

@@ -1,7 +1,7 @@
 /** The service ports and endpoints that the agent believes in, for people who ask why a Service behaves as it does. */
 import { namespacedName, type ServiceEntry } from '../../api/cluster.ts';
 import { planService } from '../../compiler/compile-service.ts';
-import type { Fate, ServicePortPlan } from '../../compiler/plan.ts';
+import type { TrafficFate, ServicePortPlan } from '../../compiler/plan.ts';
 import type { ServicePort } from '../../compiler/service-ports.ts';
 import type { RulesInput } from '../sync/family-rules.ts';
 
@@ -10,8 +10,8 @@ export interface ServicePortState extends Omit<ServicePort, 'name' | 'portName' 
   readonly service: string;
   readonly portName: string;
   /** What becomes of traffic to the cluster IP, and to what is reachable from outside. */
-  readonly internalTraffic: Fate;
-  readonly externalTraffic: Fate | undefined;
+  readonly internalTraffic: TrafficFate;
+  readonly externalTraffic: TrafficFate | undefined;
   readonly endpoints: readonly EndpointState[];
 }
 
