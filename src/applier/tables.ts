@@ -6,6 +6,7 @@ import { glance } from './glance.ts';
 import { explain, type IptablesPrograms } from './host.ts';
 import { SavedReader, type SavedTables } from './kernel.ts';
 import { restore } from './restore.ts';
+import type { RestoreInput } from './restore-input.ts';
 
 export interface KernelTables {
   /** All that is there. Rejects with a HostError where it may not be read. */
@@ -19,7 +20,10 @@ export interface KernelTables {
    * fails. Rejects with a RestoreError then.
    * @param wanted whose chains the input writes, to tell which service port a refused line is for
    */
-  restore(input: Iterable<string>, wanted: Ruleset | undefined): Promise<void>;
+  restore(
+    input: Pick<RestoreInput, 'lineCount'> & Iterable<string>,
+    wanted: Ruleset | undefined,
+  ): Promise<void>;
 }
 
 /** The tables behind the programs of iptables. */

@@ -2,6 +2,7 @@
  * The `kube-proxy` layout: chain for chain and byte for byte what kube-proxy v1.36.2 writes in iptables mode. Words
  * of comments and the order of matches are its, too.
  */
+import { present } from '../invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { endpointChain } from './chain-names.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -62,7 +63,7 @@ function choice(
 ): Rule[] {
   const rules: Rule[] = [];
   const add = (endpoint: Endpoint, match: (chain: string) => readonly Match[]) => {
-    const chain = chainOf.get(endpoint) ?? '';
+    const chain = present(chainOf.get(endpoint), 'chain of an endpoint');
     const about = largeCluster ? [] : [comment(`${name} -> ${endpoint.text}`)];
     rules.push({ matches: behind(about, match(chain)), target: jump(chain) });
   };
