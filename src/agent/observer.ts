@@ -4,7 +4,7 @@ import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { AgentObserver, AgentOptions } from './agent.ts';
 import type { NodeEvent } from './events.ts';
 import type { ProxyHealth } from './health/health.ts';
-import { healthChecks } from './health/health-check-node-ports.ts';
+import { CheckedServices, healthChecks } from './health/health-check-node-ports.ts';
 import type { HealthCheckServers } from './health/health-check-servers.ts';
 import { IP_FAMILY } from './ip-family.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -25,6 +25,7 @@ export function observerOf(
   }: Pick<AgentOptions, 'configuration' | 'own' | 'iptables' | 'dryRun'>,
   { metrics, health, healthCheckServers, tell }: Listeners,
 ): AgentObserver {
+  const checked = new CheckedServices();
   return {
     changed: (change) => metrics.changed(change),
     invalidObject: () => metrics.invalidObject(),
@@ -34,7 +35,7 @@ export function observerOf(
       const options = iptables.map(
         ({ family }): CompileOptions => compileOptions(family, configuration, facts, own),
       );
-      void healthCheckServers.update(healthChecks(cluster, facts, options));
+      void healthCheckServers.update(healthChecks(checked.of(cluster), facts, options));
     },
     queued(family) {
       metrics.queued(family);

@@ -17,9 +17,13 @@ export interface ChainDifference {
 /** The chains that differ, and the jumps that are missing or too many. */
 export function chainDifferences(changes: readonly TableChanges[], family: Family): ChainDifference[] {
   return changes.flatMap(({ table, added, changed, removed, emptied, jumpsAdded, jumpsRemoved }) => {
-    const difference = (current: CurrentChain | undefined, wanted: Chain | undefined): ChainDifference => ({
+    const difference = (
+      chain: string,
+      current: CurrentChain | undefined,
+      wanted: Chain | undefined,
+    ): ChainDifference => ({
       table,
-      chain: current?.name ?? wanted?.name ?? '',
+      chain,
       current: current ? currentLines(current, wanted, family) : [],
       wanted: wanted ? wantedLines(wanted) : [],
     });
@@ -30,10 +34,10 @@ export function chainDifferences(changes: readonly TableChanges[], family: Famil
     });
     return [
       ...jumps,
-      ...added.map((chain) => difference(undefined, chain)),
-      ...changed.map(({ current, wanted }) => difference(current, wanted)),
-      ...emptied.map((chain) => difference(chain, { name: chain.name, rules: [] })),
-      ...removed.map((chain) => difference(chain, undefined)),
+      ...added.map((chain) => difference(chain.name, undefined, chain)),
+      ...changed.map(({ current, wanted }) => difference(wanted.name, current, wanted)),
+      ...emptied.map((chain) => difference(chain.name, chain, { name: chain.name, rules: [] })),
+      ...removed.map((chain) => difference(chain.name, chain, undefined)),
     ];
   });
 }

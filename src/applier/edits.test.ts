@@ -63,6 +63,7 @@ describe('editChain deletes and inserts what differs', () => {
     expect(edit).toEqual({
       header: undefined,
       lines: ['-D A -s 10.0.0.98 -j ACCEPT', '-I A 2 -s 10.0.0.120 -j ACCEPT'],
+      rules: 1,
     });
   });
 
@@ -77,7 +78,11 @@ describe('editChain deletes and inserts what differs', () => {
       lines: [' -m mark --mark 0x1 -m comment --comment x', ' -j RETURN'],
     };
     const wanted = { name: 'A', rules: [parseRule('-m comment --comment x -m mark --mark 1', 'ipv4')] };
-    expect(editChain(current, wanted, 'ipv4')).toEqual({ header: undefined, lines: ['-D A -j RETURN'] });
+    expect(editChain(current, wanted, 'ipv4')).toEqual({
+      header: undefined,
+      lines: ['-D A -j RETURN'],
+      rules: 0,
+    });
   });
 });
 

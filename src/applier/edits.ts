@@ -1,4 +1,5 @@
 /** From the rules that a chain has to those that it shall have, touching as few as possible. */
+import { present } from '../invariant.ts';
 import { sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -12,6 +13,8 @@ export interface ChainEdit {
   /** `:CHAIN - [0:0]`, where the chain is made or emptied first. */
   readonly header: string | undefined;
   readonly lines: readonly string[];
+  /** How many of the lines write a rule, and do not delete one. */
+  readonly rules: number;
 }
 
 /** A chain with more changes than this is written as a whole: that costs iptables less than so many searches. */
@@ -23,7 +26,7 @@ export const headerOf = (chain: string): string => `:${chain} - [0:0]`;
 /** Makes a new chain. */
 export function createChain(wanted: Chain): ChainEdit {
   const lines = wanted.rules.map((rule) => `-A ${wanted.name}${printRule(rule)}`);
-  return { header: headerOf(wanted.name), lines };
+  return { header: headerOf(wanted.name), lines, rules: lines.length };
 }
 
 /** Replaces all rules of a chain. Rules that it had keep their counters, as far as these are known. */
@@ -32,8 +35,8 @@ export function rewriteChain(current: CurrentChain, wanted: Chain, family: Famil
   const counters = countersOf(current, family);
   if (counters.size === 0) return created;
   const lines = created.lines.map((line, i) => {
-    const rule = wanted.rules[i];
-    return withCounter(line, rule && counters.get(ruleMeaning(rule)));
+    const rule = present(wanted.rules[i], 'rule of a line');
+    return withCounter(line, counters.get(ruleMeaning(rule)));
   });
   return { ...created, lines };
 }
@@ -91,7 +94,8 @@ export function editChain(current: CurrentChain, wanted: Chain, family: Family):
   if (!kept || many || deleted.some(({ text }) => had.indexOf(text) !== had.lastIndexOf(text))) {
     return rewriteChain(current, wanted, family);
   }
-  return { header: undefined, lines: [...deleted.map(({ text }) => `-D ${name}${text}`), ...inserted] };
+  const lines = [...deleted.map(({ text }) => `-D ${name}${text}`), ...inserted];
+  return { header: undefined, lines, rules: inserted.length };
 }
 
 /** How many rules are the same at the start of a chain, and at its end. */
@@ -124,7 +128,9 @@ function longestCommon(had: readonly string[], wanted: readonly string[]): Reado
   const positions = new Map(wanted.map((meaning, i) => [meaning, i]));
   if (positions.size < wanted.length || new Set(had).size < had.length) return undefined;
   const common = had.filter((meaning) => positions.has(meaning));
-  return new Set(longestIncreasing(common, (meaning) => positions.get(meaning) ?? 0));
+  return new Set(
+    longestIncreasing(common, (meaning) => present(positions.get(meaning), 'position of a common rule')),
+  );
 }
 
 /** The longest subsequence whose values rise (patience sorting). */
@@ -140,7 +146,7 @@ function longestIncreasing<T>(items: readonly T[], rank: (item: T) => number): T
     let [low, high] = [0, piles.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((piles[middle]?.value ?? 0) < value) low = middle + 1;
+      if (present(piles[middle], 'pile between two others').value < value) low = middle + 1;
       else high = middle;
     }
     piles[low] = { item, value, before: piles[low - 1] };

@@ -1,5 +1,6 @@
 /** What is in a node's tables, as iptables-save prints it. */
-import { sameRule } from '../iptables/compare.ts';
+import { present } from '../invariant.ts';
+import { sameList, sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
@@ -101,16 +102,13 @@ export function targetOf(line: string): string | undefined {
 export function isCurrent(current: CurrentChain, wanted: Chain, family: Family): boolean {
   if (current === wanted) return true;
   if ('rules' in current) {
-    return (
-      current.rules.length === wanted.rules.length &&
-      current.rules.every((rule, i) => sameRule(rule, wanted.rules[i] ?? EMPTY))
-    );
+    return sameList(current.rules, wanted.rules, sameRule);
   }
   if (current.lines.length !== wanted.rules.length) return false;
-  return wanted.rules.every((rule, i) => isCurrentRule(current.lines[i] ?? '', rule, family));
+  return wanted.rules.every((rule, i) =>
+    isCurrentRule(present(current.lines[i], 'line of a rule'), rule, family),
+  );
 }
-
-const EMPTY: Rule = { matches: [] };
 
 /** Whether a saved line is a rule. */
 export function isCurrentRule(line: string, rule: Rule, family: Family): boolean {

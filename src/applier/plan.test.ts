@@ -52,9 +52,25 @@ function plan(kernel: FakeKernel, wanted: Ruleset | undefined, how: How): Transa
 }
 
 function take(kernel: FakeKernel, transactions: readonly Transaction[]): void {
-  const input = String(new RestoreInput(transactions));
+  const input = counted(new RestoreInput(transactions));
   const refused = kernel.tryRestore(input);
   if (refused !== undefined) expect.fail(`${refused}\n${numbered(input)}\n${kernel.save()}`);
+}
+
+/** The text of an input, which knows without it how much it writes. */
+function counted(input: RestoreInput): string {
+  const text = String(input);
+  const written = { lines: 0, filter: 0, nat: 0 };
+  let table: string | undefined;
+  for (const line of text.split('\n').slice(0, -1)) {
+    written.lines++;
+    if (line.startsWith('*')) table = line.slice(1);
+    else if ((table === 'filter' || table === 'nat') && /^(\[\d+:\d+\] )?-[AIR] /.test(line))
+      written[table]++;
+  }
+  const told = { lines: input.lineCount, filter: input.rulesOf('filter'), nat: input.rulesOf('nat') };
+  expect(told).toEqual(written);
+  return text;
 }
 
 function numbered(input: string): string {

@@ -2,9 +2,9 @@
  * From what a node's tables hold to what they shall hold: the transactions that lead there, in an order in which
  * every state in between treats a packet as the old or the new rules do.
  */
-
 import { JUMPS, type Jump } from '../chains/jumps.ts';
 import { CANARY_TABLES, KUBELET_CHAIN } from '../chains/names.ts';
+import { present } from '../invariant.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
@@ -79,6 +79,10 @@ export interface Transaction {
   readonly table: TableName;
   /** How many chains it makes, empties or removes. */
   readonly chains: number;
+  /** How many rules it writes: those that it deletes are none. */
+  readonly rules: number;
+  /** How many {@link lines} it has, known without making them. */
+  readonly lineCount: number;
   /** The lines between `*TABLE` and `COMMIT`: made as they are read, since a cold load has many megabytes of them. */
   lines(): Iterable<string>;
 }
@@ -209,7 +213,7 @@ function beforeAndAfter(current: CurrentChain, wanted: Chain, family: Family): C
   const behind = new Map<string, CountedRule[]>([['', []]]);
   let last = '';
   for (const [i, line] of linesOf(current).entries()) {
-    const rule = 'rules' in current ? (current.rules[i] ?? { matches: [] }) : parseRule(line, family);
+    const rule = 'rules' in current ? present(current.rules[i], 'rule of a line') : parseRule(line, family);
     const meaning = ruleMeaning(rule);
     const counter = ('rules' in current ? undefined : current.counters[i]) ?? '[0:0]';
     const saved = printSavedRule(rule, family);
@@ -255,42 +259,43 @@ function changeTransactions(
     ...jumpsAdded.map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
     ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
   ];
-  const created = chunks(leavesFirst(added), chainsAtOnce).map((chains) =>
-    transaction(table, chains.length, () => creatingLines(chains)),
-  );
+  const created = chunks(leavesFirst(added), chainsAtOnce).map((chains): Transaction => {
+    const rules = chains.reduce((sum, chain) => sum + chain.rules.length, 0);
+    const lines = () => creatingLines(chains);
+    return { table, chains: chains.length, rules, lineCount: chains.length + rules, lines };
+  });
   const switched = chunks(leavesFirst(changed.map(({ wanted }) => wanted)), 2 * chainsAtOnce).map(
-    (chains) => {
-      const edits = chains.flatMap(({ name }) => edited.get(name) ?? []);
-      return transaction(table, edits.filter(({ header }) => header !== undefined).length, () =>
-        editLines(edits),
-      );
+    (chains): Transaction => {
+      const edits = chains.map(({ name }) => present(edited.get(name), 'edit of a changed chain'));
+      const headers = edits.filter(({ header }) => header !== undefined).length;
+      const rules = edits.reduce((sum, edit) => sum + edit.rules, 0);
+      const lineCount = edits.reduce((sum, { lines }) => sum + lines.length, headers);
+      return { table, chains: headers, rules, lineCount, lines: () => editLines(edits) };
     },
   );
   const steps = [...created, ...switched];
   if (jumps.length > 0) {
     // The switch is one with the jumps where there is one, so that nothing leads into half of it.
     const last = switched.length > 0 ? steps.pop() : undefined;
-    const jump = transaction(table, 0, () => jumps);
+    const rules = jumpsAdded.length;
+    const jump: Transaction = { table, chains: 0, rules, lineCount: jumps.length, lines: () => jumps };
     steps.push(last ? joined(last, jump) : jump);
   }
   // In the first of two steps there may be nothing to add.
-  return steps.filter(hasLines);
-}
-
-function transaction(table: TableName, chains: number, lines: () => Iterable<string>): Transaction {
-  return { table, chains, lines };
+  return steps.filter(({ lineCount }) => lineCount > 0);
 }
 
 function joined(first: Transaction, second: Transaction): Transaction {
-  return transaction(first.table, first.chains + second.chains, function* () {
-    yield* first.lines();
-    yield* second.lines();
-  });
-}
-
-function hasLines({ lines }: Transaction): boolean {
-  for (const _ of lines()) return true;
-  return false;
+  return {
+    table: first.table,
+    chains: first.chains + second.chains,
+    rules: first.rules + second.rules,
+    lineCount: first.lineCount + second.lineCount,
+    *lines() {
+      yield* first.lines();
+      yield* second.lines();
+    },
+  };
 }
 
 /** One chain after the other, so that not all of their lines are in memory at once. */
@@ -311,7 +316,8 @@ function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtO
   return steps.map((chains) => {
     const emptying = chains.map(({ name }) => headerOf(name));
     const removing = chains === emptied ? [] : chains.map(({ name }) => `-X ${name}`);
-    return transaction(table, chains.length, () => [...emptying, ...removing]);
+    const lines = [...emptying, ...removing];
+    return { table, chains: chains.length, rules: 0, lineCount: lines.length, lines: () => lines };
   });
 }
 

@@ -1,4 +1,5 @@
 /** The text that iptables-restore is given. */
+import type { TableName } from '../iptables/types.ts';
 import type { Transaction } from './plan.ts';
 
 /** Characters. So much is made at once: enough that writing costs little, and not as much as there may be in all. */
@@ -17,11 +18,14 @@ export class RestoreInput implements Iterable<string> {
     return this.#transactions.length === 0;
   }
 
-  /** How many lines it has. */
+  /** How many lines it has, known without making them. */
   get lineCount(): number {
-    let count = 0;
-    for (const piece of this) count += piece.split('\n').length - 1;
-    return count;
+    return this.#transactions.reduce((count, transaction) => count + 2 + transaction.lineCount, 0);
+  }
+
+  /** How many rules of a table it writes: adds, inserts or replaces. */
+  rulesOf(table: TableName): number {
+    return this.#transactions.reduce((sum, { table: of, rules }) => sum + (of === table ? rules : 0), 0);
   }
 
   *[Symbol.iterator](): Iterator<string> {

@@ -7,6 +7,7 @@ import { explain } from './host.ts';
 import { SavedReader, type SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
+import type { RestoreInput } from './restore-input.ts';
 
 export interface KernelTables {
   /** All that is there. Rejects with a HostError where it may not be read. */
@@ -20,7 +21,10 @@ export interface KernelTables {
    * fails. Rejects with a RestoreError then.
    * @param wanted whose chains the input writes, to tell which service port a refused line is for
    */
-  restore(input: Iterable<string>, wanted: Ruleset | undefined): Promise<void>;
+  restore(
+    input: Pick<RestoreInput, 'lineCount'> & Iterable<string>,
+    wanted: Ruleset | undefined,
+  ): Promise<void>;
 }
 
 /** The tables behind the programs of iptables. */

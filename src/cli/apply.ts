@@ -57,20 +57,21 @@ async function applyFamily(
   return { ...result, rules, flowsDeleted };
 }
 
-/** Tells how many pieces of its input iptables-restore has taken. */
+/** Tells how many lines of its input iptables-restore has taken. */
 function reporting(kernel: KernelTables, written: Report): KernelTables {
   return {
     ...kernel,
     async restore(input, wanted) {
-      const total = Array.from(input, () => 0).length;
+      const { lineCount } = input;
       const counted = function* () {
         let done = 0;
         for (const piece of input) {
-          written(done++, total);
+          written(done, lineCount);
           yield piece;
+          done += piece.split('\n').length - 1;
         }
       };
-      await kernel.restore({ [Symbol.iterator]: counted }, wanted);
+      await kernel.restore({ lineCount, [Symbol.iterator]: counted }, wanted);
     },
   };
 }

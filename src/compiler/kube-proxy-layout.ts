@@ -4,6 +4,7 @@
  */
 import { commentFor } from '../chains/comments.ts';
 import { endpointChain } from '../chains/names.ts';
+import { present } from '../invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
@@ -63,7 +64,7 @@ function choice(
 ): Rule[] {
   const rules: Rule[] = [];
   const add = (endpoint: Endpoint, match: (chain: string) => readonly Match[]) => {
-    const chain = chainOf.get(endpoint) ?? '';
+    const chain = present(chainOf.get(endpoint), 'chain of an endpoint');
     const about = largeCluster ? [] : [commentFor(name, 'endpoint', endpoint.text)];
     rules.push({ matches: behind(about, match(chain)), target: jump(chain) });
   };

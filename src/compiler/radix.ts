@@ -2,6 +2,7 @@
  * Sets of keyed members as trees of bounded fan-out. The tree of a set depends on nothing but the set, and adding or
  * removing a member changes at most the path to it: keys decide where members stand, not their number.
  */
+import { present } from '../invariant.ts';
 
 /** A member of a tree: keys are hexadecimal digits, or other characters, of one length in all of a tree. */
 export interface Keyed {
@@ -28,18 +29,20 @@ export function sortByKey<T extends Keyed>(members: readonly T[]): T[] {
  * @returns undefined for a leaf: there are few members, or all have the same key
  */
 export function branchesOf<T extends Keyed>(members: readonly T[]): Branch<T>[] | undefined {
-  const [first, last] = [members[0]?.key ?? '', members.at(-1)?.key ?? ''];
-  if (members.length <= FAN_OUT || first === last) return undefined;
+  if (members.length <= FAN_OUT) return undefined;
+  const { key: first } = present(members[0], 'first member of a node');
+  const { key: last } = present(members.at(-1), 'last member of a node');
+  if (first === last) return undefined;
   let common = 0;
   while (first[common] === last[common]) common++;
 
   const branches: Branch<T>[] = [];
-  for (let start = 0; start < members.length; ) {
-    const prefix = members[start]?.key.slice(0, common + 1) ?? '';
-    let end = start + 1;
-    while (members[end]?.key.startsWith(prefix)) end++;
+  let [start, prefix] = [0, first.slice(0, common + 1)];
+  for (const [end, { key }] of members.entries()) {
+    if (key.startsWith(prefix)) continue;
     branches.push({ prefix, members: members.slice(start, end) });
-    start = end;
+    [start, prefix] = [end, key.slice(0, common + 1)];
   }
+  branches.push({ prefix, members: members.slice(start) });
   return branches;
 }

@@ -1,4 +1,5 @@
 /** From the text of iptables-save or for iptables-restore to rulesets. */
+import { present } from '../invariant.ts';
 import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
 import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
 import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';
@@ -148,7 +149,7 @@ function parseExtension(name: string, options: readonly Option[]): Match | undef
   const not = options.some(({ negated }) => negated) ? ({ negated: true } as const) : {};
   const given = valuesOf(options);
   const names = [...given.keys()].sort().join(' ');
-  const value = (option: string) => given.get(option) ?? '';
+  const value = (option: string) => present(given.get(option), 'value of an option');
   const canBeNegated = name === 'mark' || name === 'conntrack';
   if (given.size !== options.length || ('negated' in not && !canBeNegated)) return undefined;
 
@@ -215,7 +216,7 @@ function parseTarget({ head, options }: Part, family: Family): Target | undefine
       if (given.get('--random-fully')) return undefined;
       return { target: 'MASQUERADE', randomFully: names !== '' };
     case 'DNAT --to-destination': {
-      const to = parseEndpoint(given.get(names) ?? '', family);
+      const to = parseEndpoint(present(given.get(names), 'value of an option'), family);
       return to === undefined ? undefined : { target: 'DNAT', to };
     }
     default:

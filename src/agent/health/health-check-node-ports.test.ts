@@ -13,7 +13,8 @@ import {
   TERMINATING,
 } from '../../../test/support/rules.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
-import { type HealthCheck, healthChecks } from './health-check-node-ports.ts';
+import { LiveCluster } from '../../sources/live-cluster.ts';
+import { CheckedServices, type HealthCheck, healthChecks } from './health-check-node-ports.ts';
 
 interface Case {
   readonly objects: readonly Manifest[];
@@ -133,5 +134,34 @@ describe('where it is served', () => {
     const objects = [loadBalancer({ ...CHECKED, ...DUAL_STACK })];
     const checks = checksOf({ objects, config: { nodePortAddresses }, host: { interfaceAddresses } });
     expect(checks.map(({ addresses }) => addresses)).toEqual([ipv4, ipv6]);
+  });
+});
+
+test('those that may have one are followed as the cluster changes', () => {
+  const live = new LiveCluster();
+  const checked = new CheckedServices();
+  const found: Record<string, number[]> = {};
+  const look = (what: string, objects: readonly Manifest[]) => {
+    const { cluster, node, options } = inputOf({ objects });
+    const entries = [...cluster.services.values()];
+    live.replaceServices(entries.map(({ service }) => service));
+    live.replaceSlices(entries.flatMap(({ endpointSlices }) => endpointSlices));
+    const checks = healthChecks(checked.of(live.state), node, [options('ipv4')]);
+    expect(checks).toEqual(healthChecks(cluster, node, [options('ipv4')]));
+    found[what] = checks.map(({ localEndpoints }) => localEndpoints);
+  };
+  look('none', [service()]);
+  look('one comes', [LB, slice([here('10.0.0.1')])]);
+  look('its endpoints change', [LB, slice([here('10.0.0.1'), here('10.0.0.2')])]);
+  look('it has one no more', [loadBalancer(), slice([here('10.0.0.1')])]);
+  look('it has one again', [LB, slice([here('10.0.0.1')])]);
+  look('it goes', []);
+  expect(found).toEqual({
+    none: [],
+    'one comes': [1],
+    'its endpoints change': [2],
+    'it has one no more': [],
+    'it has one again': [1],
+    'it goes': [],
   });
 });

@@ -1,5 +1,5 @@
 /** Health check node ports: how load balancers find the nodes that have endpoints of a Service. */
-import type { ClusterState, ServiceEntry } from '../../api/cluster.ts';
+import { ChangedServices, type ClusterState, type ServiceEntry } from '../../api/cluster.ts';
 import type { NodeFacts } from '../../api/node.ts';
 import { planService } from '../../compiler/compile-service.ts';
 import { type NodePortsAt, planNode } from '../../compiler/node-plan.ts';
@@ -17,6 +17,24 @@ export interface HealthCheck {
   readonly localEndpoints: number;
 }
 
+/** Follows the Services of a cluster that may have health checks. Most have none, and this is asked at every change. */
+export class CheckedServices {
+  readonly #changed = new ChangedServices();
+  readonly #services = new Map<string, ServiceEntry>();
+
+  /** Those Services of the cluster, which is the same one each time as it is now. */
+  of(cluster: ClusterState): ClusterState {
+    const changed = this.#changed.in(cluster);
+    if (!changed) this.#services.clear();
+    for (const key of changed ?? cluster.services.keys()) {
+      const entry = cluster.services.get(key);
+      if (entry && entry.service.healthCheckNodePort !== 0) this.#services.set(key, entry);
+      else this.#services.delete(key);
+    }
+    return { services: this.#services };
+  }
+}
+
 /**
  * The health checks that this node serves: for each Service of type LoadBalancer with `externalTrafficPolicy: Local`
  * and a `healthCheckNodePort`, in each family that it has. As in kube-proxy v1.36 an endpoint counts once, however
@@ -28,11 +46,9 @@ export function healthChecks(
   node: NodeFacts,
   options: readonly CompileOptions[],
 ): HealthCheck[] {
-  // Most Services have none, and this is asked after every change.
-  const checked = [...services.values()].filter(({ service }) => service.healthCheckNodePort !== 0);
   return options.flatMap((ofFamily) => {
     const addresses = planNode(node, ofFamily).nodePortsAt;
-    return checked.flatMap((entry) => healthCheck(entry, ofFamily, addresses, node));
+    return [...services.values()].flatMap((entry) => healthCheck(entry, ofFamily, addresses, node));
   });
 }
 

@@ -1,7 +1,7 @@
 /** The service ports and endpoints that the agent believes in, for people who ask why a Service behaves as it does. */
 import { namespacedName, type ServiceEntry } from '../../api/cluster.ts';
 import { planService } from '../../compiler/compile-service.ts';
-import type { TrafficFate, ServicePortPlan } from '../../compiler/plan.ts';
+import type { ServicePortPlan, TrafficFate } from '../../compiler/plan.ts';
 import type { ServicePort } from '../../compiler/service-ports.ts';
 import type { RulesInput } from '../sync/family-rules.ts';
 

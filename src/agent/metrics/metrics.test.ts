@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { RestoreInput } from '../../applier/restore-input.ts';
 import { FAMILIES } from '../../net/address.ts';
 import { NO_CHANGE } from '../../sources/source.ts';
 import { SILENT } from '../log.ts';
@@ -18,10 +19,7 @@ const SYNC: SuccessfulSync = {
   seconds: 0.05,
   full: true,
   result: {
-    input: [
-      '*filter\n:A - [0:0]\n-A A -j DROP\nCOMMIT\n',
-      '*nat\n:B - [0:0]\n-A B -j C\n-A B -j D\nCOMMIT\n',
-    ],
+    input: { lineCount: 9, rulesOf: (table) => (table === 'nat' ? 2 : 1) },
     tables: [
       { table: 'filter', added: ['A'], changed: [], removed: [], jumpsAdded: 0, jumpsRemoved: 0 },
       { table: 'nat', added: ['B'], changed: ['C', 'D'], removed: ['E'], jumpsAdded: 0, jumpsRemoved: 0 },
@@ -199,7 +197,7 @@ test.each<[string, Record<string, string>, (metrics: Metrics) => void, number | 
     ABOUT_NAT,
     (metrics) => {
       metrics.synced(SYNC);
-      metrics.synced({ ...SYNC, result: { input: [], tables: [] } });
+      metrics.synced({ ...SYNC, result: { input: new RestoreInput(), tables: [] } });
     },
     0,
   ],

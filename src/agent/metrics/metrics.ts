@@ -1,6 +1,7 @@
 /** What the agent measures, for Prometheus. It says what happens; what that counts for is known here. */
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { ApplyResult } from '../../applier/applier.ts';
+import type { RestoreInput } from '../../applier/restore-input.ts';
 import type { ServiceTable } from '../../chains/names.ts';
 import type { Family } from '../../net/address.ts';
 import type { SourceChange } from '../../sources/source.ts';
@@ -8,7 +9,6 @@ import { IP_FAMILY } from '../ip-family.ts';
 import type { Log } from '../log.ts';
 import { defineMetrics, PACKET_METRICS } from './metric-definitions.ts';
 import { PendingChanges } from './pending-changes.ts';
-import { countWritten } from './written-rules.ts';
 
 export interface MetricsOptions {
   /** Of svc2ipt. */
@@ -32,8 +32,8 @@ export interface Sync {
 
 export interface SuccessfulSync extends Sync {
   readonly result: {
-    /** What iptables-restore was given, in pieces of any size. */
-    readonly input: Iterable<string>;
+    /** What iptables-restore was given. */
+    readonly input: Pick<RestoreInput, 'lineCount' | 'rulesOf'>;
     readonly tables: ApplyResult['tables'];
   };
   /** Rules of ours in each table, afterwards. */
@@ -114,10 +114,9 @@ export class Metrics {
     }
     this.#showPending();
 
-    const written = countWritten(result.input);
-    metrics.restoreLines.inc(label, written.lines);
+    metrics.restoreLines.inc(label, result.input.lineCount);
     for (const table of ['filter', 'nat'] as const) {
-      metrics.rulesLast.set({ ...label, table }, written.rules[table] ?? 0);
+      metrics.rulesLast.set({ ...label, table }, result.input.rulesOf(table));
       metrics.rulesTotal.set({ ...label, table }, rules[table]);
     }
     for (const { table, added, changed, removed } of result.tables) {

@@ -1,0 +1,152 @@
+/**
+ * What one changed endpoint costs the agent itself, part by part: `npm run bench:change`. The kernel takes everything
+ * at once, so that only our own work counts. Every tenth Service is one of UDP.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { CheckedServices, healthChecks } from '../src/agent/health/health-check-node-ports.ts';
+import { SILENT } from '../src/agent/log.ts';
+import { Metrics } from '../src/agent/metrics/metrics.ts';
+import { FamilyRules, type RulesInput, type SyncReport } from '../src/agent/sync/family-rules.ts';
+import type { ServiceEntry } from '../src/api/cluster.ts';
+import { iptablesPrograms } from '../src/applier/programs.ts';
+import type { KernelTables } from '../src/applier/tables.ts';
+import { IncrementalCompiler } from '../src/compiler/incremental.ts';
+import { LiveCluster } from '../src/sources/live-cluster.ts';
+import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
+import { median, percentile, table, time } from './statistics.ts';
+
+const SIZES: readonly Size[] = [
+  { services: 1_000, endpoints: 10 },
+  { services: 5_000, endpoints: 10 },
+  { services: 20_000, endpoints: 10 },
+];
+
+const WARM_UPS = 200;
+const CHANGES = 1_000;
+
+/** Takes all that it is given, and holds nothing. */
+const TABLES: KernelTables = {
+  read: async () => new Map(),
+  entries: async () => new Map(),
+  glance: async () => undefined,
+  async restore(input) {
+    for (const _ of input);
+  },
+};
+
+const PARTS = [
+  'the object is taken in',
+  'whether there are rules',
+  'whether the node is the same',
+  'its Service is compiled',
+  'where UDP goes',
+  'what the rules come to',
+  'health check node ports',
+  'metrics',
+  'in all: compiled, planned, printed, counted',
+] as const;
+
+type Part = (typeof PARTS)[number];
+
+async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
+  const live = new LiveCluster();
+  const entries = [...makeCluster(size).services.values()].map((entry, i) =>
+    i % 10 === 0 ? udp(entry) : entry,
+  );
+  live.replaceServices(entries.map(({ service }) => service));
+  live.replaceSlices(entries.flatMap(({ endpointSlices }) => endpointSlices));
+  const input = (): RulesInput => ({ cluster: live.state, node: { ...node }, options: { ...options } });
+
+  const can = { version: '1.8.9', randomFully: true, recent: true, bpf: true, chainsInOtherBackend: 0 };
+  const host = { ...iptablesPrograms('ipv4', 'nft'), ...can };
+  const kernel = { tables: TABLES, deleteStaleFlows: async () => 0, allowLocalnetRouting: async () => {} };
+  const rules = new FamilyRules(host, kernel, { dryRun: false, log: SILENT });
+  const metrics = new Metrics({ version: '1', families: ['ipv4'], log: SILENT });
+  const compiler = new IncrementalCompiler(node, options);
+  const checked = new CheckedServices();
+  await rules.sync(input());
+  compiler.update(live.state);
+  healthChecks(checked.of(live.state), node, [options]);
+
+  const times = new Map(PARTS.map((part): [Part, number[]] => [part, []]));
+  const keys = [...live.state.services.keys()];
+  for (let round = 0; round < WARM_UPS + CHANGES; round++) {
+    const took = (part: Part, milliseconds: number) => {
+      if (round >= WARM_UPS) times.get(part)?.push(milliseconds);
+    };
+    const entry = live.state.services.get(keys[(round * 7919) % keys.length] ?? '');
+    const [slice] = entry ? changeEndpoint(entry, round).endpointSlices : [];
+    if (!slice) throw new Error('a Service of a benchmark has one EndpointSlice');
+    took(
+      'the object is taken in',
+      time(() => live.setSlice(slice)),
+    );
+    took(
+      'whether there are rules',
+      time(() => rules.compiled),
+    );
+    const [before, after] = [input(), input()];
+    took(
+      'whether the node is the same',
+      time(() =>
+        isDeepStrictEqual(
+          { node: before.node, options: before.options },
+          { node: after.node, options: after.options },
+        ),
+      ),
+    );
+    took(
+      'its Service is compiled',
+      time(() => compiler.update(live.state)),
+    );
+    took(
+      'where UDP goes',
+      time(() => compiler.udpDestinations()),
+    );
+    took(
+      'what the rules come to',
+      time(() => compiler.totals),
+    );
+    took(
+      'health check node ports',
+      time(() => healthChecks(checked.of(live.state), node, [options])),
+    );
+    const start = performance.now();
+    const report: SyncReport = await rules.sync(input());
+    took('in all: compiled, planned, printed, counted', performance.now() - start);
+    const { result, full, totals, milliseconds } = report;
+    took(
+      'metrics',
+      time(() => metrics.synced({ family: 'ipv4', seconds: milliseconds / 1000, full, result, ...totals })),
+    );
+  }
+  return times;
+}
+
+/** The same Service, of UDP. */
+function udp({ service, endpointSlices }: ServiceEntry): ServiceEntry {
+  return {
+    service: { ...service, ports: service.ports.map((port) => ({ ...port, protocol: 'UDP' })) },
+    endpointSlices: endpointSlices.map((slice) => ({
+      ...slice,
+      ports: slice.ports.map((port) => ({ ...port, protocol: 'UDP' })),
+    })),
+  };
+}
+
+const measured: ReadonlyMap<Part, number[]>[] = [];
+for (const size of SIZES) measured.push(await measure(size));
+const ms = (value: number) => value.toFixed(3);
+console.log(
+  table(
+    ['one changed endpoint', ...SIZES.flatMap((size) => [`${sizeName(size)}, ms`, 'p99'])],
+    PARTS.map((part) => [
+      part,
+      ...measured.flatMap((times) => {
+        const ofPart = times.get(part) ?? [];
+        return [ms(median(ofPart)), ms(percentile(ofPart, 0.99))];
+      }),
+    ]),
+  ),
+);
+console.log(`\nMedian and p99 of ${CHANGES}. Node.js ${process.version}.`);
