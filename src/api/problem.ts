@@ -1,5 +1,9 @@
 /** What is wrong with an input, in the words that its author sees. */
 import type { z } from 'zod';
+import { OperationalError } from '../errors/operational-error.ts';
+import { printable } from '../errors/printable.ts';
+
+export { printable };
 
 /** One thing wrong in an input. */
 export interface Problem {
@@ -9,13 +13,12 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A user's mistake: every problem found in an input. The command line prints them and exits with 1. */
-export class InputError extends Error {
+/** A user's mistake: every problem found in an input. */
+export class InputError extends OperationalError {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
     super(problems.map(formatProblem).join('\n'));
-    this.name = 'InputError';
     this.problems = problems;
   }
 }
@@ -43,17 +46,6 @@ export async function allOf<T extends readonly unknown[] | []>(
 /** `services.yaml, document 3, Service default/web, spec.ports[0].port: expected 1 to 65535, got 70000` */
 export function formatProblem({ at, message }: Problem): string {
   return printable(at.length > 0 ? `${at.join(', ')}: ${message}` : message);
-}
-
-/**
- * A text as it may be printed on a terminal: on one line, and without characters that move the cursor, change colours
- * or the direction of writing.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
-    const hex = (char.codePointAt(0) ?? 0).toString(16);
-    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
-  });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
-import { CommandError, runStreaming } from './command.ts';
+import { CommandError } from '../errors/command-error.ts';
+import { runStreaming } from './command.ts';
 import type { Backend } from './host.ts';
 import { KUBELET_SIGNS } from './own.ts';
 
@@ -68,7 +69,7 @@ async function useOf(programs: readonly string[], args: readonly string[] = []):
   for (const program of programs) {
     await runStreaming([program, ...args], (text) => counter.read(text)).catch((error: unknown) => {
       // It is not installed, or not in the kernel: then nobody uses it.
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof CommandError) || error.interrupted) throw error;
     });
   }
   return counter.use;

@@ -3,8 +3,10 @@
  * (`iptables -F`, a firewall that starts again) takes out the jumps from the built-in chains, the canaries, or what is
  * in the chains behind the jumps.
  */
+
+import { CommandError } from '../errors/command-error.ts';
 import type { TableName } from '../iptables/types.ts';
-import { CommandError, run, runStreaming } from './command.ts';
+import { run, runStreaming } from './command.ts';
 import { type CurrentTables, currentTables, EMPTY_TABLE } from './current.ts';
 import { explain, type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type CurrentChain, parseSaved, type SavedTables } from './kernel.ts';

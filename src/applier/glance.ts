@@ -3,9 +3,11 @@
  * chains' rules, nearly all there is, are not read: iptables-nft-save needs longer for them than it takes to delete
  * them (1.3 s of 2.3 s for 5,000 Services x 10 endpoints).
  */
+
+import { CommandError } from '../errors/command-error.ts';
 import type { Family, TableName } from '../iptables/types.ts';
-import { CommandError, run } from './command.ts';
-import { type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
+import { run } from './command.ts';
+import { explain, type IptablesPrograms, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
 import { CANARY_TABLES, compareLevels, isOwnChain } from './own.ts';
 
@@ -72,8 +74,16 @@ async function chainNames(family: Family): Promise<ChainName[] | undefined> {
 }
 
 /** The rules of one chain, as iptables-save prints them behind `-A CHAIN`. */
-async function readChain({ iptables }: IptablesPrograms, table: TableName, chain: string): Promise<string[]> {
-  const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]);
+async function readChain(
+  { iptables, family }: IptablesPrograms,
+  table: TableName,
+  chain: string,
+): Promise<string[]> {
+  const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]).catch(
+    (error: unknown) => {
+      throw explain(error, iptables, family);
+    },
+  );
   const start = `-A ${chain} `;
   return stdout.split('\n').flatMap((line) => (line.startsWith(start) ? [line.slice(start.length - 1)] : []));
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { explain, HostError, iptablesPrograms } from './host.ts';
 
 /** The error of a program that says something and fails. */
@@ -15,13 +16,15 @@ describe('what the failure of a program means', () => {
       'no privileges, iptables-nft',
       'iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+        '(iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root))',
     ],
     [
       'no privileges, iptables-legacy',
       'iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)\n',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+        '(iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root))',
     ],
     [
       'no table',

@@ -1,5 +1,6 @@
 /** The kernel's named counters (nfnetlink_acct), by which kube-proxy's rules count packets: `-m nfacct`. */
-import { CommandError, run } from './command.ts';
+import { CommandError } from '../errors/command-error.ts';
+import { run } from './command.ts';
 
 /** Those that kube-proxy v1.36 has, by the names that its rules use. */
 export const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted_pkts'] as const;

@@ -1,12 +1,16 @@
 /** Running iptables-restore, and telling what it did not like. */
+
+import { CommandError } from '../errors/command-error.ts';
+import { OperationalError } from '../errors/operational-error.ts';
+import { quotable } from '../errors/printable.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { type IptablesPrograms, LockError, WAIT_FOR_LOCK } from './host.ts';
 import { isServicePortChain } from './own.ts';
 
 /** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
-export class RestoreError extends Error {
+export class RestoreError extends OperationalError {
   /** The input's line that was refused, counted from 1, where iptables tells. */
   readonly line: number | undefined;
   /** What was given to iptables-restore. */
@@ -14,7 +18,6 @@ export class RestoreError extends Error {
 
   constructor(message: string, line: number | undefined, input: string) {
     super(message);
-    this.name = 'RestoreError';
     this.line = line;
     this.input = input;
   }
@@ -33,7 +36,7 @@ export async function restore(
 ): Promise<void> {
   const command = [host.restore, '--noflush', '--counters', ...WAIT_FOR_LOCK];
   try {
-    await run(command, input);
+    await run(command, { input });
   } catch (error) {
     throw error instanceof CommandError ? refusal(error, [...input].join(''), wanted) : error;
   }
@@ -41,19 +44,21 @@ export async function restore(
 
 /** What a failure of iptables-restore means, in words that help. */
 export function refusal(
-  error: Pick<CommandError, 'command' | 'stderr' | 'exitCode'>,
+  error: CommandError,
   input: string,
   wanted: Ruleset | undefined,
 ): RestoreError | LockError {
   const [program = ''] = error.command;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   const line = failedLine(error.stderr);
-  const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
-  if (line === undefined) return new RestoreError(`${program}: ${words}`, line, input);
+  if (line === undefined) return new RestoreError(error.message, line, input);
   const lines = input.split('\n');
   const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
   const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
-  const message = [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
+  const message = [
+    `${program} refused line ${line}${about}: ${quotable(error.stderr)}`,
+    ...excerpt(lines, line),
+  ].join('\n');
   return new RestoreError(message, line, input);
 }
 

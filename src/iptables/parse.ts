@@ -1,4 +1,5 @@
 /** From the text of iptables-save or for iptables-restore to rulesets. */
+import { OperationalError } from '../errors/operational-error.ts';
 import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
 import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
 import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';
@@ -18,13 +19,12 @@ import {
 import { splitWords } from './words.ts';
 
 /** A text that is not one of rules. */
-export class ParseError extends Error {
+export class ParseError extends OperationalError {
   /** Counted from 1. */
   readonly line: number;
 
   constructor(line: number, message: string) {
     super(`line ${line}: ${message}`);
-    this.name = 'ParseError';
     this.line = line;
   }
 }
