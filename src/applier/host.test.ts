@@ -43,14 +43,14 @@ describe('what the failure of a program means', () => {
   ])('%s', async (_, stderr, family, message) => {
     const explained = explain(await failure(stderr), 'iptables-save', family);
     expect(explained).toBeInstanceOf(HostError);
-    expect(explained).toMatchObject({ name: 'HostError', message });
+    expect(explained).toMatchObject({ message });
   });
 
   test('no such program', async () => {
     const error = await run(['svc2ipt-no-such-program']).catch((error: unknown) => error);
     expect(error).toMatchObject({ name: 'CommandError', code: 'ENOENT', exitCode: undefined });
     expect(explain(error, 'iptables')).toMatchObject({
-      name: 'HostError',
+      name: 'MissingError',
       message: 'iptables is not installed: install iptables (Debian and Ubuntu: apt install iptables)',
     });
   });

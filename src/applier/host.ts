@@ -14,6 +14,9 @@ import { isOwnChain } from './own.ts';
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
 export class HostError extends OperationalError {}
 
+/** A program of iptables, or a table of the kernel, that is not there: then it holds nothing. */
+export class MissingError extends HostError {}
+
 /** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
 export const LOCK_WAIT_SECONDS = 5;
 
@@ -206,7 +209,7 @@ export function explain(error: unknown, program: string, family?: Family): unkno
   if (!(error instanceof CommandError)) return error;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   if (error.code === 'ENOENT') {
-    return new HostError(
+    return new MissingError(
       `${program} is not installed: install iptables (Debian and Ubuntu: apt install iptables)`,
     );
   }
@@ -218,7 +221,7 @@ export function explain(error: unknown, program: string, family?: Family): unkno
   }
   if (/table does not exist|insmod|missing kernel module|protocol not supported/i.test(error.stderr)) {
     const module = family === 'ipv6' ? 'ip6table_nat' : 'iptable_nat';
-    return new HostError(`the kernel has no nat table for ${program}: modprobe ${module} (${words})`);
+    return new MissingError(`the kernel has no nat table for ${program}: modprobe ${module} (${words})`);
   }
   return error;
 }

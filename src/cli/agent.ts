@@ -7,7 +7,7 @@ import { InputError } from '../api/problem.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { configurationText, parseConfigurationLeniently } from '../sources/configuration.ts';
 import { fileProblem, readSource } from '../sources/files.ts';
-import type { Outcome } from './run.ts';
+import { ignoreOutputFailures, type Outcome } from './run.ts';
 
 export async function agent(given: GivenFlags, version: string): Promise<Outcome> {
   const { settings, warnings } = await readSettings(given);
@@ -24,6 +24,7 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
   }
 
   becomeFrugal();
+  ignoreOutputFailures();
   const { runAgent } = await import('../agent/run-agent.ts');
   const log = new Log(logOptions(settings));
   for (const warning of warnings) log.warning(warning);

@@ -11,14 +11,24 @@ export interface Outcome {
   readonly exitCode?: 0 | 1;
 }
 
+/** What becomes of output that cannot be written; for the whole life of the process. */
+export function watchOutput(): void {
+  process.stdout.on('error', outputFailed);
+  // Who does not listen to warnings gets the output all the same.
+  process.stderr.on('error', () => {});
+}
+
+/** For what must go on whoever reads its output. */
+export function ignoreOutputFailures(): void {
+  process.stdout.off('error', outputFailed);
+  process.stdout.on('error', () => {});
+}
+
 /**
  * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 1; a
  * fault of the program is thrown.
  */
 export async function runAction(action: () => Promise<Outcome>): Promise<void> {
-  process.stdout.on('error', outputFailed);
-  // Who does not listen to warnings gets the output all the same.
-  process.stderr.on('error', () => {});
   try {
     const { output, exitCode } = await action();
     endProgress();
