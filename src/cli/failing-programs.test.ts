@@ -1,4 +1,5 @@
 /** Every command on a machine whose programs fail: what is told, and how it ends. */
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +71,13 @@ async function install(failing: string, how: string): Promise<void> {
   await chmod(program, 0o755);
   await Promise.all(PROGRAMS.map((name) => symlink(program, join(path, name))));
 }
+
+const SPLIT_STREAM = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+logging: {options: {text: {splitStream: true}}}
+metricsBindAddress: ""
+healthzBindAddress: ""
+`;
 
 const FROM_AND_TO = { from: '203.0.113.1', to: '10.96.0.10:80/tcp' };
 
@@ -298,5 +306,27 @@ describe('as a user sees it', () => {
     expect(ofAgent).toMatchObject(failed);
     const messages = ofAgent.stderr.split('\n').map((line) => line.replace(/^E.*?\] /, ''));
     expect(messages).toEqual([...told('iptables --version').map((line) => JSON.stringify(line)), '']);
+  });
+
+  test('the agent goes on, though whoever read its log has gone away', async () => {
+    await install('nothing', '');
+    const config = join(path, 'config.yaml');
+    await writeFile(config, SPLIT_STREAM);
+    const args = ['agent', '--dry-run', '--manifests', folder, '--config', config];
+    const options = { env: { PATH: path }, extendEnv: false, reject: false, buffer: false } as const;
+    const agent = execa(process.execPath, [MAIN, ...args], options);
+    await once(agent.stdout, 'data');
+    agent.stdout.destroy();
+    // Told on standard output, which nobody reads; the second on standard error.
+    agent.kill('SIGHUP');
+    await writeFile(join(folder, 'broken.yaml'), 'kind: [');
+    const told = await Promise.race([
+      once(agent.stderr, 'data').then(String),
+      agent.then(() => 'it has ended'),
+    ]);
+    expect(told).toContain('broken.yaml');
+    agent.kill('SIGTERM');
+    expect(await agent).toMatchObject({ exitCode: 0 });
+    await rm(join(folder, 'broken.yaml'));
   });
 });
