@@ -5,6 +5,7 @@ import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
 import type { IptablesHost } from '../applier/host.ts';
 import type { NodeKernel } from '../applier/node-kernel.ts';
 import { compileOptions } from '../compiler/options.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
@@ -43,12 +44,7 @@ const RETRY: SyncTimes['retry'] = { first: 1000, longest: 60_000 };
 const COMPARISON_PERIOD = 3_600_000;
 
 /** The agent cannot go on as it is: it must be started again. */
-export class RestartError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'RestartError';
-  }
-}
+export class RestartError extends OperationalError {}
 
 export class Agent {
   readonly #options: AgentOptions;

@@ -19,7 +19,7 @@ export async function prepareNode({ configuration, initOnly }: AgentSettings, lo
     });
   });
   for (const warning of await setUpConntrack(conntrack)) log.warning(warning);
-  await createNfacct();
+  for (const warning of await createNfacct()) log.warning(warning);
   // Whoever runs for good may not be able to, so it cannot wait for the rules here, as it does else (kube-proxy v1.36).
   const plan = planNode(undefined, { family: 'ipv4', nodePortAddresses, ...iptables });
   if (initOnly && plan.localhostNodePorts) await allowLocalnetRouting();

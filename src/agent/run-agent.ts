@@ -1,12 +1,10 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { HostFacts } from '../api/node.ts';
-import { InputError } from '../api/problem.ts';
-import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
+import { detectHost, type Host, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
-import { AccessError } from '../sources/kubernetes/access.ts';
 import { connect } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
@@ -15,7 +13,6 @@ import { untilChanged } from './config-watch.ts';
 import { type NodeEvent, NodeEvents } from './events.ts';
 import { ProxyHealth } from './health/health.ts';
 import { HealthCheckServers } from './health/health-check-servers.ts';
-import { ListenError } from './http/http-server.ts';
 import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
 import { machineFacts } from './machine.ts';
@@ -28,8 +25,8 @@ import type { AgentSettings } from './settings/settings.ts';
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the
  * rules stay.
  * @param version of svc2ipt
- * @throws HostError where this machine cannot do it; RestartError where it must be started again; ListenError,
- *   InputError or AccessError where it cannot begin
+ * @throws OperationalError: a HostError or CommandError where this machine cannot do it, a RestartError where it must
+ *   be started again, a ListenError, InputError or AccessError where it cannot begin
  */
 export async function runAgent(
   settings: AgentSettings,
@@ -90,12 +87,6 @@ export async function runAgent(
     process.off('SIGHUP', compare);
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
-}
-
-/** What ends the agent without being a fault of its own, and is told without a stack trace. */
-export function endsAgent(error: unknown): error is Error {
-  const kinds = [InputError, HostError, RestartError, ListenError, AccessError];
-  return kinds.some((kind) => error instanceof kind);
 }
 
 /** The addresses of interfaces change while the agent runs, and only `nodePortAddresses` looks at them. */

@@ -1,5 +1,6 @@
 /** What is wrong with an input, in the words that its author sees. */
 import type { z } from 'zod';
+import { OperationalError } from '../errors/operational-error.ts';
 import { printable } from '../text/printable.ts';
 
 /** One thing wrong in an input. */
@@ -10,13 +11,12 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A user's mistake: every problem found in an input. The command line prints them and exits with 1. */
-export class InputError extends Error {
+/** A user's mistake: every problem found in an input. */
+export class InputError extends OperationalError {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
     super(problems.map(formatProblem).join('\n'));
-    this.name = 'InputError';
     this.problems = problems;
   }
 }

@@ -1,8 +1,8 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
-
 import { KUBELET_SIGNS } from '../chains/names.ts';
+import { CommandError } from '../errors/command-error.ts';
 import { SaveReader } from '../iptables/save-lines.ts';
-import { CommandError, runStreaming } from './command.ts';
+import { runStreaming } from './command.ts';
 import type { Backend } from './programs.ts';
 
 /** What a backend holds, counted over both families. */
@@ -71,7 +71,7 @@ async function useOf(programs: readonly string[], args: readonly string[] = []):
   for (const program of programs) {
     await runStreaming([program, ...args], (text) => counter.read(text)).catch((error: unknown) => {
       // It is not installed, or not in the kernel: then nobody uses it.
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof CommandError) || error.interrupted) throw error;
     });
   }
   return counter.use;

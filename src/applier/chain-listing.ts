@@ -1,6 +1,8 @@
 /** One chain of the kernel, without all the others. */
+
+import { CommandError } from '../errors/command-error.ts';
 import type { TableName } from '../iptables/types.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { explain, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, SavedReader } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';

@@ -1,57 +1,53 @@
 /** Running other programs: never through a shell, never without an end. */
 import { ExecaError, execa } from 'execa';
-
-/** A program that could not be run, or that failed; everything that is known of it. */
-export class CommandError extends Error {
-  readonly command: readonly string[];
-  /** Undefined where it did not run, or was ended by a signal. */
-  readonly exitCode: number | undefined;
-  readonly stderr: string;
-  /** `ENOENT` where there is no such program. */
-  readonly code: string | undefined;
-
-  constructor(command: readonly string[], failure: ExecaError) {
-    const stderr = typeof failure.stderr === 'string' ? failure.stderr.trim() : '';
-    super(`${command.join(' ')}: ${stderr || failure.shortMessage}`);
-    this.name = 'CommandError';
-    this.command = command;
-    this.exitCode = failure.exitCode;
-    this.stderr = stderr;
-    this.code = failure.code;
-  }
-}
+import { CommandError, failureOf } from '../errors/command-error.ts';
 
 export interface CommandOutput {
   readonly stdout: string;
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  /** What goes to its standard input, piece by piece; nothing unless given. */
+  readonly input?: Iterable<string>;
+  /** Seconds that it may take; ten minutes unless given, longer than anything takes that will still come to an end. */
+  readonly patience?: number;
+}
+
+/** Characters of standard output (a string can hold few more), and of standard error. */
+const MOST_PRINTED = { stdout: 500_000_000, stderr: 10_000_000 };
+
 const OPTIONS = {
   // Messages are read by programs here, so they must not be translated.
   env: { LC_ALL: 'C' },
+  // There is always one; the folder that a user is in may be gone, and then nothing would run.
+  cwd: '/',
   stripFinalNewline: false,
-  /** Ten minutes, in milliseconds: longer than anything takes that will still come to an end. */
-  timeout: 600_000,
+  maxBuffer: MOST_PRINTED,
 } as const;
+
+const PATIENCE = 600;
 
 /**
  * Runs a program and gives what it printed.
  * @param command the program and its arguments
- * @param input what goes to its standard input, piece by piece; nothing unless given
  * @throws CommandError where it cannot be run or does not exit with 0
  */
-export async function run(command: readonly string[], input?: Iterable<string>): Promise<CommandOutput> {
+export async function run(
+  command: readonly string[],
+  { input, patience = PATIENCE }: RunOptions = {},
+): Promise<CommandOutput> {
   const [program = '', ...args] = command;
   try {
-    const { stdout, stderr } = await execa(program, args, {
+    const options = {
       ...OPTIONS,
-      stdin: input ?? 'ignore',
-      maxBuffer: Number.POSITIVE_INFINITY,
-    });
+      stdin: input ? pieces(input) : 'ignore',
+      timeout: patience * 1000,
+    } as const;
+    const { stdout, stderr } = await execa(program, args, options);
     return { stdout, stderr };
   } catch (error) {
-    if (error instanceof ExecaError) throw new CommandError(command, error);
-    throw error;
+    throw told(command, error, patience);
   }
 }
 
@@ -62,11 +58,29 @@ export async function runStreaming(
 ): Promise<void> {
   const [program = '', ...args] = command;
   try {
-    const child = execa(program, args, { ...OPTIONS, stdin: 'ignore', buffer: { stdout: false } });
+    const options = {
+      ...OPTIONS,
+      stdin: 'ignore',
+      timeout: PATIENCE * 1000,
+      buffer: { stdout: false },
+    } as const;
+    const child = execa(program, args, options);
     child.stdout.setEncoding('utf8').on('data', onOutput);
     await child;
   } catch (error) {
-    if (error instanceof ExecaError) throw new CommandError(command, error);
-    throw error;
+    throw told(command, error, PATIENCE);
   }
+}
+
+/** To execa, a list is several inputs. */
+function* pieces(input: Iterable<string>): Iterable<string> {
+  yield* input;
+}
+
+/** What execa throws, told by a CommandError; faults of ours as they are. */
+function told(command: readonly string[], error: unknown, patience: number): unknown {
+  if (!(error instanceof ExecaError)) return error;
+  // Nothing is wrong with the program: the input could not be made.
+  if (error.exitCode === 0) return error.cause;
+  return new CommandError(command, failureOf(error, patience));
 }

@@ -4,9 +4,11 @@
  * the rules would send them are deleted, and their next packet is treated as new. TCP ends by itself.
  */
 import { networkInterfaces } from 'node:os';
+import { CommandError } from '../errors/command-error.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, joinPort, parseAddress } from '../net/address.ts';
 import type { UdpDestination } from '../net/flows.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { HostError } from './host.ts';
 
 /** A flow as conntrack lists it: the first packet's addresses, and whom the answers come from. */
@@ -20,7 +22,7 @@ export interface UdpFlow {
 /**
  * Deletes the flows to services' addresses that the rules would not send where they go.
  * @returns how many kinds of flow (by destination and answering endpoint) were deleted
- * @throws HostError where conntrack is not installed
+ * @throws HostError where conntrack is not installed; OperationalError where it fails
  */
 export async function deleteStaleFlows(
   family: Family,
@@ -81,7 +83,10 @@ async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
     }
     // It exits with 1 where nothing fitted: the flow ended by itself in the meantime.
     if (/\b0 flow entries/.test(error.stderr)) return { stdout: '' };
-    throw error;
+    throw new OperationalError(
+      `the rules are written, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** From the rules that a chain has to those that it shall have, touching as few as possible. */
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import { sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';

@@ -5,9 +5,10 @@
  */
 
 import { CANARY_TABLES, compareLevels, isOwnChain } from '../chains/names.ts';
+import { CommandError } from '../errors/command-error.ts';
 import type { Family, TableName } from '../iptables/types.ts';
 import { listChain } from './chain-listing.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 

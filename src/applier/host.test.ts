@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { explain, HostError } from './host.ts';
 import { iptablesPrograms } from './programs.ts';
 
@@ -16,13 +17,15 @@ describe('what the failure of a program means', () => {
       'no privileges, iptables-nft',
       'iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+        '(iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root))',
     ],
     [
       'no privileges, iptables-legacy',
       'iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)\n',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN",
+      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+        '(iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root))',
     ],
     [
       'no table',
@@ -41,14 +44,14 @@ describe('what the failure of a program means', () => {
   ])('%s', async (_, stderr, family, message) => {
     const explained = explain(await failure(stderr), 'iptables-save', family);
     expect(explained).toBeInstanceOf(HostError);
-    expect(explained).toMatchObject({ name: 'HostError', message });
+    expect(explained).toMatchObject({ message });
   });
 
   test('no such program', async () => {
     const error = await run(['svc2ipt-no-such-program']).catch((error: unknown) => error);
     expect(error).toMatchObject({ name: 'CommandError', code: 'ENOENT', exitCode: undefined });
     expect(explain(error, 'iptables')).toMatchObject({
-      name: 'HostError',
+      name: 'MissingError',
       message: 'iptables is not installed: install iptables (Debian and Ubuntu: apt install iptables)',
     });
   });

@@ -2,20 +2,21 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { isOwnChain } from '../chains/names.ts';
+import { CommandError } from '../errors/command-error.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
+import { quotable } from '../text/printable.ts';
 import { backendInUse } from './backend.ts';
-import { CommandError, run } from './command.ts';
+import { run } from './command.ts';
 import { parseSaved } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
 
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
-export class HostError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'HostError';
-  }
-}
+export class HostError extends OperationalError {}
+
+/** A program of iptables, or a table of the kernel, that is not there: then it holds nothing. */
+export class MissingError extends HostError {}
 
 /** How long iptables-legacy waits for another program to let go of its lock, in seconds. */
 export const LOCK_WAIT_SECONDS = 5;
@@ -27,7 +28,6 @@ export class LockError extends HostError {
       `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
         'find it with fuser /run/xtables.lock, and try again',
     );
-    this.name = 'LockError';
   }
 
   /** Whether that is what iptables complains about. */
@@ -131,7 +131,10 @@ async function detectVersion(program: string): Promise<{ version: string; backen
   // `iptables v1.8.9 (nf_tables)`; before 1.8 there was one backend, and no word of it.
   const [, version, name] = /v(\d+(?:\.\d+)+)(?: \((\w+)\))?/.exec(stdout) ?? [];
   if (version === undefined) {
-    throw new HostError(`${program} --version: expected a version, got ${JSON.stringify(stdout.trim())}`);
+    const got = JSON.stringify(quotable(stdout));
+    throw new HostError(
+      `${program} --version: expected a version, got ${got}: see which program that is (command -v ${program})`,
+    );
   }
   return { version, backend: name === 'nf_tables' ? 'nft' : 'legacy' };
 }
@@ -147,6 +150,8 @@ async function knows(iptables: string, rule: readonly string[]): Promise<boolean
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (LockError.isToldBy(error.stderr)) throw new LockError(iptables);
+    // What was not asked to the end is neither known nor unknown.
+    if (error.interrupted) throw error;
     return error.exitCode === 1 && !/missing kernel module/.test(error.stderr);
   }
 }
@@ -167,7 +172,7 @@ async function ownChains(save: string): Promise<number> {
     );
   } catch (error) {
     // The other backend is not installed, or not in the kernel: then it holds nothing.
-    if (error instanceof CommandError) return 0;
+    if (error instanceof CommandError && !error.interrupted) return 0;
     throw error;
   }
 }
@@ -181,23 +186,24 @@ function leftoverWarning(host: IptablesHost | undefined): string[] {
   ];
 }
 
-/** What a failed program means, in words that help. */
+/** What a failed program means, in words that help; a CommandError stays one where that is not known. */
 export function explain(error: unknown, program: string, family?: Family): unknown {
   if (!(error instanceof CommandError)) return error;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   if (error.code === 'ENOENT') {
-    return new HostError(
+    return new MissingError(
       `${program} is not installed: install iptables (Debian and Ubuntu: apt install iptables)`,
     );
   }
+  const words = firstLine(quotable(error.stderr));
   if (/permission denied|must be root|operation not permitted/i.test(error.stderr)) {
-    return new HostError(`${program} may not look at the node's rules: run as root, or with CAP_NET_ADMIN`);
+    return new HostError(
+      `${program} may not look at the node's rules: run as root, or with CAP_NET_ADMIN (${words})`,
+    );
   }
   if (/table does not exist|insmod|missing kernel module|protocol not supported/i.test(error.stderr)) {
     const module = family === 'ipv6' ? 'ip6table_nat' : 'iptable_nat';
-    return new HostError(
-      `the kernel has no nat table for ${program}: modprobe ${module} (${firstLine(error.stderr)})`,
-    );
+    return new MissingError(`the kernel has no nat table for ${program}: modprobe ${module} (${words})`);
   }
   return error;
 }

@@ -1,5 +1,5 @@
 /** What is in a node's tables, as iptables-save prints it. */
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import { sameList, sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';

@@ -1,5 +1,6 @@
 /** The kernel's named counters (nfnetlink_acct), by which kube-proxy's rules count packets: `-m nfacct`. */
-import { CommandError, run } from './command.ts';
+import { CommandError } from '../errors/command-error.ts';
+import { run } from './command.ts';
 
 /** Those that kube-proxy v1.36 has, by the names that its rules use. */
 export const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_accepted_pkts'] as const;
@@ -7,8 +8,7 @@ export const NFACCT_OBJECTS = ['ct_state_invalid_dropped_pkts', 'localhost_nps_a
 /** How many packets each object has counted in this network namespace; nothing where there is no nfacct. */
 export async function countedPackets(): Promise<ReadonlyMap<string, number>> {
   try {
-    const { stdout } = await run(['nfacct', 'list']);
-    return parseNfacct(stdout);
+    return await readObjects();
   } catch (error) {
     if (error instanceof CommandError) return new Map();
     throw error;
@@ -21,15 +21,24 @@ export async function hasNfacct(): Promise<boolean> {
   return NFACCT_OBJECTS.every((name) => objects.has(name));
 }
 
-/** Makes the objects that are not there yet. Does nothing where there is no nfacct: rules do without. */
-export async function createNfacct(): Promise<void> {
-  const objects = await countedPackets();
-  for (const name of NFACCT_OBJECTS) {
-    if (objects.has(name)) continue;
-    await run(['nfacct', 'add', name]).catch((error: unknown) => {
-      if (!(error instanceof CommandError)) throw error;
-    });
+/**
+ * Makes the objects that are not there yet. Does nothing where there is no nfacct: rules do without.
+ * @returns what went wrong, and what that means, for people
+ */
+export async function createNfacct(): Promise<readonly string[]> {
+  try {
+    const objects = await readObjects();
+    for (const name of NFACCT_OBJECTS) if (!objects.has(name)) await run(['nfacct', 'add', name]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return error.code === 'ENOENT' ? [] : [`rules do without nfacct, and count nothing: ${error.message}`];
   }
+}
+
+async function readObjects(): Promise<ReadonlyMap<string, number>> {
+  const { stdout } = await run(['nfacct', 'list']);
+  return parseNfacct(stdout);
 }
 
 /** Parses the output of `nfacct list`: `{ pkts = 00042, bytes = 04711 } = name;` on each line. */

@@ -4,7 +4,7 @@
  */
 import { JUMPS, type Jump } from '../chains/jumps.ts';
 import { CANARY_TABLES, KUBELET_CHAIN } from '../chains/names.ts';
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';

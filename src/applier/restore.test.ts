@@ -2,13 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
 import { compile } from '../compiler/compile.ts';
+import { CommandError } from '../errors/command-error.ts';
 import { printRuleset } from '../iptables/print.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { HostError } from './host.ts';
 import { RestoreError, refusal } from './restore.ts';
 
-function refused(stderr: string, input: string, wanted?: Ruleset, exitCode: number | undefined = 1) {
-  return refusal({ command: ['iptables-nft-restore', '--noflush'], stderr, exitCode }, input, wanted);
+function refused(stderr: string, input: string, wanted?: Ruleset) {
+  const failure = new CommandError(['iptables-nft-restore', '--noflush'], { exitCode: 1, stderr });
+  return refusal(failure, input, wanted);
 }
 
 const INPUT = `*nat
@@ -26,7 +28,7 @@ describe('the line that was refused, with its neighbours', () => {
       'the kernel refuses a rule (nft)',
       'iptables-nft-restore v1.8.9 (nf_tables): \nline 5: RULE_APPEND failed (No such file or directory): rule in chain KUBE-SVC-EXBNZ76JOZU7PBN2',
       5,
-      `iptables-nft-restore refused line 5 (for shop/web:http): iptables-nft-restore v1.8.9 (nf_tables): 
+      `iptables-nft-restore refused line 5 (for shop/web:http): iptables-nft-restore v1.8.9 (nf_tables):
 line 5: RULE_APPEND failed (No such file or directory): rule in chain KUBE-SVC-EXBNZ76JOZU7PBN2
     3 | :KUBE-SVC-EXBNZ76JOZU7PBN2 - [0:0]
     4 | -A A -m comment --comment "shop/web:http cluster IP" -j KUBE-SVC-EXBNZ76JOZU7PBN2
@@ -38,7 +40,7 @@ line 5: RULE_APPEND failed (No such file or directory): rule in chain KUBE-SVC-E
       'a chain that is in use (nft)',
       'iptables-nft-restore v1.8.9 (nf_tables): \nline 2: CHAIN_DEL failed (Device or resource busy): chain A',
       2,
-      `iptables-nft-restore refused line 2: iptables-nft-restore v1.8.9 (nf_tables): 
+      `iptables-nft-restore refused line 2: iptables-nft-restore v1.8.9 (nf_tables):
 line 2: CHAIN_DEL failed (Device or resource busy): chain A
     1 | *nat
   > 2 | :A - [0:0]
@@ -81,9 +83,26 @@ Try \`iptables-restore -h' or 'iptables-restore --help' for more information.
       'no line at all',
       'iptables-restore v1.8.9 (legacy): something else',
       undefined,
-      'iptables-nft-restore: iptables-restore v1.8.9 (legacy): something else',
+      `iptables-nft-restore --noflush ended with exit code 1: iptables-restore v1.8.9 (legacy): something else
+run it by hand, as the same user, to look into it`,
     ],
-    ['nothing at all', '', undefined, 'iptables-nft-restore: ended with exit code 1'],
+    [
+      'nothing at all',
+      '',
+      undefined,
+      `iptables-nft-restore --noflush ended with exit code 1 and said nothing
+run it by hand, as the same user, to look into it`,
+    ],
+    [
+      'what would write to the terminal, and a tab',
+      'line 6 failed:\t\u001b[31mred\u202e',
+      6,
+      `iptables-nft-restore refused line 6: line 6 failed: \\u001b[31mred\\u202e
+    4 | -A A -m comment --comment "shop/web:http cluster IP" -j KUBE-SVC-EXBNZ76JOZU7PBN2
+    5 | -A KUBE-SVC-EXBNZ76JOZU7PBN2 -j NOPE
+  > 6 | COMMIT
+    7 | `,
+    ],
   ])('%s', (_, stderr, line, message) => {
     const wanted: Ruleset = {
       family: 'ipv4',
@@ -110,9 +129,11 @@ Try \`iptables-restore -h' or 'iptables-restore --help' for more information.
   });
 
   test('ended by a signal', () => {
-    expect(
-      refusal({ command: ['iptables-restore'], stderr: '', exitCode: undefined }, INPUT, undefined).message,
-    ).toBe('iptables-restore: ended with exit code (none)');
+    const failure = new CommandError(['iptables-restore'], { signal: 'SIGKILL' });
+    expect(refusal(failure, INPUT, undefined).message).toBe(
+      `iptables-restore was killed by SIGKILL
+if nobody here did that, memory may have run out (dmesg tells): try again`,
+    );
   });
 
   test.each([

@@ -2,14 +2,17 @@
 
 import { aboutOf, readComment } from '../chains/comments.ts';
 import { isServicePortChain } from '../chains/names.ts';
+import { CommandError } from '../errors/command-error.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { splitWords } from '../iptables/words.ts';
-import { CommandError, run } from './command.ts';
+import { quotable } from '../text/printable.ts';
+import { run } from './command.ts';
 import { LockError, WAIT_FOR_LOCK } from './host.ts';
 import type { IptablesPrograms } from './programs.ts';
 
 /** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
-export class RestoreError extends Error {
+export class RestoreError extends OperationalError {
   /** The input's line that was refused, counted from 1, where iptables tells. */
   readonly line: number | undefined;
   /** What was given to iptables-restore. */
@@ -17,7 +20,6 @@ export class RestoreError extends Error {
 
   constructor(message: string, line: number | undefined, input: string) {
     super(message);
-    this.name = 'RestoreError';
     this.line = line;
     this.input = input;
   }
@@ -36,7 +38,7 @@ export async function restore(
 ): Promise<void> {
   const command = [host.restore, '--noflush', '--counters', ...WAIT_FOR_LOCK];
   try {
-    await run(command, input);
+    await run(command, { input });
   } catch (error) {
     throw error instanceof CommandError ? refusal(error, [...input].join(''), wanted) : error;
   }
@@ -44,19 +46,21 @@ export async function restore(
 
 /** What a failure of iptables-restore means, in words that help. */
 export function refusal(
-  error: Pick<CommandError, 'command' | 'stderr' | 'exitCode'>,
+  error: CommandError,
   input: string,
   wanted: Ruleset | undefined,
 ): RestoreError | LockError {
   const [program = ''] = error.command;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   const line = failedLine(error.stderr);
-  const words = error.stderr || `ended with exit code ${error.exitCode ?? '(none)'}`;
-  if (line === undefined) return new RestoreError(`${program}: ${words}`, line, input);
+  if (line === undefined) return new RestoreError(error.message, line, input);
   const lines = input.split('\n');
   const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
   const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
-  const message = [`${program} refused line ${line}${about}: ${words}`, ...excerpt(lines, line)].join('\n');
+  const message = [
+    `${program} refused line ${line}${about}: ${quotable(error.stderr)}`,
+    ...excerpt(lines, line),
+  ].join('\n');
   return new RestoreError(message, line, input);
 }
 

@@ -4,16 +4,17 @@ import { Log } from '../agent/log.ts';
 import type { GivenFlags } from '../agent/settings/agent-options.ts';
 import { type AgentSettings, agentSettings, configFileOf } from '../agent/settings/settings.ts';
 import { InputError } from '../api/problem.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { configurationText, parseConfigurationLeniently } from '../sources/configuration.ts';
-import { readSource } from '../sources/files.ts';
-import type { Outcome } from './run.ts';
+import { fileProblem, readSource } from '../sources/files.ts';
+import { ignoreOutputFailures, type Outcome } from './run.ts';
 
 export async function agent(given: GivenFlags, version: string): Promise<Outcome> {
   const { settings, warnings } = await readSettings(given);
   const { writeConfigTo, configuration, backend } = settings;
   if (writeConfigTo !== undefined) {
-    await writeFile(writeConfigTo, configurationText(configuration)).catch((error: Error) => {
-      throw new InputError([{ at: ['--write-config-to'], message: error.message }]);
+    await writeFile(writeConfigTo, configurationText(configuration)).catch((error: unknown) => {
+      throw new InputError([{ at: ['--write-config-to', writeConfigTo], message: fileProblem(error) }]);
     });
     return { output: '' };
   }
@@ -23,7 +24,8 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
   }
 
   becomeFrugal();
-  const { runAgent, endsAgent } = await import('../agent/run-agent.ts');
+  ignoreOutputFailures();
+  const { runAgent } = await import('../agent/run-agent.ts');
   const log = new Log(logOptions(settings));
   for (const warning of warnings) log.warning(warning);
   const stop = new AbortController();
@@ -38,7 +40,7 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
     await runAgent(settings, version, log, stop.signal);
     return { output: '' };
   } catch (error) {
-    if (!endsAgent(error)) throw error;
+    if (!(error instanceof OperationalError)) throw error;
     for (const line of error.message.split('\n')) log.error(line);
     return { output: '', exitCode: 1 };
   }

@@ -1,6 +1,6 @@
 /** `svc2ipt cleanup`: takes out of this node's kernel whatever svc2ipt or kube-proxy put there. */
 import { Applier, type ApplyResult } from '../applier/applier.ts';
-import { HostError } from '../applier/host.ts';
+import { MissingError } from '../applier/host.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms } from '../applier/programs.ts';
 import { FAMILIES } from '../net/address.ts';
 import type { NodeOptions } from './node.ts';
@@ -9,7 +9,7 @@ import type { Outcome } from './run.ts';
 export async function cleanup({ backend }: NodeOptions): Promise<Outcome> {
   const backends: readonly Backend[] = backend ? [backend] : ['nft', 'legacy'];
   const lines: string[] = [];
-  const missing: HostError[] = [];
+  const missing: MissingError[] = [];
   // One after the other: both backends are of one machine.
   for (const programs of backends.flatMap((name) =>
     FAMILIES.map((family) => iptablesPrograms(family, name)),
@@ -17,7 +17,7 @@ export async function cleanup({ backend }: NodeOptions): Promise<Outcome> {
     try {
       lines.push(describe(programs, await new Applier(programs).cleanup()));
     } catch (error) {
-      if (!(error instanceof HostError)) throw error;
+      if (!(error instanceof MissingError)) throw error;
       missing.push(error);
     }
   }

@@ -382,9 +382,36 @@ describe('in a shell', PROCESSES, () => {
     });
   });
 
-  test('a disk that is full is told', async () => {
-    const message = 'error: cannot write the output: ENOSPC: no space left on device, write\n';
-    expect(await bash(`svc2ipt ${LARGE} > /dev/full`)).toEqual({ exitCode: 1, stdout: '', stderr: message });
+  test.each([LARGE, '--help', 'help render', '--version', 'completion bash'])(
+    'a disk that is full is told: %s',
+    async (command) => {
+      const message = 'error: cannot write the output: ENOSPC: no space left on device, write\n';
+      const run = await bash(`svc2ipt ${command} > /dev/full`);
+      expect(run).toEqual({ exitCode: 1, stdout: '', stderr: message });
+    },
+  );
+
+  test.each<[string, string]>([
+    [
+      'agent --write-config-to /dev/full',
+      '--write-config-to, /dev/full: cannot be written, as no space is left',
+    ],
+    ['agent --write-config-to none/agent.yaml', '--write-config-to, none/agent.yaml: no such file or folder'],
+    ['agent --write-config-to .', '--write-config-to, .: is a folder, expected a file'],
+    ['golden update fixtures good.yaml/golden', 'good.yaml/golden: is below a file, expected a folder there'],
+  ])('what cannot be written is told: %s', async (command, message) => {
+    expect(await bash(`svc2ipt ${command}`)).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `error: ${message}\n`,
+    });
+  });
+
+  test('whoever has gone before help comes has not missed anything', async () => {
+    const run = await bash(
+      'set +o pipefail; (read; svc2ipt --help; echo "exit code $?" >&2) < <(sleep 1) | true',
+    );
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'exit code 0\n' });
   });
 
   test.each<[string, string]>([

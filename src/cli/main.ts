@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The command line, on the Node.js that it needs. */
+import { CommanderError } from 'commander';
 import { program } from './program.ts';
+import { watchOutput } from './run.ts';
 
 /** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
 const REQUIRED_NODE = '24.5';
@@ -13,5 +15,12 @@ if (process.versions.node.localeCompare(REQUIRED_NODE, 'en', { numeric: true }) 
   process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
   process.exitCode = 1;
 } else {
-  await program().parseAsync();
+  watchOutput();
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    // Help or a mistake in the arguments, both told already; they may not be written yet.
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode;
+  }
 }

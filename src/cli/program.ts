@@ -16,6 +16,7 @@ export function program(): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showHelpAfterError('(--help tells more)')
+    .exitOverride()
     // What a user typed comes back in messages: line by line, so that it cannot write to the terminal.
     .configureOutput({
       outputError: (text, write) => write(text.split('\n').map(printable).join('\n')),

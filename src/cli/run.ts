@@ -1,6 +1,6 @@
 /** How a command ends: what goes to standard output and standard error, and the exit code. */
 import { styleText } from 'node:util';
-import { InputError } from '../api/problem.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { printable } from '../text/printable.ts';
 import { endProgress } from './progress.ts';
 
@@ -11,11 +11,24 @@ export interface Outcome {
   readonly exitCode?: 0 | 1;
 }
 
-/** Runs a command. A user's mistake is told in one message, without a stack trace, and exits with 1. */
-export async function runAction(action: () => Promise<Outcome>): Promise<void> {
+/** What becomes of output that cannot be written; for the whole life of the process. */
+export function watchOutput(): void {
   process.stdout.on('error', outputFailed);
   // Who does not listen to warnings gets the output all the same.
   process.stderr.on('error', () => {});
+}
+
+/** For what must go on whoever reads its output. */
+export function ignoreOutputFailures(): void {
+  process.stdout.off('error', outputFailed);
+  process.stdout.on('error', () => {});
+}
+
+/**
+ * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 1; a
+ * fault of the program is thrown.
+ */
+export async function runAction(action: () => Promise<Outcome>): Promise<void> {
   try {
     const { output, exitCode } = await action();
     endProgress();
@@ -23,21 +36,12 @@ export async function runAction(action: () => Promise<Outcome>): Promise<void> {
     process.stdout.write(output);
   } catch (error) {
     endProgress();
-    if (!(error instanceof Error) || !(error instanceof InputError || (await isHostError(error))))
-      throw error;
-    const label = paint('red', 'error:');
+    if (!(error instanceof OperationalError)) throw error;
     process.exitCode = 1;
-    process.stderr.write(`${label} ${error.message.replaceAll('\n', `\n${label} `)}\n`);
+    const label = paint('red', 'error:');
+    const lines = error.message.split('\n').map((line) => `${label} ${printable(line)}\n`);
+    process.stderr.write(lines.join(''));
   }
-}
-
-/** What this machine cannot do, or its iptables refused: told in the same way as a user's mistake. */
-async function isHostError(error: Error): Promise<boolean> {
-  const [{ HostError }, { RestoreError }] = await Promise.all([
-    import('../applier/host.ts'),
-    import('../applier/restore.ts'),
-  ]);
-  return error instanceof HostError || error instanceof RestoreError;
 }
 
 /** A reader that has seen enough (`| head`) is no failure; a full disk is. */

@@ -2,7 +2,7 @@
 import { ChangedServices, type ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
 import type { ServiceTable } from '../chains/names.ts';
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import { type ChainChanges, compareChains, sameChain, sameList, sameRule } from '../iptables/compare.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
 import type { UdpDestination } from '../net/flows.ts';

@@ -4,7 +4,7 @@
  */
 import { commentFor } from '../chains/comments.ts';
 import { endpointChain } from '../chains/names.ts';
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';

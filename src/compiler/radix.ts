@@ -2,7 +2,7 @@
  * Sets of keyed members as trees of bounded fan-out. The tree of a set depends on nothing but the set, and adding or
  * removing a member changes at most the path to it: keys decide where members stand, not their number.
  */
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 
 /** A member of a tree: keys are hexadecimal digits, or other characters, of one length in all of a tree. */
 export interface Keyed {

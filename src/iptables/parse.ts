@@ -1,5 +1,5 @@
 /** From the text of iptables-save or for iptables-restore to rulesets. */
-import { present } from '../invariant.ts';
+import { present } from '../errors/invariant.ts';
 import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
 import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
 import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';

@@ -1,14 +1,14 @@
 /** The text of whole tables, split into chains whose rules stay text. */
+import { OperationalError } from '../errors/operational-error.ts';
 import { SaveReader } from './save-lines.ts';
 
 /** A text that is not one of rules. */
-export class ParseError extends Error {
+export class ParseError extends OperationalError {
   /** Counted from 1. */
   readonly line: number;
 
   constructor(line: number, message: string) {
     super(`line ${line}: ${message}`);
-    this.name = 'ParseError';
     this.line = line;
   }
 }

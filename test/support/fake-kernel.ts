@@ -8,6 +8,7 @@ import { parseSaved, type SavedTables, targetOf } from '../../src/applier/kernel
 import type { Backend } from '../../src/applier/programs.ts';
 import { refusal } from '../../src/applier/restore.ts';
 import type { KernelTables } from '../../src/applier/tables.ts';
+import { CommandError } from '../../src/errors/command-error.ts';
 import { parseRule } from '../../src/iptables/parse.ts';
 import { printSavedRule } from '../../src/iptables/saved.ts';
 import type { Family, Rule, Ruleset, TableName } from '../../src/iptables/types.ts';
@@ -113,7 +114,8 @@ export class FakeKernel implements KernelTables {
     const stderr = this.#failures-- > 0 ? 'line 1 failed' : this.tryRestore(input);
     this.#failures = Math.max(0, this.#failures);
     if (stderr === undefined) return;
-    throw refusal({ command: [`fake-${this.backend}-restore`], stderr, exitCode: 1 }, input, wanted);
+    const failure = new CommandError([`fake-${this.backend}-restore`], { exitCode: 1, stderr });
+    throw refusal(failure, input, wanted);
   }
 
   /** Lets the next so many restores fail, whatever they are given. */

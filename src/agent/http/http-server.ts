@@ -2,18 +2,18 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions } from 'node:net';
+import { OperationalError } from '../../errors/operational-error.ts';
 import { joinPort } from '../../net/address.ts';
 import type { Log } from '../log.ts';
 import { type Answer, answerRequest, type Routes, textAnswer } from './routes.ts';
 
 /** A server cannot have its address; the message says why. */
-export class ListenError extends Error {
+export class ListenError extends OperationalError {
   /** The system's name for it, such as `EADDRINUSE`. */
   readonly code: string | undefined;
 
   constructor(server: string, address: string, { code, message }: NodeJS.ErrnoException) {
     super(`cannot listen on ${address} (${server}): ${REASONS[code ?? ''] ?? message}`);
-    this.name = 'ListenError';
     this.code = code;
   }
 }

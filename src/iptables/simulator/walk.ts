@@ -1,4 +1,5 @@
 /** A packet's way through the chains of one table. */
+import { OperationalError } from '../../errors/operational-error.ts';
 import type { Verdict } from './effects.ts';
 import { evaluate } from './evaluate.ts';
 import { BEFORE_TRACKING, type Flow, mergeFlows, probabilityOf } from './flow.ts';
@@ -25,12 +26,7 @@ export interface Ended {
 }
 
 /** Rules that no kernel takes: they lead to chains that there are not, or in a circle. */
-export class RulesetError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'RulesetError';
-  }
-}
+export class RulesetError extends OperationalError {}
 
 /** Deeper than any kernel lets chains lead into chains. */
 const TOO_DEEP = 512;

@@ -7,9 +7,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type ExecaError, execaNode, getOneMessage, sendMessage } from 'execa';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExecaError, execaNode, getOneMessage, sendMessage } from 'execa';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CommandError, failureOf } from '../../errors/command-error.ts';
+import { OperationalError } from '../../errors/operational-error.ts';
+import { quotable } from '../../text/printable.ts';
 
 export interface AccessOptions {
   /** A kubeconfig file; the pod's service account unless given. */
@@ -46,15 +50,19 @@ const accessSchema = z.object({
 const answerSchema = z.union([z.object({ access: accessSchema }), z.object({ error: z.string() })]);
 
 /** A kubeconfig or a service account that cannot be used. */
-export class AccessError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'AccessError';
-  }
-}
+export class AccessError extends OperationalError {}
 
-/** Throws an AccessError. */
-export async function findAccess(options: AccessOptions): Promise<Access> {
+/** Seconds that a program of a kubeconfig may take. */
+const PATIENCE = 60;
+
+/** Seconds more for the process of its own, to start and to tell. */
+const OVERHEAD = 30;
+
+/**
+ * Throws an AccessError.
+ * @param patience seconds that a program of the kubeconfig may take
+ */
+export async function findAccess(options: AccessOptions, patience = PATIENCE): Promise<Access> {
   // Without authentication there is nothing to be found.
   if (options.kubeconfig === undefined && options.master !== undefined) {
     return { server: options.master, tls: {}, headers: {} };
@@ -62,27 +70,38 @@ export async function findAccess(options: AccessOptions): Promise<Access> {
   let answer: z.output<typeof answerSchema>;
   try {
     const { ipcOutput } = await execaNode(import.meta.filename, [], {
-      ipcInput: { ...options },
+      ipcInput: { ...options, patience },
       // Programs of a kubeconfig that ask a user something have nobody to ask.
       stdin: 'ignore',
-      timeout: 60_000,
+      timeout: (patience + OVERHEAD) * 1000,
       serialization: 'advanced',
     });
     answer = answerSchema.parse(ipcOutput[0]);
   } catch (error) {
-    const { shortMessage, stderr } = error as Partial<ExecaError>;
-    throw new AccessError(`${nameOf(options)}: ${[shortMessage ?? String(error), stderr].join('\n').trim()}`);
+    throw new AccessError(`${nameOf(options)}: ${processProblem(error, patience + OVERHEAD)}`, {
+      cause: error,
+    });
   }
   if ('error' in answer) throw new AccessError(`${nameOf(options)}: ${answer.error}`);
   return answer.access;
+}
+
+function processProblem(error: unknown, patience: number): string {
+  if (error instanceof ExecaError) {
+    const command = [process.execPath, import.meta.filename];
+    return new CommandError(command, failureOf(error, patience)).message;
+  }
+  return quotable(String(error));
 }
 
 function nameOf({ kubeconfig }: AccessOptions): string {
   return kubeconfig ?? "the pod's service account";
 }
 
+type Question = AccessOptions & { readonly patience: number };
+
 /** What the process of its own does. */
-async function askLibrary({ kubeconfig, master }: AccessOptions) {
+async function askLibrary({ kubeconfig, master, patience }: Question) {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
@@ -96,7 +115,10 @@ async function askLibrary({ kubeconfig, master }: AccessOptions) {
     one.server.startsWith('http:') ? { ...one, skipTLSVerify: true } : one,
   );
   const found: Parameters<typeof config.applyToHTTPSOptions>[0] = {};
-  await config.applyToHTTPSOptions(found);
+  const program = config.getCurrentUser()?.exec?.command;
+  await within(patience, config.applyToHTTPSOptions(found)).catch((error: unknown) => {
+    throw typeof program === 'string' ? programProblem(program, error, patience) : error;
+  });
   const {
     ca,
     cert,
@@ -119,6 +141,28 @@ async function askLibrary({ kubeconfig, master }: AccessOptions) {
   };
 }
 
+class TookTooLong extends Error {}
+
+async function within(seconds: number, work: Promise<void>): Promise<void> {
+  const tooLong = sleep(seconds * 1000, undefined, { ref: false }).then(() => {
+    throw new TookTooLong();
+  });
+  await Promise.race([work, tooLong]);
+}
+
+/**
+ * Why a program gave no credentials. Its arguments may be secrets, and are not told. The library tells what went wrong
+ * when it started, or else what it printed; it does not say with which exit code (v2.0).
+ */
+function programProblem(program: string, error: unknown, patience: number): unknown {
+  if (error instanceof TookTooLong) return new CommandError([program], { stoppedAfter: patience });
+  if (!(error instanceof Error)) return error;
+  const { code, syscall = '', message }: NodeJS.ErrnoException = error;
+  if (code === undefined) return new CommandError([program], { stderr: message });
+  // Else it is about a file that the kubeconfig names.
+  return syscall.startsWith('spawn') ? new CommandError([program], { code }) : error;
+}
+
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 const kubeconfigSchema = z.object({
@@ -135,10 +179,15 @@ async function tokenFileIn(kubeconfig: string, user: string | undefined): Promis
 }
 
 if (import.meta.main) {
-  const options = (await getOneMessage()) as unknown as AccessOptions;
+  const options = (await getOneMessage()) as unknown as Question;
   const answer = await askLibrary(options).then(
     (access) => ({ access }),
-    (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => ({
+      error:
+        error instanceof CommandError
+          ? error.message
+          : quotable(error instanceof Error ? error.message : String(error)),
+    }),
   );
   await sendMessage(answer as Parameters<typeof sendMessage>[0]);
   process.exit();

@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeApiServer } from '../../../test/support/api-server/fake-api-server.ts';
+import { OperationalError } from '../../errors/operational-error.ts';
+import { findAccess } from './access.ts';
 import { ApiError, type Connection, connect, type SentRequest } from './connection.ts';
 
 const PATH = '/api/v1/services';
+const BY_HAND = 'run it by hand, as the same user, to look into it';
 const never = new AbortController().signal;
 
 let server: FakeApiServer;
@@ -114,6 +117,54 @@ test.each<[string, string | undefined, RegExp]>([
 ])('%s', async (_, kubeconfig, message) => {
   await expect(connect({ kubeconfig, master: undefined })).rejects.toThrow(message);
 });
+
+/** Programs that give no credentials. Their arguments may be secrets. */
+test.each<[string, string, readonly string[], string]>([
+  [
+    'is not there',
+    'svc2ipt-no-such-program',
+    [],
+    'svc2ipt-no-such-program cannot be run: there is no such program (ENOENT)\n' +
+      'install it, or see whether the folder it is in is in PATH',
+  ],
+  [
+    'fails',
+    'sh',
+    ['-c', String.raw`printf '\033[31mlog in first\n' >&2; exit 3`],
+    `sh failed: \\u001b[31mlog in first\n${BY_HAND}`,
+  ],
+  ['fails without a word', 'sh', ['-c', 'exit 3'], `sh failed and said nothing\n${BY_HAND}`],
+  [
+    'says megabytes',
+    'sh',
+    ['-c', 'head -c 2000000 /dev/zero | tr "\\0" x >&2; exit 3'],
+    `sh failed: ${'x'.repeat(700)} ... (2000000 characters)\n${BY_HAND}`,
+  ],
+  [
+    'says something else',
+    'printf',
+    ['hello'],
+    `printf failed: Unexpected token 'h', "hello" is not valid JSON\n${BY_HAND}`,
+  ],
+  [
+    'waits for ever',
+    'sleep',
+    ['60'],
+    'sleep did not end within 1 s, and was stopped\n' +
+      'see what holds it up (run it by hand; dmesg, top), and try again',
+  ],
+])(
+  'a program of the kubeconfig that %s',
+  async (_, command, args, message) => {
+    await write({ exec: { apiVersion: 'client.authentication.k8s.io/v1', command, args } });
+    const error: unknown = await findAccess({ kubeconfig, master: undefined }, 1).catch(
+      (error: unknown) => error,
+    );
+    expect(error).toBeInstanceOf(OperationalError);
+    expect(error).toMatchObject({ name: 'AccessError', message: `${kubeconfig}: ${message}` });
+  },
+  60_000,
+);
 
 test('objects are made, and every request is told of', async () => {
   const told: SentRequest[] = [];

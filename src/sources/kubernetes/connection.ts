@@ -4,10 +4,11 @@ import { Agent as HTTPAgent, type IncomingMessage, request as requestHTTP } from
 import { Agent as HTTPSAgent, type RequestOptions, request as requestHTTPS } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
+import { OperationalError } from '../../errors/operational-error.ts';
 import { type Access, type AccessOptions, findAccess } from './access.ts';
 
 /** The API server answered, but not with what was asked for. */
-export class ApiError extends Error {
+export class ApiError extends OperationalError {
   /** The HTTP status, or the `code` of a Status object that a watch brought. */
   readonly status: number;
   /** The server asks to be left alone for so long, in seconds. */
@@ -15,7 +16,6 @@ export class ApiError extends Error {
 
   constructor(status: number, message: string, retryAfter?: number) {
     super(message);
-    this.name = 'ApiError';
     this.status = status;
     this.retryAfter = retryAfter;
   }

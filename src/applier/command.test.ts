@@ -1,0 +1,159 @@
+/** Programs that fail, each in its way: real ones, made for it. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CommandError } from '../errors/command-error.ts';
+import { OperationalError } from '../errors/operational-error.ts';
+import { run, runStreaming } from './command.ts';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'svc2ipt-command-'));
+  await writeFile(join(folder, 'not-executable'), '#!/bin/sh\n');
+  await writeFile(join(folder, 'no-program'), '\x7fELF of another machine');
+  await chmod(join(folder, 'no-program'), 0o755);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const sh = (script: string) => ['/bin/sh', '-c', script];
+
+const BY_HAND = 'run it by hand, as the same user, to look into it';
+
+describe('a program that fails', () => {
+  test.each<[string, readonly string[], Partial<CommandError>, string]>([
+    [
+      'with unknown words',
+      sh('echo Invalid argument >&2; exit 4'),
+      { exitCode: 4, stderr: 'Invalid argument', interrupted: false },
+      `ended with exit code 4: Invalid argument\n${BY_HAND}`,
+    ],
+    [
+      'without a word',
+      sh('exit 77'),
+      { exitCode: 77 },
+      `ended with exit code 77 and said nothing\n${BY_HAND}`,
+    ],
+    [
+      'with words where they do not belong',
+      sh('echo out of cheese; exit 1'),
+      { exitCode: 1, stderr: '' },
+      `ended with exit code 1: out of cheese\n${BY_HAND}`,
+    ],
+    [
+      'with control characters',
+      sh(String.raw`printf '\033[2Jgone\a\0\377' >&2; exit 1`),
+      { exitCode: 1 },
+      `ended with exit code 1: \\u001b[2Jgone\\u0007\\u0000\ufffd\n${BY_HAND}`,
+    ],
+    [
+      'with megabytes of words',
+      sh('head -c 3000000 /dev/zero | tr "\\0" x >&2; exit 3'),
+      { exitCode: 3, interrupted: false },
+      `ended with exit code 3: ${'x'.repeat(700)} ... (3000000 characters)\n${BY_HAND}`,
+    ],
+    [
+      'without an end of words',
+      sh('exec yes >&2'),
+      { exitCode: undefined, interrupted: true },
+      `printed without an end, and was stopped: ${'y\n'.repeat(8).trim()} ... (10000000 characters)\n${BY_HAND}`,
+    ],
+    [
+      'killed',
+      sh('kill -KILL $$'),
+      { exitCode: undefined, interrupted: true },
+      'was killed by SIGKILL\nif nobody here did that, memory may have run out (dmesg tells): try again',
+    ],
+    [
+      'by a crash, with words',
+      sh('echo assertion >&2; kill -SEGV $$'),
+      { exitCode: undefined, interrupted: true },
+      'was killed by SIGSEGV: assertion\nit crashed: install another version of it, or see whether this one is damaged',
+    ],
+    [
+      'as it is not there',
+      ['svc2ipt-no-such-program'],
+      { exitCode: undefined, code: 'ENOENT', interrupted: false },
+      'cannot be run: there is no such program (ENOENT)\ninstall it, or see whether the folder it is in is in PATH',
+    ],
+    [
+      'as it may not be run',
+      ['FOLDER/not-executable'],
+      { code: 'EACCES', interrupted: false },
+      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+    ],
+    [
+      'as it is told too much',
+      ['/bin/sh', 'x'.repeat(3_000_000)],
+      { code: 'E2BIG' },
+      'cannot be run: its arguments and the environment are longer than the system takes (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
+    ],
+    [
+      'as its name is none',
+      ['a\u0000b'],
+      { code: 'ERR_INVALID_ARG_VALUE' },
+      `cannot be run: the system refused (ERR_INVALID_ARG_VALUE)\n${BY_HAND}`,
+    ],
+  ])('%s', async (_, given, known, ending) => {
+    const command = given.map((word) => word.replace('FOLDER', folder));
+    const error: unknown = await run(command).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(CommandError);
+    expect(error).toBeInstanceOf(OperationalError);
+    expect(error).toMatchObject({ name: 'CommandError', command, ...known });
+    const { message } = error as CommandError;
+    expect(message.slice(message.lastIndexOf(ending))).toBe(ending);
+    expect(message.length).toBeLessThan(2000);
+    expect(message).not.toMatch(/[^\P{C}\n]/u);
+  });
+
+  test('tells no less where its output is read while it comes', async () => {
+    const chunks: string[] = [];
+    const failing = sh('echo one; echo Invalid argument >&2; exit 4');
+    await expect(runStreaming(failing, (text) => chunks.push(text))).rejects.toMatchObject({
+      name: 'CommandError',
+      exitCode: 4,
+      stderr: 'Invalid argument',
+      message: expect.stringMatching(/ ended with exit code 4: Invalid argument\nrun it by hand/),
+    });
+    expect(chunks.join('')).toBe('one\n');
+  });
+
+  test('that waits for ever', async () => {
+    await expect(run(sh('exec sleep 60'), { patience: 0.1 })).rejects.toMatchObject({
+      exitCode: undefined,
+      interrupted: true,
+      message:
+        '/bin/sh -c exec sleep 60 did not end within 0.1 s, and was stopped\n' +
+        'see what holds it up (run it by hand; dmesg, top), and try again',
+    });
+  });
+
+  test('before it has read what it was given', async () => {
+    const input = Array<string>(50).fill('x'.repeat(100_000));
+    await expect(run(sh('echo no >&2; exit 2'), { input })).rejects.toMatchObject({
+      exitCode: 2,
+      stderr: 'no',
+    });
+  });
+});
+
+test('a fault of whoever asked stays what it is', async () => {
+  const input = {
+    *[Symbol.iterator]() {
+      yield 'one';
+      throw new RangeError('a fault');
+    },
+  };
+  await expect(run(sh('cat'), { input })).rejects.toThrow('a fault');
+});
+
+test('the folder that a user is in may be gone', async () => {
+  const gone = await mkdtemp(join(folder, 'gone-'));
+  const main = `import { run } from '${import.meta.dirname}/command.ts';
+    process.chdir('${gone}');
+    (await import('node:fs')).rmdirSync('${gone}');
+    process.stdout.write((await run(['/bin/sh', '-c', 'echo here'])).stdout);`;
+  const { stdout } = await run([process.execPath, '--input-type=module-typescript', '--eval', main]);
+  expect(stdout).toBe('here\n');
+});

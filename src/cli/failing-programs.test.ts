@@ -1,0 +1,332 @@
+/** Every command on a machine whose programs fail: what is told, and how it ends. */
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { manifests } from '../../test/support/looking.ts';
+import { PROJECT } from '../../test/support/project.ts';
+import { SILENT } from '../agent/log.ts';
+import { runAgent } from '../agent/run-agent.ts';
+import { agentSettings } from '../agent/settings/settings.ts';
+import { deleteStaleFlows } from '../applier/conntrack.ts';
+import { createNfacct } from '../applier/nfacct.ts';
+import { OperationalError } from '../errors/operational-error.ts';
+import { apply } from './apply.ts';
+import { cleanup } from './cleanup.ts';
+import { diff } from './diff.ts';
+import { explain } from './explain.ts';
+import { trace } from './trace.ts';
+
+const PROGRAMS = ['iptables', 'ip6tables']
+  .flatMap((name) => [name, `${name}-nft`, `${name}-legacy`])
+  .flatMap((name) => [name, `${name}-save`, `${name}-restore`])
+  .concat('nft', 'nfacct', 'conntrack');
+
+/**
+ * A machine whose programs work: its kernel has one chain of somebody else's, and that is all. They use nothing but
+ * the shell, as there are no other programs in PATH.
+ */
+const WORKING = `
+case "\${0##*/} $*" in
+*' --version') echo 'iptables v1.8.9 (nf_tables)' ;;
+*' -C '*) exit 1 ;;
+*-save*) printf '*nat\\n:PREROUTING ACCEPT [0:0]\\nCOMMIT\\n' ;;
+'nft list chains'*) printf 'table ip nat {\\n\\tchain PREROUTING {\\n\\t}\\n}\\n' ;;
+esac
+`;
+
+/** A busy machine starts processes slowly. */
+vi.setConfig({ testTimeout: 60_000 });
+
+const BY_HAND = 'run it by hand, as the same user, to look into it';
+
+let folder: string;
+let objects: string;
+let path: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'svc2ipt-failing-'));
+  objects = join(folder, 'objects.json');
+  await writeFile(objects, manifests());
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+beforeEach(async () => {
+  path = await mkdtemp(join(folder, 'path-'));
+  vi.stubEnv('PATH', path);
+});
+afterEach(() => void vi.unstubAllEnvs());
+
+/**
+ * Puts all programs into PATH.
+ * @param failing the calls that fail, as a pattern of the shell, such as `*\ --version`
+ * @param how commands of the shell
+ */
+async function install(failing: string, how: string): Promise<void> {
+  const program = join(path, 'program');
+  const script = `#!/bin/sh\ncase "\${0##*/} $*" in ${failing})\n${how}\n;; esac${WORKING}`;
+  await writeFile(program, script);
+  await chmod(program, 0o755);
+  await Promise.all(PROGRAMS.map((name) => symlink(program, join(path, name))));
+}
+
+const SPLIT_STREAM = `apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+logging: {options: {text: {splitStream: true}}}
+metricsBindAddress: ""
+healthzBindAddress: ""
+`;
+
+const FROM_AND_TO = { from: '203.0.113.1', to: '10.96.0.10:80/tcp' };
+
+/** Each command that runs programs; with the backend named, so that the first to be run is always the same. */
+const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
+  apply: () => apply({ filename: [objects], backend: 'nft', output: 'text' }),
+  'apply --dry-run': () => apply({ filename: [objects], backend: 'nft', output: 'text', dryRun: true }),
+  diff: () => diff({ filename: [objects], backend: 'nft' }),
+  trace: () => trace({ ...FROM_AND_TO, backend: 'nft', output: 'text' }),
+  explain: () => explain('KUBE-SERVICES', { backend: 'nft', output: 'text' }),
+  cleanup: () => cleanup({ backend: 'nft' }),
+  agent: async () => {
+    const { settings } = agentSettings({ manifests: [folder], dryRun: true, backend: ['nft'] });
+    await runAgent(settings, '0.0.0', SILENT, AbortSignal.abort());
+  },
+};
+
+async function failureOf(command: string): Promise<Error> {
+  const error: unknown = await COMMANDS[command]?.().catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(OperationalError);
+  return error as Error;
+}
+
+describe('however a program fails', () => {
+  const doubled = `s=xxxxxxxxxx; for i in ${Array(18).fill('x').join(' ')}; do s=$s$s; done`;
+
+  test.each<[string, string, string]>([
+    [
+      'unknown words',
+      'echo Invalid argument >&2; exit 4',
+      `ended with exit code 4: Invalid argument\n${BY_HAND}`,
+    ],
+    ['no words', 'exit 77', `ended with exit code 77 and said nothing\n${BY_HAND}`],
+    [
+      'control characters',
+      String.raw`printf '\033[2J\001\n' >&2; exit 1`,
+      `ended with exit code 1: \\u001b[2J\\u0001\n${BY_HAND}`,
+    ],
+    [
+      'megabytes',
+      `${doubled}; echo "$s" >&2; exit 1`,
+      `ended with exit code 1: ${'x'.repeat(700)} ... (2621441 characters)\n${BY_HAND}`,
+    ],
+    [
+      'killed',
+      'kill -KILL $$',
+      'was killed by SIGKILL\nif nobody here did that, memory may have run out (dmesg tells): try again',
+    ],
+    [
+      'the lock is held',
+      'echo "Another app is currently holding the xtables lock." >&2; exit 4',
+      'another program holds the xtables lock, for more than 5 s: find it with fuser /run/xtables.lock, and try again',
+    ],
+    [
+      'not permitted',
+      'echo "Permission denied (you must be root)" >&2; exit 4',
+      "may not look at the node's rules: run as root, or with CAP_NET_ADMIN (Permission denied (you must be root))",
+    ],
+  ])('%s', async (_, how, expected) => {
+    await install('*', how);
+    for (const command of Object.keys(COMMANDS)) {
+      const { message } = await failureOf(command);
+      // Both families are asked at once: which answers first is anybody's guess.
+      expect(message, command).toMatch(command === 'cleanup' ? /^iptables-nft-save\b/ : /^ip6?tables-nft\b/);
+      expect(message.slice(-expected.length), command).toBe(expected);
+    }
+  });
+
+  test.each<[string, () => Promise<void>, string]>([
+    [
+      'not there',
+      async () => {},
+      'is not installed: install iptables (Debian and Ubuntu: apt install iptables)',
+    ],
+    [
+      'not executable',
+      async () => {
+        await install('*', 'exit 0');
+        await chmod(join(path, 'program'), 0o644);
+      },
+      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+    ],
+    [
+      'a folder',
+      async () => {
+        for (const name of PROGRAMS) await mkdir(join(path, name));
+      },
+      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+    ],
+    [
+      'too large an environment',
+      async () => {
+        await install('*', 'exit 0');
+        vi.stubEnv('LARGE', 'x'.repeat(300_000));
+      },
+      'cannot be run: its arguments and the environment are longer than the system takes (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
+    ],
+  ])('it does not start: %s', async (_, prepare, expected) => {
+    await prepare();
+    for (const command of Object.keys(COMMANDS)) {
+      const { message } = await failureOf(command);
+      expect(message, command).toMatch(/^ip6?tables-nft(?:-save)? /);
+      expect(message.slice(-expected.length), command).toBe(expected);
+    }
+  });
+});
+
+/** Words that nobody has foreseen, wherever they come. */
+test.each<[string, string, string]>([
+  ['apply', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['trace', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['diff', 'ip6tables-nft\\ *-S*', 'ip6tables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['agent', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['apply', 'iptables-nft-save\\ *', 'iptables-nft-save --counters'],
+  ['diff', 'ip6tables-nft-save\\ *', 'ip6tables-nft-save --counters'],
+  ['trace', 'iptables-nft-save*', 'iptables-nft-save'],
+  ['explain', 'iptables-nft-save*', 'iptables-nft-save'],
+  ['cleanup', 'iptables-nft\\ *', 'iptables-nft --wait 5 -t nat -S PREROUTING'],
+  ['apply', 'iptables-nft-restore*', 'iptables-nft-restore --noflush --counters --wait 5'],
+])('%s, where %s fails', async (command, failing, told) => {
+  await install(failing, 'echo Invalid argument >&2; exit 4');
+  const { message } = await failureOf(command);
+  expect(message).toBe(`${told} ended with exit code 4: Invalid argument\n${BY_HAND}`);
+});
+
+describe('a program that was killed has not answered', () => {
+  test.each([
+    ['what iptables knows', 'iptables-nft\\ *bpf*', 'iptables-nft --wait 5 -t nat -C POSTROUTING -m bpf'],
+    ['what the other backend holds', 'iptables-legacy-save*', 'iptables-legacy-save --counters'],
+  ])('%s', async (_, failing, told) => {
+    await install(failing, 'kill -KILL $$');
+    const { message } = await failureOf('diff');
+    expect(message.startsWith(told)).toBe(true);
+    expect(message).toContain(' was killed by SIGKILL\n');
+  });
+
+  test('which backend is in use', async () => {
+    await install('iptables-nft-save*', 'kill -KILL $$');
+    await expect(diff({ filename: [objects] })).rejects.toThrow(
+      /^iptables-nft-save -t mangle was killed by SIGKILL\n/,
+    );
+  });
+});
+
+describe('cleanup', () => {
+  test('takes what is not there for empty', async () => {
+    await install(
+      '*-legacy-save*',
+      'echo "iptables: Table does not exist (do you need to insmod?)" >&2; exit 3',
+    );
+    expect(await cleanup({})).toEqual({
+      output: 'ipv4 (nft): nothing of ours\nipv6 (nft): nothing of ours\n',
+    });
+  });
+
+  test.each([
+    ['what it cannot look at', 'echo "Permission denied (you must be root)" >&2; exit 3', 'CAP_NET_ADMIN'],
+    ['what somebody else has locked', 'echo "holding the xtables lock" >&2; exit 4', 'xtables lock'],
+  ])('does not take %s for empty', async (_, how, told) => {
+    await install('*-legacy-save*', how);
+    await expect(cleanup({})).rejects.toThrow(told);
+  });
+});
+
+describe('other programs', () => {
+  const destinations = [{ address: '10.96.0.10', port: 53, endpoints: new Set<string>() }];
+
+  test('conntrack', async () => {
+    await install('conntrack*', 'echo "Operation failed: Invalid argument" >&2; exit 1');
+    await expect(deleteStaleFlows('ipv4', destinations)).rejects.toThrow(
+      new OperationalError(
+        'the rules are written, but UDP clients may stay with endpoints that are gone: ' +
+          'conntrack -L -f ipv4 -p udp ended with exit code 1: Operation failed: Invalid argument\n' +
+          BY_HAND,
+      ),
+    );
+  });
+
+  test.each<[string, string, readonly string[]]>([
+    ['that list', '*list', [`nfacct list ended with exit code 1: Invalid argument\n${BY_HAND}`]],
+    [
+      'that add',
+      '*add*',
+      [`nfacct add ct_state_invalid_dropped_pkts ended with exit code 1: Invalid argument\n${BY_HAND}`],
+    ],
+  ])('nfacct: rules do without objects %s', async (_, failing, expected) => {
+    await install(failing, 'echo Invalid argument >&2; exit 1');
+    expect(await createNfacct()).toEqual(
+      expected.map((message) => `rules do without nfacct, and count nothing: ${message}`),
+    );
+  });
+
+  test('no nfacct is nothing to speak of', async () => {
+    expect(await createNfacct()).toEqual([]);
+  });
+});
+
+describe('as a user sees it', () => {
+  const MAIN = join(PROJECT, 'src/cli/main.ts');
+  const told = (command: string) => [`${command} ended with exit code 4: Invalid argument`, BY_HAND];
+  const asErrors = (lines: readonly string[]) => lines.map((line) => `error: ${line}\n`).join('');
+
+  test('one message, exit code 1, nothing on standard output, and no stack', async () => {
+    await install('*', 'echo Invalid argument >&2; exit 4');
+    const svc2ipt = async (...args: string[]) => {
+      const options = {
+        env: { PATH: path },
+        extendEnv: false,
+        reject: false,
+        stripFinalNewline: false,
+      } as const;
+      const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+      // Both families are asked at once.
+      return { exitCode, stdout, stderr: stderr.replace('ip6tables', 'iptables') };
+    };
+    const [ofDiff, ofTrace, ofCleanup, ofAgent] = await Promise.all([
+      svc2ipt('diff', '-f', objects),
+      svc2ipt('trace', '--from', FROM_AND_TO.from, '--to', FROM_AND_TO.to),
+      svc2ipt('cleanup'),
+      svc2ipt('agent', '--dry-run', '--manifests', folder),
+    ]);
+    const failed = { exitCode: 1, stdout: '' };
+    expect(ofDiff).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
+    expect(ofTrace).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
+    expect(ofCleanup).toEqual({ ...failed, stderr: asErrors(told('iptables-nft-save --counters')) });
+    expect(ofAgent).toMatchObject(failed);
+    const messages = ofAgent.stderr.split('\n').map((line) => line.replace(/^E.*?\] /, ''));
+    expect(messages).toEqual([...told('iptables --version').map((line) => JSON.stringify(line)), '']);
+  });
+
+  test('the agent goes on, though whoever read its log has gone away', async () => {
+    await install('nothing', '');
+    const config = join(path, 'config.yaml');
+    await writeFile(config, SPLIT_STREAM);
+    const args = ['agent', '--dry-run', '--manifests', folder, '--config', config];
+    const options = { env: { PATH: path }, extendEnv: false, reject: false, buffer: false } as const;
+    const agent = execa(process.execPath, [MAIN, ...args], options);
+    await once(agent.stdout, 'data');
+    agent.stdout.destroy();
+    // Told on standard output, which nobody reads; the second on standard error.
+    agent.kill('SIGHUP');
+    await writeFile(join(folder, 'broken.yaml'), 'kind: [');
+    const told = await Promise.race([
+      once(agent.stderr, 'data').then(String),
+      agent.then(() => 'it has ended'),
+    ]);
+    expect(told).toContain('broken.yaml');
+    agent.kill('SIGTERM');
+    expect(await agent).toMatchObject({ exitCode: 0 });
+    await rm(join(folder, 'broken.yaml'));
+  });
+});
