@@ -1,18 +1,24 @@
 /** A cluster from manifests. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, clusterState, namespacedName } from '../api/cluster.ts';
-import type { EndpointSlice } from '../api/endpoint-slice.ts';
+import { type ClusterState, clusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import { type KubernetesObject, type PlacedObject, parseObjects } from '../api/objects.ts';
+import {
+  type KubernetesObject,
+  type ParsedObjects,
+  type PlacedObject,
+  parseObjects,
+} from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
 import { allocate } from './control-plane/allocation.ts';
 import { findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
-import { slicesFromPods } from './control-plane/from-pods.ts';
+import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
 import { parseDocuments } from './documents.ts';
 import type { SourceText } from './files.ts';
+import { Memo } from './memo.ts';
 
 /** The API server's usual `--service-cluster-ip-range`. */
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
@@ -47,61 +53,142 @@ export interface LoadedCluster {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { serviceRanges, strict, onProgress }: ClusterOptions,
+  { onProgress = () => {}, ...options }: ClusterOptions,
 ): LoadedCluster {
-  const { objects, problems, ignored } = parseSources(sources, onProgress);
-  const placeOf = new Map(objects.map(({ object, at }) => [objectKey(object), at]));
-  const ofKind = <K extends KubernetesObject['kind']>(kind: K) =>
-    objects.flatMap(({ object }) =>
-      object.kind === kind ? [object as Extract<KubernetesObject, { kind: K }>] : [],
-    );
-  const nodes = new Map(ofKind('Node').map((node) => [node.name, node]));
-  const pods = new Map(ofKind('Pod').map((pod) => [namespacedName(pod), pod]));
-  const endpointSlices = ofKind('EndpointSlice');
-  const warnings = endpointSlices.flatMap((slice) => warnOfPorts(slice, placeOf.get(objectKey(slice)) ?? []));
-
-  const { services, assigned, failed } = allocate(ofKind('Service'), serviceRanges);
-  for (const [service, reason] of failed) {
-    problems.push({ at: placeOf.get(objectKey(service)) ?? [], message: reason });
-  }
-  for (const [service, words] of assigned) {
-    const at = placeOf.get(objectKey(service)) ?? [];
-    if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
-    else warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
-  }
-  for (const { service, field, message } of findConflicts(services)) {
-    const problem = { at: [...(placeOf.get(objectKey(service)) ?? []), field], message };
-    if (strict) problems.push(problem);
-    else warnings.push(formatProblem(problem));
-  }
-  if (problems.length > 0) throw new InputError(problems);
-
-  const derived = derivedSlices(
-    services,
-    endpointSlices,
-    ofKind('Endpoints').flatMap(slicesFromEndpoints),
-    (service) => slicesFromPods(service, [...pods.values()], nodes),
-  );
-  const slices = [...endpointSlices, ...derived].map((slice) => withRegions(slice, nodes));
-  return { cluster: clusterState(services, slices), nodes, pods, objects, warnings, ignored };
+  const total = sources.reduce((sum, { text }) => sum + text.length, 0);
+  let read = 0;
+  const parsed = sources.map((source) => {
+    const before = read;
+    read += source.text.length;
+    return parseSource(source, (characters) => onProgress(before + characters, total));
+  });
+  return new ClusterAssembler(options).assemble(parsed);
 }
 
-function parseSources(sources: readonly SourceText[], onProgress: ClusterOptions['onProgress'] = () => {}) {
+/** What one text holds, whatever stands in others. */
+export interface ParsedSource {
+  /** What is wrong with the text as YAML or JSON. */
+  readonly problems: readonly Problem[];
+  /** The objects of each of its documents, and what is wrong with them. */
+  readonly documents: readonly ParsedObjects[];
+}
+
+/**
+ * Parses a text; what is wrong with it is told by whoever puts it together with others.
+ * @param onProgress is told how many characters are read
+ */
+export function parseSource(source: SourceText, onProgress?: (characters: number) => void): ParsedSource {
+  const { documents, problems } = parseDocuments(source, onProgress);
+  return { problems, documents: documents.map(({ value, at }) => parseObjects(value, at)) };
+}
+
+/**
+ * Puts a cluster together from texts that are parsed, again and again while some of them change. A Service for which
+ * nothing has changed keeps its entry, the same object, which is how the compiler sees that; what else comes out is
+ * what it would be without a past.
+ */
+export class ClusterAssembler {
+  readonly #options: Omit<ClusterOptions, 'onProgress'>;
+  #former: ClusterState['services'] = new Map();
+  readonly #fromEndpoints = new Memo<Endpoints, readonly EndpointSlice[]>();
+  readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
+  readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
+
+  constructor(options: Omit<ClusterOptions, 'onProgress'>) {
+    this.#options = options;
+  }
+
+  /**
+   * Builds the cluster of all these texts, in this order. An object that was parsed before is recognized by being the
+   * same, so that only new ones cost more than a look.
+   * @throws InputError with every problem of the input; then the next cluster is compared with the last good one
+   */
+  assemble(sources: readonly ParsedSource[]): LoadedCluster {
+    const { objects, problems, ignored } = gather(sources);
+    const placeOf = (object: KubernetesObject) => objects.get(objectKey(object))?.at ?? [];
+    const of = byKind(objects.values());
+    const nodes = new Map(of.Node.map((node) => [node.name, node]));
+    const pods = new Map(of.Pod.map((pod) => [namespacedName(pod), pod]));
+    const warnings = of.EndpointSlice.flatMap((slice) => warnOfPorts(slice, () => placeOf(slice)));
+
+    const { serviceRanges, strict } = this.#options;
+    const { services: allocated, assigned, failed } = allocate(of.Service, serviceRanges);
+    for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
+    for (const [service, words] of assigned) {
+      const at = placeOf(service);
+      if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
+      else
+        warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
+    }
+    for (const { service, field, message } of findConflicts(allocated)) {
+      const problem = { at: [...placeOf(service), field], message };
+      if (strict) problems.push(problem);
+      else warnings.push(formatProblem(problem));
+    }
+    if (problems.length > 0) throw new InputError(problems);
+
+    const services = allocated.map((service) => this.#asBefore(service));
+    const derived = this.#derivedSlices(services, of, nodes);
+    const slices = [...of.EndpointSlice, ...derived].map((slice) => this.#regionsOf(slice, nodes));
+    const cluster = sameAsBefore(this.#former, clusterState(services, slices));
+    this.#former = cluster.services;
+    return { cluster, nodes, pods, objects: [...objects.values()], warnings, ignored };
+  }
+
+  /** The Service as it was, where it is no other now: read again, or completed again in the same way. */
+  #asBefore(service: Service): Service {
+    const former = this.#former.get(namespacedName(service))?.service;
+    return former !== undefined && isDeepStrictEqual(former, service) ? former : service;
+  }
+
+  /** Slices for the Services that have none: from their Endpoints, or else from the Pods that they select. */
+  #derivedSlices(
+    services: readonly Service[],
+    given: ObjectsByKind,
+    nodes: ReadonlyMap<string, Node>,
+  ): readonly EndpointSlice[] {
+    const serviceKey = ({ namespace, serviceName }: EndpointSlice) => `${namespace}/${serviceName}`;
+    const served = new Set(
+      given.EndpointSlice.filter(({ serviceName }) => serviceName !== undefined).map(serviceKey),
+    );
+    const mirrored = Map.groupBy(
+      given.Endpoints.flatMap((endpoints) =>
+        this.#fromEndpoints.get(endpoints, [], () => slicesFromEndpoints(endpoints)),
+      ),
+      serviceKey,
+    );
+    const candidates = podFinder(given.Pod);
+    return services.flatMap((service) => {
+      const key = namespacedName(service);
+      if (served.has(key)) return [];
+      const slices = mirrored.get(key);
+      if (slices) return slices;
+      if (Object.keys(service.selector).length === 0) return [];
+      const pods = candidates(service);
+      const inputs = [...pods, ...topology(pods, nodes)];
+      return this.#fromPods.get(service, inputs, () => slicesFromPods(service, pods, nodes));
+    });
+  }
+
+  /** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
+  #regionsOf(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
+    if (nodes.size === 0) return slice;
+    const inputs = topology(slice.endpoints, nodes);
+    return this.#withRegions.get(slice, inputs, () => withRegions(slice, nodes));
+  }
+}
+
+/** All objects by their keys, each once. */
+function gather(sources: readonly ParsedSource[]) {
   const problems: Problem[] = [];
   const ignored = new Map<string, number>();
   const objects = new Map<string, PlacedObject>();
-  const total = sources.reduce((sum, { text }) => sum + text.length, 0);
-  let read = 0;
   for (const source of sources) {
-    const before = read;
-    const parsed = parseDocuments(source, (characters) => onProgress(before + characters, total));
-    read += source.text.length;
-    for (const problem of parsed.problems) problems.push(problem);
-    for (const { value, at } of parsed.documents) {
-      const result = parseObjects(value, at);
-      for (const problem of result.problems) problems.push(problem);
-      for (const [kind, count] of result.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
-      for (const placed of result.objects) {
+    for (const problem of source.problems) problems.push(problem);
+    for (const document of source.documents) {
+      for (const problem of document.problems) problems.push(problem);
+      for (const [kind, count] of document.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
+      for (const placed of document.objects) {
         const key = objectKey(placed.object);
         const first = objects.get(key);
         if (!first) objects.set(key, placed);
@@ -112,33 +199,58 @@ function parseSources(sources: readonly SourceText[], onProgress: ClusterOptions
       }
     }
   }
-  return { objects: [...objects.values()], problems, ignored };
+  return { objects, problems, ignored };
+}
+
+type ObjectsByKind = { readonly [K in KubernetesObject['kind']]: readonly ObjectOf<K>[] };
+type ObjectOf<K extends KubernetesObject['kind']> = Extract<KubernetesObject, { kind: K }>;
+
+function byKind(objects: Iterable<PlacedObject>): ObjectsByKind {
+  const found: { [K in KubernetesObject['kind']]: ObjectOf<K>[] } = {
+    Service: [],
+    EndpointSlice: [],
+    Endpoints: [],
+    Pod: [],
+    Node: [],
+  };
+  const add = <K extends KubernetesObject['kind']>(kind: K, object: ObjectOf<K>) => found[kind].push(object);
+  for (const { object } of objects) add(object.kind, object);
+  return found;
+}
+
+/** The cluster with the former entries of Services that have not changed. */
+function sameAsBefore(former: ClusterState['services'], { services }: ClusterState): ClusterState {
+  const entries = Array.from(services, ([key, entry]): [string, ServiceEntry] => {
+    const before = former.get(key);
+    return [key, before && sameEntry(before, entry) ? before : entry];
+  });
+  return { services: new Map(entries) };
+}
+
+function sameEntry(a: ServiceEntry, b: ServiceEntry): boolean {
+  return (
+    a.service === b.service &&
+    a.endpointSlices.length === b.endpointSlices.length &&
+    a.endpointSlices.every((slice, i) => isDeepStrictEqual(slice, b.endpointSlices[i]))
+  );
 }
 
 function objectKey(object: KubernetesObject): string {
   return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
 }
 
-/** Slices for the Services that have none: from their Endpoints, or else from the Pods that they select. */
-function derivedSlices(
-  services: readonly Service[],
-  given: readonly EndpointSlice[],
-  fromEndpoints: readonly EndpointSlice[],
-  fromPods: (service: Service) => EndpointSlice[],
-): EndpointSlice[] {
-  const serviceKey = ({ namespace, serviceName }: EndpointSlice) => `${namespace}/${serviceName}`;
-  const served = new Set(given.filter(({ serviceName }) => serviceName !== undefined).map(serviceKey));
-  const mirrored = Map.groupBy(fromEndpoints, serviceKey);
-  return services.flatMap((service) => {
-    const key = namespacedName(service);
-    if (served.has(key)) return [];
-    return mirrored.get(key) ?? (Object.keys(service.selector).length > 0 ? fromPods(service) : []);
+/** All that an endpoint or a Pod may have from its Node: zone and region, one after the other. */
+function topology(
+  placed: readonly { readonly nodeName: string | undefined }[],
+  nodes: ReadonlyMap<string, Node>,
+): (string | undefined)[] {
+  return placed.flatMap(({ nodeName }) => {
+    const node = nodes.get(nodeName ?? '');
+    return [node?.zone, node?.region];
   });
 }
 
-/** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
 function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
-  if (nodes.size === 0) return slice;
   const endpoints = slice.endpoints.map((endpoint) => {
     const node = nodes.get(endpoint.nodeName ?? '');
     return node
@@ -148,12 +260,12 @@ function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): En
   return { ...slice, endpoints };
 }
 
-function warnOfPorts({ ports }: EndpointSlice, at: readonly string[]): string[] {
+function warnOfPorts({ ports }: EndpointSlice, place: () => readonly string[]): string[] {
   return ports.flatMap(({ name }, i) =>
     name === undefined
       ? [
           formatProblem({
-            at: [...at, `ports[${i}]`],
+            at: [...place(), `ports[${i}]`],
             message: 'has no name and is ignored; an unnamed port is name: ""',
           }),
         ]
