@@ -1,6 +1,6 @@
 /** A cluster from manifests. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, clusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
 import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import {
@@ -12,10 +12,11 @@ import {
 import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
-import { allocate } from './control-plane/allocation.ts';
-import { findConflicts } from './control-plane/conflicts.ts';
+import { type Allocation, allocate } from './control-plane/allocation.ts';
+import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
+import { inOrderOfNames } from './control-plane/in-order.ts';
 import { parseDocuments } from './documents.ts';
 import type { SourceText } from './files.ts';
 import { Memo } from './memo.ts';
@@ -69,8 +70,20 @@ export function loadCluster(
 export interface ParsedSource {
   /** What is wrong with the text as YAML or JSON. */
   readonly problems: readonly Problem[];
-  /** The objects of each of its documents, and what is wrong with them. */
-  readonly documents: readonly ParsedObjects[];
+  readonly documents: readonly ParsedDocument[];
+}
+
+interface ParsedDocument extends Omit<ParsedObjects, 'objects'> {
+  readonly objects: readonly KeyedObject[];
+}
+
+/** An object with its keys, which would take most of the time if they were made whenever a cluster is put together. */
+interface KeyedObject {
+  readonly placed: PlacedObject;
+  /** Kind and name. */
+  readonly key: string;
+  /** The Service that an EndpointSlice belongs to, by `namespace/name`. */
+  readonly serviceKey: string | undefined;
 }
 
 /**
@@ -79,7 +92,19 @@ export interface ParsedSource {
  */
 export function parseSource(source: SourceText, onProgress?: (characters: number) => void): ParsedSource {
   const { documents, problems } = parseDocuments(source, onProgress);
-  return { problems, documents: documents.map(({ value, at }) => parseObjects(value, at)) };
+  return {
+    problems,
+    documents: documents.map(({ value, at }) => {
+      const parsed = parseObjects(value, at);
+      return { ...parsed, objects: parsed.objects.map(withKeys) };
+    }),
+  };
+}
+
+function withKeys(placed: PlacedObject): KeyedObject {
+  const { object } = placed;
+  const serviceKey = object.kind === 'EndpointSlice' ? serviceKeyOf(object) : undefined;
+  return { placed, key: objectKey(object), serviceKey };
 }
 
 /**
@@ -89,7 +114,10 @@ export function parseSource(source: SourceText, onProgress?: (characters: number
  */
 export class ClusterAssembler {
   readonly #options: Omit<ClusterOptions, 'onProgress'>;
+  /** As they were given last, and as they were in the cluster: with cluster IPs. */
+  #given: ReadonlyMap<string, Service> = new Map();
   #former: ClusterState['services'] = new Map();
+  readonly #assigned = new Memo<this, Assignment>();
   readonly #fromEndpoints = new Memo<Endpoints, readonly EndpointSlice[]>();
   readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
   readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
@@ -104,15 +132,14 @@ export class ClusterAssembler {
    * @throws InputError with every problem of the input; then the next cluster is compared with the last good one
    */
   assemble(sources: readonly ParsedSource[]): LoadedCluster {
-    const { objects, problems, ignored } = gather(sources);
+    const { objects, of, slicesOf, problems, ignored } = gather(sources);
     const placeOf = (object: KubernetesObject) => objects.get(objectKey(object))?.at ?? [];
-    const of = byKind(objects.values());
     const nodes = new Map(of.Node.map((node) => [node.name, node]));
     const pods = new Map(of.Pod.map((pod) => [namespacedName(pod), pod]));
     const warnings = of.EndpointSlice.flatMap((slice) => warnOfPorts(slice, () => placeOf(slice)));
 
-    const { serviceRanges, strict } = this.#options;
-    const { services: allocated, assigned, failed } = allocate(of.Service, serviceRanges);
+    const { strict } = this.#options;
+    const { services, assigned, failed, conflicts } = this.#assign(of.Service);
     for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
     for (const [service, words] of assigned) {
       const at = placeOf(service);
@@ -120,54 +147,75 @@ export class ClusterAssembler {
       else
         warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
     }
-    for (const { service, field, message } of findConflicts(allocated)) {
+    for (const { service, field, message } of conflicts) {
       const problem = { at: [...placeOf(service), field], message };
       if (strict) problems.push(problem);
       else warnings.push(formatProblem(problem));
     }
     if (problems.length > 0) throw new InputError(problems);
 
-    const services = allocated.map((service) => this.#asBefore(service));
-    const derived = this.#derivedSlices(services, of, nodes);
-    const slices = [...of.EndpointSlice, ...derived].map((slice) => this.#regionsOf(slice, nodes));
-    const cluster = sameAsBefore(this.#former, clusterState(services, slices));
-    this.#former = cluster.services;
-    return { cluster, nodes, pods, objects: [...objects.values()], warnings, ignored };
+    const derived = this.#derivedSlices(of, nodes);
+    const entries = new Map<string, ServiceEntry>();
+    for (const [key, service] of services) {
+      const found = slicesOf.get(key) ?? derived(key, service);
+      const endpointSlices = inOrderOfNames(found.map((slice) => this.#regionsOf(slice, nodes)));
+      const former = this.#former.get(key);
+      const same = former && sameEntry(former, service, endpointSlices);
+      entries.set(key, same ? former : { service, endpointSlices });
+    }
+    this.#former = entries;
+    return {
+      cluster: { services: entries },
+      nodes,
+      pods,
+      objects: [...objects.values()],
+      warnings,
+      ignored,
+    };
   }
 
-  /** The Service as it was, where it is no other now: read again, or completed again in the same way. */
-  #asBefore(service: Service): Service {
-    const former = this.#former.get(namespacedName(service))?.service;
-    return former !== undefined && isDeepStrictEqual(former, service) ? former : service;
+  /** What the control plane does with all Services together; done again when one of them is another than before. */
+  #assign(given: readonly Service[]): Assignment {
+    const services = new Map<string, Service>();
+    for (const service of given) {
+      const key = namespacedName(service);
+      services.set(key, asBefore(this.#given.get(key), service));
+    }
+    this.#given = services;
+    return this.#assigned.get(this, [...services.values()], () => {
+      const {
+        services: complete,
+        assigned,
+        failed,
+      } = allocate([...services.values()], this.#options.serviceRanges);
+      const keyed = complete.map((service): [string, Service] => {
+        const key = namespacedName(service);
+        return [key, asBefore(this.#former.get(key)?.service, service)];
+      });
+      return { services: new Map(keyed), assigned, failed, conflicts: findConflicts(complete) };
+    });
   }
 
-  /** Slices for the Services that have none: from their Endpoints, or else from the Pods that they select. */
+  /** Finds slices for a Service that has none: from its Endpoints, or else from the Pods that it selects. */
   #derivedSlices(
-    services: readonly Service[],
     given: ObjectsByKind,
     nodes: ReadonlyMap<string, Node>,
-  ): readonly EndpointSlice[] {
-    const serviceKey = ({ namespace, serviceName }: EndpointSlice) => `${namespace}/${serviceName}`;
-    const served = new Set(
-      given.EndpointSlice.filter(({ serviceName }) => serviceName !== undefined).map(serviceKey),
-    );
+  ): (key: string, service: Service) => readonly EndpointSlice[] {
     const mirrored = Map.groupBy(
       given.Endpoints.flatMap((endpoints) =>
         this.#fromEndpoints.get(endpoints, [], () => slicesFromEndpoints(endpoints)),
       ),
-      serviceKey,
+      serviceKeyOf,
     );
     const candidates = podFinder(given.Pod);
-    return services.flatMap((service) => {
-      const key = namespacedName(service);
-      if (served.has(key)) return [];
+    return (key, service) => {
       const slices = mirrored.get(key);
       if (slices) return slices;
       if (Object.keys(service.selector).length === 0) return [];
       const pods = candidates(service);
       const inputs = [...pods, ...topology(pods, nodes)];
       return this.#fromPods.get(service, inputs, () => slicesFromPods(service, pods, nodes));
-    });
+    };
   }
 
   /** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
@@ -178,65 +226,76 @@ export class ClusterAssembler {
   }
 }
 
-/** All objects by their keys, each once. */
-function gather(sources: readonly ParsedSource[]) {
-  const problems: Problem[] = [];
-  const ignored = new Map<string, number>();
-  const objects = new Map<string, PlacedObject>();
-  for (const source of sources) {
-    for (const problem of source.problems) problems.push(problem);
-    for (const document of source.documents) {
-      for (const problem of document.problems) problems.push(problem);
-      for (const [kind, count] of document.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
-      for (const placed of document.objects) {
-        const key = objectKey(placed.object);
-        const first = objects.get(key);
-        if (!first) objects.set(key, placed);
-        else if (!isDeepStrictEqual(first.object, placed.object)) {
-          const message = `is there twice, and differs from ${first.at.slice(0, -1).join(', ')}`;
-          problems.push({ at: placed.at, message });
-        }
-      }
-    }
-  }
-  return { objects, problems, ignored };
+/** What a control plane makes of all Services, by `namespace/name` and in the order of these names. */
+interface Assignment extends Omit<Allocation, 'services'> {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly conflicts: readonly Conflict[];
 }
 
 type ObjectsByKind = { readonly [K in KubernetesObject['kind']]: readonly ObjectOf<K>[] };
 type ObjectOf<K extends KubernetesObject['kind']> = Extract<KubernetesObject, { kind: K }>;
 
-function byKind(objects: Iterable<PlacedObject>): ObjectsByKind {
-  const found: { [K in KubernetesObject['kind']]: ObjectOf<K>[] } = {
+/** All objects, each once, and the EndpointSlices of each Service. */
+function gather(sources: readonly ParsedSource[]) {
+  const problems: Problem[] = [];
+  const ignored = new Map<string, number>();
+  const objects = new Map<string, PlacedObject>();
+  const slicesOf = new Map<string, EndpointSlice[]>();
+  const of: { [K in KubernetesObject['kind']]: ObjectOf<K>[] } = {
     Service: [],
     EndpointSlice: [],
     Endpoints: [],
     Pod: [],
     Node: [],
   };
-  const add = <K extends KubernetesObject['kind']>(kind: K, object: ObjectOf<K>) => found[kind].push(object);
-  for (const { object } of objects) add(object.kind, object);
-  return found;
+  const add = <K extends KubernetesObject['kind']>(kind: K, object: ObjectOf<K>) => of[kind].push(object);
+  for (const source of sources) {
+    for (const problem of source.problems) problems.push(problem);
+    for (const document of source.documents) {
+      for (const problem of document.problems) problems.push(problem);
+      for (const [kind, count] of document.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
+      for (const { placed, key, serviceKey } of document.objects) {
+        const { object, at } = placed;
+        const first = objects.get(key);
+        if (first) {
+          if (isDeepStrictEqual(first.object, object)) continue;
+          const message = `is there twice, and differs from ${first.at.slice(0, -1).join(', ')}`;
+          problems.push({ at, message });
+          continue;
+        }
+        objects.set(key, placed);
+        add(object.kind, object);
+        if (object.kind !== 'EndpointSlice' || serviceKey === undefined) continue;
+        const others = slicesOf.get(serviceKey);
+        if (others) others.push(object);
+        else slicesOf.set(serviceKey, [object]);
+      }
+    }
+  }
+  return { objects, of, slicesOf, problems, ignored };
 }
 
-/** The cluster with the former entries of Services that have not changed. */
-function sameAsBefore(former: ClusterState['services'], { services }: ClusterState): ClusterState {
-  const entries = Array.from(services, ([key, entry]): [string, ServiceEntry] => {
-    const before = former.get(key);
-    return [key, before && sameEntry(before, entry) ? before : entry];
-  });
-  return { services: new Map(entries) };
+/** The Service as it was, where it is no other now: read again, or completed again in the same way. */
+function asBefore(former: Service | undefined, service: Service): Service {
+  return former === service || !isDeepStrictEqual(former, service) ? service : (former ?? service);
 }
 
-function sameEntry(a: ServiceEntry, b: ServiceEntry): boolean {
+function sameEntry(
+  former: ServiceEntry,
+  service: Service,
+  endpointSlices: readonly EndpointSlice[],
+): boolean {
   return (
-    a.service === b.service &&
-    a.endpointSlices.length === b.endpointSlices.length &&
-    a.endpointSlices.every((slice, i) => isDeepStrictEqual(slice, b.endpointSlices[i]))
+    former.service === service &&
+    former.endpointSlices.length === endpointSlices.length &&
+    former.endpointSlices.every(
+      (slice, i) => slice === endpointSlices[i] || isDeepStrictEqual(slice, endpointSlices[i]),
+    )
   );
 }
 
-function objectKey(object: KubernetesObject): string {
-  return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
+function serviceKeyOf({ namespace, serviceName }: EndpointSlice): string | undefined {
+  return serviceName === undefined ? undefined : `${namespace}/${serviceName}`;
 }
 
 /** All that an endpoint or a Pod may have from its Node: zone and region, one after the other. */
@@ -271,4 +330,8 @@ function warnOfPorts({ ports }: EndpointSlice, place: () => readonly string[]): 
         ]
       : [],
   );
+}
+
+function objectKey(object: KubernetesObject): string {
+  return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
 }
