@@ -4,13 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { manifestText } from '../../test/support/arbitrary/manifest-files.ts';
 import type { ServiceEntry } from '../api/cluster.ts';
-import {
-  ClusterAssembler,
-  DEFAULT_SERVICE_RANGES,
-  type LoadedCluster,
-  loadCluster,
-  parseSource,
-} from './cluster.ts';
+import { ClusterAssembler, DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import { parseSource } from './object-index.ts';
 
 /** Loads texts, called a, b, c ... in messages. */
 function load(texts: readonly string[], strict = false): LoadedCluster {

@@ -3,23 +3,24 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
 import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import {
-  type KubernetesObject,
-  type ParsedObjects,
-  type PlacedObject,
-  parseObjects,
-} from '../api/objects.ts';
+import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
-import { formatProblem, InputError, type Problem } from '../api/problem.ts';
+import { formatProblem, InputError } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
 import { type Allocation, allocate } from './control-plane/allocation.ts';
 import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
 import { inOrderOfNames } from './control-plane/in-order.ts';
-import { parseDocuments } from './documents.ts';
 import type { SourceText } from './files.ts';
 import { Memo } from './memo.ts';
+import {
+  ObjectIndex,
+  type ObjectsByKind,
+  type ParsedSource,
+  parseSource,
+  serviceKeyOf,
+} from './object-index.ts';
 
 /** The API server's usual `--service-cluster-ip-range`. */
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
@@ -66,47 +67,6 @@ export function loadCluster(
   return new ClusterAssembler(options).assemble(parsed);
 }
 
-/** What one text holds, whatever stands in others. */
-export interface ParsedSource {
-  /** What is wrong with the text as YAML or JSON. */
-  readonly problems: readonly Problem[];
-  readonly documents: readonly ParsedDocument[];
-}
-
-interface ParsedDocument extends Omit<ParsedObjects, 'objects'> {
-  readonly objects: readonly KeyedObject[];
-}
-
-/** An object with its keys, which would take most of the time if they were made whenever a cluster is put together. */
-interface KeyedObject {
-  readonly placed: PlacedObject;
-  /** Kind and name. */
-  readonly key: string;
-  /** The Service that an EndpointSlice belongs to, by `namespace/name`. */
-  readonly serviceKey: string | undefined;
-}
-
-/**
- * Parses a text; what is wrong with it is told by whoever puts it together with others.
- * @param onProgress is told how many characters are read
- */
-export function parseSource(source: SourceText, onProgress?: (characters: number) => void): ParsedSource {
-  const { documents, problems } = parseDocuments(source, onProgress);
-  return {
-    problems,
-    documents: documents.map(({ value, at }) => {
-      const parsed = parseObjects(value, at);
-      return { ...parsed, objects: parsed.objects.map(withKeys) };
-    }),
-  };
-}
-
-function withKeys(placed: PlacedObject): KeyedObject {
-  const { object } = placed;
-  const serviceKey = object.kind === 'EndpointSlice' ? serviceKeyOf(object) : undefined;
-  return { placed, key: objectKey(object), serviceKey };
-}
-
 /**
  * Puts a cluster together from texts that are parsed, again and again while some of them change. A Service for which
  * nothing has changed keeps its entry, the same object, which is how the compiler sees that; what else comes out is
@@ -114,8 +74,7 @@ function withKeys(placed: PlacedObject): KeyedObject {
  */
 export class ClusterAssembler {
   readonly #options: Omit<ClusterOptions, 'onProgress'>;
-  /** As they were given last, and as they were in the cluster: with cluster IPs. */
-  #given: ReadonlyMap<string, Service> = new Map();
+  readonly #index = new ObjectIndex();
   #former: ClusterState['services'] = new Map();
   readonly #assigned = new Memo<this, Assignment>();
   readonly #fromEndpoints = new Memo<Endpoints, readonly EndpointSlice[]>();
@@ -132,11 +91,17 @@ export class ClusterAssembler {
    * @throws InputError with every problem of the input; then the next cluster is compared with the last good one
    */
   assemble(sources: readonly ParsedSource[]): LoadedCluster {
-    const { objects, of, slicesOf, problems, ignored } = gather(sources);
-    const placeOf = (object: KubernetesObject) => objects.get(objectKey(object))?.at ?? [];
+    const { objects, of, slicesOf, placeOf, ignored, ...gathered } = this.#index.gather(sources);
+    const problems = [...gathered.problems];
     const nodes = new Map(of.Node.map((node) => [node.name, node]));
     const pods = new Map(of.Pod.map((pod) => [namespacedName(pod), pod]));
-    const warnings = of.EndpointSlice.flatMap((slice) => warnOfPorts(slice, () => placeOf(slice)));
+    const warnings: string[] = [];
+    for (const slice of of.EndpointSlice) {
+      for (const field of unnamedPorts(slice)) {
+        const message = 'has no name and is ignored; an unnamed port is name: ""';
+        warnings.push(formatProblem({ at: [...placeOf(slice), field], message }));
+      }
+    }
 
     const { strict } = this.#options;
     const { services, assigned, failed, conflicts } = this.#assign(of.Service);
@@ -157,42 +122,26 @@ export class ClusterAssembler {
     const derived = this.#derivedSlices(of, nodes);
     const entries = new Map<string, ServiceEntry>();
     for (const [key, service] of services) {
-      const found = slicesOf.get(key) ?? derived(key, service);
-      const endpointSlices = inOrderOfNames(found.map((slice) => this.#regionsOf(slice, nodes)));
+      const slices = this.#withNodes(slicesOf(key) ?? derived(key, service), nodes);
       const former = this.#former.get(key);
-      const same = former && sameEntry(former, service, endpointSlices);
-      entries.set(key, same ? former : { service, endpointSlices });
+      const same = former && sameEntry(former, service, slices);
+      entries.set(key, same ? former : { service, endpointSlices: [...slices] });
     }
     this.#former = entries;
-    return {
-      cluster: { services: entries },
-      nodes,
-      pods,
-      objects: [...objects.values()],
-      warnings,
-      ignored,
-    };
+    return { cluster: { services: entries }, nodes, pods, objects, warnings, ignored };
   }
 
   /** What the control plane does with all Services together; done again when one of them is another than before. */
   #assign(given: readonly Service[]): Assignment {
-    const services = new Map<string, Service>();
-    for (const service of given) {
-      const key = namespacedName(service);
-      services.set(key, asBefore(this.#given.get(key), service));
-    }
-    this.#given = services;
-    return this.#assigned.get(this, [...services.values()], () => {
-      const {
-        services: complete,
-        assigned,
-        failed,
-      } = allocate([...services.values()], this.#options.serviceRanges);
-      const keyed = complete.map((service): [string, Service] => {
+    return this.#assigned.get(this, given, () => {
+      const { services, assigned, failed } = allocate(given, this.#options.serviceRanges);
+      const keyed = services.map((service): [string, Service] => {
         const key = namespacedName(service);
-        return [key, asBefore(this.#former.get(key)?.service, service)];
+        const former = this.#former.get(key)?.service;
+        // One that was completed again in the same way is no other.
+        return [key, former && isDeepStrictEqual(former, service) ? former : service];
       });
-      return { services: new Map(keyed), assigned, failed, conflicts: findConflicts(complete) };
+      return { services: new Map(keyed), assigned, failed, conflicts: findConflicts(services) };
     });
   }
 
@@ -218,11 +167,13 @@ export class ClusterAssembler {
     };
   }
 
-  /** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
-  #regionsOf(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
-    if (nodes.size === 0) return slice;
-    const inputs = topology(slice.endpoints, nodes);
-    return this.#withRegions.get(slice, inputs, () => withRegions(slice, nodes));
+  /** A Service's slices in the order of their names, with what only Nodes tell: zone and region. */
+  #withNodes(slices: readonly EndpointSlice[], nodes: ReadonlyMap<string, Node>): readonly EndpointSlice[] {
+    const sorted = inOrderOfNames(slices);
+    if (nodes.size === 0) return sorted;
+    return sorted.map((slice) =>
+      this.#withRegions.get(slice, topology(slice.endpoints, nodes), () => withRegions(slice, nodes)),
+    );
   }
 }
 
@@ -230,54 +181,6 @@ export class ClusterAssembler {
 interface Assignment extends Omit<Allocation, 'services'> {
   readonly services: ReadonlyMap<string, Service>;
   readonly conflicts: readonly Conflict[];
-}
-
-type ObjectsByKind = { readonly [K in KubernetesObject['kind']]: readonly ObjectOf<K>[] };
-type ObjectOf<K extends KubernetesObject['kind']> = Extract<KubernetesObject, { kind: K }>;
-
-/** All objects, each once, and the EndpointSlices of each Service. */
-function gather(sources: readonly ParsedSource[]) {
-  const problems: Problem[] = [];
-  const ignored = new Map<string, number>();
-  const objects = new Map<string, PlacedObject>();
-  const slicesOf = new Map<string, EndpointSlice[]>();
-  const of: { [K in KubernetesObject['kind']]: ObjectOf<K>[] } = {
-    Service: [],
-    EndpointSlice: [],
-    Endpoints: [],
-    Pod: [],
-    Node: [],
-  };
-  const add = <K extends KubernetesObject['kind']>(kind: K, object: ObjectOf<K>) => of[kind].push(object);
-  for (const source of sources) {
-    for (const problem of source.problems) problems.push(problem);
-    for (const document of source.documents) {
-      for (const problem of document.problems) problems.push(problem);
-      for (const [kind, count] of document.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
-      for (const { placed, key, serviceKey } of document.objects) {
-        const { object, at } = placed;
-        const first = objects.get(key);
-        if (first) {
-          if (isDeepStrictEqual(first.object, object)) continue;
-          const message = `is there twice, and differs from ${first.at.slice(0, -1).join(', ')}`;
-          problems.push({ at, message });
-          continue;
-        }
-        objects.set(key, placed);
-        add(object.kind, object);
-        if (object.kind !== 'EndpointSlice' || serviceKey === undefined) continue;
-        const others = slicesOf.get(serviceKey);
-        if (others) others.push(object);
-        else slicesOf.set(serviceKey, [object]);
-      }
-    }
-  }
-  return { objects, of, slicesOf, problems, ignored };
-}
-
-/** The Service as it was, where it is no other now: read again, or completed again in the same way. */
-function asBefore(former: Service | undefined, service: Service): Service {
-  return former === service || !isDeepStrictEqual(former, service) ? service : (former ?? service);
 }
 
 function sameEntry(
@@ -294,10 +197,6 @@ function sameEntry(
   );
 }
 
-function serviceKeyOf({ namespace, serviceName }: EndpointSlice): string | undefined {
-  return serviceName === undefined ? undefined : `${namespace}/${serviceName}`;
-}
-
 /** All that an endpoint or a Pod may have from its Node: zone and region, one after the other. */
 function topology(
   placed: readonly { readonly nodeName: string | undefined }[],
@@ -309,6 +208,7 @@ function topology(
   });
 }
 
+/** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
 function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
   const endpoints = slice.endpoints.map((endpoint) => {
     const node = nodes.get(endpoint.nodeName ?? '');
@@ -319,19 +219,7 @@ function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): En
   return { ...slice, endpoints };
 }
 
-function warnOfPorts({ ports }: EndpointSlice, place: () => readonly string[]): string[] {
-  return ports.flatMap(({ name }, i) =>
-    name === undefined
-      ? [
-          formatProblem({
-            at: [...place(), `ports[${i}]`],
-            message: 'has no name and is ignored; an unnamed port is name: ""',
-          }),
-        ]
-      : [],
-  );
-}
-
-function objectKey(object: KubernetesObject): string {
-  return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
+/** The ports of an EndpointSlice that have no name, not even an empty one, as fields. */
+function unnamedPorts({ ports }: EndpointSlice): string[] {
+  return ports.flatMap(({ name }, i) => (name === undefined ? [`ports[${i}]`] : []));
 }

@@ -8,14 +8,9 @@ import { type ClusterState, namespacedName, type ServiceEntry } from '../api/clu
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
-import {
-  ClusterAssembler,
-  type ClusterOptions,
-  type LoadedCluster,
-  type ParsedSource,
-  parseSource,
-} from './cluster.ts';
+import { ClusterAssembler, type ClusterOptions, type LoadedCluster } from './cluster.ts';
 import { isManifest, isVisible, listManifests, readSource, type SourceText } from './files.ts';
+import { type ParsedSource, parseSource } from './object-index.ts';
 import { NO_CHANGE, type Source, type SourceChange, type SourceListener } from './source.ts';
 
 export interface FolderTimes {
