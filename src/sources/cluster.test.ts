@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import { manifestText } from '../../test/support/arbitrary/manifest-files.ts';
+import type { ServiceEntry } from '../api/cluster.ts';
+import { ClusterAssembler, DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import { parseSource } from './object-index.ts';
 
 /** Loads texts, called a, b, c ... in messages. */
 function load(texts: readonly string[], strict = false): LoadedCluster {
@@ -247,4 +251,91 @@ test('what a real API server answers is a cluster', async () => {
     ignored: new Map(),
     nodes: ['node1'],
   });
+});
+
+describe('texts that change', () => {
+  const OPTIONS = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
+
+  /** What an assembler keeps of each Service while one text after the other takes the place of the last. */
+  function keeps(...versions: readonly (readonly string[])[]): boolean[] {
+    const assembler = new ClusterAssembler(OPTIONS);
+    const parsed = new Map<string, ReturnType<typeof parseSource>>();
+    const assemble = (texts: readonly string[]) =>
+      assembler.assemble(
+        texts.map((text) => {
+          const known = parsed.get(text) ?? parseSource({ name: 'a', text });
+          parsed.set(text, known);
+          return known;
+        }),
+      );
+    const states = versions.map((texts) => assemble(texts).cluster.services);
+    return [...(states[0] ?? [])].map(([key, entry]) => states.at(-1)?.get(key) === entry);
+  }
+
+  const api = UNASSIGNED.replaceAll('web', 'api');
+
+  test.each<[string, string[], string[], boolean[]]>([
+    ['nothing', [SERVICE, SLICE], [SERVICE, SLICE], [true]],
+    ['the order of the texts', [SERVICE, SLICE], [SLICE, SERVICE], [true]],
+    ['the words of a text', [SERVICE, SLICE], [`# The web\n${SERVICE}`, `# Its endpoints\n${SLICE}`], [true]],
+    ['the Service', [SERVICE, SLICE], [SERVICE.replace('80', '81'), SLICE], [false]],
+    ['an endpoint', [SERVICE, SLICE], [SERVICE, SLICE.replace('1.1', '1.9')], [false]],
+    ['the texts around a Service without a cluster IP', [UNASSIGNED], [UNASSIGNED, api], [true]],
+    ['another Service', [api, SERVICE, POD], [api, SERVICE.replace('80', '81'), POD], [true, false]],
+    ['Pods that it does not select', [SERVICE, POD], [SERVICE, POD, POD.replaceAll('web', 'api')], [true]],
+    ['a Pod that it selects', [SERVICE, POD], [SERVICE, POD.replace('1.3', '1.4')], [false]],
+    ['its Endpoints', [SERVICE, ENDPOINTS], [SERVICE, ENDPOINTS.replace('1.2', '1.4')], [false]],
+    ['a zone', [SERVICE, SLICE, NODE], [SERVICE, SLICE, NODE.replace('zone-1', 'zone-2')], [false]],
+    ['a zone of Pods', [SERVICE, POD, NODE], [SERVICE, POD, NODE.replace('zone-1', 'zone-2')], [false]],
+    [
+      'a Node, but not where it is',
+      [SERVICE, SLICE, api, POD, NODE],
+      [SERVICE, SLICE, api, POD, `${NODE}status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}`],
+      [true, true],
+    ],
+  ])('which Services keep their entries when they change %s', (_, before, after, expected) => {
+    expect(keeps(before, after)).toEqual(expected);
+  });
+
+  test('are what they would be without a past', () => {
+    const step = fc.record({ file: fc.nat(4), text: fc.option(manifestText, { freq: 6, nil: undefined }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), fc.boolean(), (steps, strict) => {
+        const options = { ...OPTIONS, strict };
+        const assembler = new ClusterAssembler(options);
+        const sources = new Map<number, { name: string; text: string }>();
+        const parsed = new Map<number, ReturnType<typeof parseSource>>();
+        let entries: ReadonlyMap<string, ServiceEntry> = new Map();
+        for (const { file, text } of steps) {
+          sources.delete(file);
+          parsed.delete(file);
+          if (text !== undefined) {
+            const source = { name: `${file}.yaml`, text };
+            sources.set(file, source);
+            parsed.set(file, parseSource(source));
+          }
+          const fresh = outcome(() => loadCluster([...sources.values()], options));
+          const kept = outcome(() => assembler.assemble([...parsed.values()]));
+          expect(kept).toEqual(fresh);
+          if (typeof kept === 'string' || typeof fresh === 'string') continue;
+          expect([...kept.cluster.services.keys()]).toEqual([...fresh.cluster.services.keys()]);
+          for (const [key, entry] of kept.cluster.services) {
+            const former = entries.get(key);
+            if (former !== entry) expect(entry).not.toEqual(former);
+          }
+          entries = kept.cluster.services;
+        }
+      }),
+      { numRuns: 200 },
+    );
+  }, 60_000);
+
+  /** What comes out, or what is wrong. */
+  function outcome(load: () => LoadedCluster): LoadedCluster | string {
+    try {
+      return load();
+    } catch (error) {
+      return String(error);
+    }
+  }
 });

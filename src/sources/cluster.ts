@@ -1,18 +1,26 @@
 /** A cluster from manifests. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, clusterState, namespacedName } from '../api/cluster.ts';
-import type { EndpointSlice } from '../api/endpoint-slice.ts';
+import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import { type KubernetesObject, type PlacedObject, parseObjects } from '../api/objects.ts';
+import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
-import { formatProblem, InputError, type Problem } from '../api/problem.ts';
+import { formatProblem, InputError } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
-import { allocate } from './control-plane/allocation.ts';
-import { findConflicts } from './control-plane/conflicts.ts';
+import { type Allocation, allocate } from './control-plane/allocation.ts';
+import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
-import { slicesFromPods } from './control-plane/from-pods.ts';
-import { parseDocuments } from './documents.ts';
+import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
+import { inOrderOfNames } from './control-plane/in-order.ts';
 import type { SourceText } from './files.ts';
+import { Memo } from './memo.ts';
+import {
+  ObjectIndex,
+  type ObjectsByKind,
+  type ParsedSource,
+  parseSource,
+  serviceKeyOf,
+} from './object-index.ts';
 
 /** The API server's usual `--service-cluster-ip-range`. */
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
@@ -47,98 +55,161 @@ export interface LoadedCluster {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { serviceRanges, strict, onProgress }: ClusterOptions,
+  { onProgress = () => {}, ...options }: ClusterOptions,
 ): LoadedCluster {
-  const { objects, problems, ignored } = parseSources(sources, onProgress);
-  const placeOf = new Map(objects.map(({ object, at }) => [objectKey(object), at]));
-  const ofKind = <K extends KubernetesObject['kind']>(kind: K) =>
-    objects.flatMap(({ object }) =>
-      object.kind === kind ? [object as Extract<KubernetesObject, { kind: K }>] : [],
-    );
-  const nodes = new Map(ofKind('Node').map((node) => [node.name, node]));
-  const pods = new Map(ofKind('Pod').map((pod) => [namespacedName(pod), pod]));
-  const endpointSlices = ofKind('EndpointSlice');
-  const warnings = endpointSlices.flatMap((slice) => warnOfPorts(slice, placeOf.get(objectKey(slice)) ?? []));
-
-  const { services, assigned, failed } = allocate(ofKind('Service'), serviceRanges);
-  for (const [service, reason] of failed) {
-    problems.push({ at: placeOf.get(objectKey(service)) ?? [], message: reason });
-  }
-  for (const [service, words] of assigned) {
-    const at = placeOf.get(objectKey(service)) ?? [];
-    if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
-    else warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
-  }
-  for (const { service, field, message } of findConflicts(services)) {
-    const problem = { at: [...(placeOf.get(objectKey(service)) ?? []), field], message };
-    if (strict) problems.push(problem);
-    else warnings.push(formatProblem(problem));
-  }
-  if (problems.length > 0) throw new InputError(problems);
-
-  const derived = derivedSlices(
-    services,
-    endpointSlices,
-    ofKind('Endpoints').flatMap(slicesFromEndpoints),
-    (service) => slicesFromPods(service, [...pods.values()], nodes),
-  );
-  const slices = [...endpointSlices, ...derived].map((slice) => withRegions(slice, nodes));
-  return { cluster: clusterState(services, slices), nodes, pods, objects, warnings, ignored };
-}
-
-function parseSources(sources: readonly SourceText[], onProgress: ClusterOptions['onProgress'] = () => {}) {
-  const problems: Problem[] = [];
-  const ignored = new Map<string, number>();
-  const objects = new Map<string, PlacedObject>();
   const total = sources.reduce((sum, { text }) => sum + text.length, 0);
   let read = 0;
-  for (const source of sources) {
+  const parsed = sources.map((source) => {
     const before = read;
-    const parsed = parseDocuments(source, (characters) => onProgress(before + characters, total));
     read += source.text.length;
-    for (const problem of parsed.problems) problems.push(problem);
-    for (const { value, at } of parsed.documents) {
-      const result = parseObjects(value, at);
-      for (const problem of result.problems) problems.push(problem);
-      for (const [kind, count] of result.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
-      for (const placed of result.objects) {
-        const key = objectKey(placed.object);
-        const first = objects.get(key);
-        if (!first) objects.set(key, placed);
-        else if (!isDeepStrictEqual(first.object, placed.object)) {
-          const message = `is there twice, and differs from ${first.at.slice(0, -1).join(', ')}`;
-          problems.push({ at: placed.at, message });
-        }
+    return parseSource(source, (characters) => onProgress(before + characters, total));
+  });
+  return new ClusterAssembler(options).assemble(parsed);
+}
+
+/**
+ * Puts a cluster together from texts that are parsed, again and again while some of them change. A Service for which
+ * nothing has changed keeps its entry, the same object, which is how the compiler sees that; what else comes out is
+ * what it would be without a past.
+ */
+export class ClusterAssembler {
+  readonly #options: Omit<ClusterOptions, 'onProgress'>;
+  readonly #index = new ObjectIndex();
+  #former: ClusterState['services'] = new Map();
+  readonly #assigned = new Memo<this, Assignment>();
+  readonly #fromEndpoints = new Memo<Endpoints, readonly EndpointSlice[]>();
+  readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
+  readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
+
+  constructor(options: Omit<ClusterOptions, 'onProgress'>) {
+    this.#options = options;
+  }
+
+  /**
+   * Builds the cluster of all these texts, in this order. An object that was parsed before is recognized by being the
+   * same, so that only new ones cost more than a look.
+   * @throws InputError with every problem of the input; then the next cluster is compared with the last good one
+   */
+  assemble(sources: readonly ParsedSource[]): LoadedCluster {
+    const { objects, of, slicesOf, placeOf, ignored, ...gathered } = this.#index.gather(sources);
+    const problems = [...gathered.problems];
+    const nodes = new Map(of.Node.map((node) => [node.name, node]));
+    const pods = new Map(of.Pod.map((pod) => [namespacedName(pod), pod]));
+    const warnings: string[] = [];
+    for (const slice of of.EndpointSlice) {
+      for (const field of unnamedPorts(slice)) {
+        const message = 'has no name and is ignored; an unnamed port is name: ""';
+        warnings.push(formatProblem({ at: [...placeOf(slice), field], message }));
       }
     }
+
+    const { strict } = this.#options;
+    const { services, assigned, failed, conflicts } = this.#assign(of.Service);
+    for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
+    for (const [service, words] of assigned) {
+      const at = placeOf(service);
+      if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
+      else
+        warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
+    }
+    for (const { service, field, message } of conflicts) {
+      const problem = { at: [...placeOf(service), field], message };
+      if (strict) problems.push(problem);
+      else warnings.push(formatProblem(problem));
+    }
+    if (problems.length > 0) throw new InputError(problems);
+
+    const derived = this.#derivedSlices(of, nodes);
+    const entries = new Map<string, ServiceEntry>();
+    for (const [key, service] of services) {
+      const slices = this.#withNodes(slicesOf(key) ?? derived(key, service), nodes);
+      const former = this.#former.get(key);
+      const same = former && sameEntry(former, service, slices);
+      entries.set(key, same ? former : { service, endpointSlices: [...slices] });
+    }
+    this.#former = entries;
+    return { cluster: { services: entries }, nodes, pods, objects, warnings, ignored };
   }
-  return { objects: [...objects.values()], problems, ignored };
+
+  /** What the control plane does with all Services together; done again when one of them is another than before. */
+  #assign(given: readonly Service[]): Assignment {
+    return this.#assigned.get(this, given, () => {
+      const { services, assigned, failed } = allocate(given, this.#options.serviceRanges);
+      const keyed = services.map((service): [string, Service] => {
+        const key = namespacedName(service);
+        const former = this.#former.get(key)?.service;
+        // One that was completed again in the same way is no other.
+        return [key, former && isDeepStrictEqual(former, service) ? former : service];
+      });
+      return { services: new Map(keyed), assigned, failed, conflicts: findConflicts(services) };
+    });
+  }
+
+  /** Finds slices for a Service that has none: from its Endpoints, or else from the Pods that it selects. */
+  #derivedSlices(
+    given: ObjectsByKind,
+    nodes: ReadonlyMap<string, Node>,
+  ): (key: string, service: Service) => readonly EndpointSlice[] {
+    const mirrored = Map.groupBy(
+      given.Endpoints.flatMap((endpoints) =>
+        this.#fromEndpoints.get(endpoints, [], () => slicesFromEndpoints(endpoints)),
+      ),
+      serviceKeyOf,
+    );
+    const candidates = podFinder(given.Pod);
+    return (key, service) => {
+      const slices = mirrored.get(key);
+      if (slices) return slices;
+      if (Object.keys(service.selector).length === 0) return [];
+      const pods = candidates(service);
+      const inputs = [...pods, ...topology(pods, nodes)];
+      return this.#fromPods.get(service, inputs, () => slicesFromPods(service, pods, nodes));
+    };
+  }
+
+  /** A Service's slices in the order of their names, with what only Nodes tell: zone and region. */
+  #withNodes(slices: readonly EndpointSlice[], nodes: ReadonlyMap<string, Node>): readonly EndpointSlice[] {
+    const sorted = inOrderOfNames(slices);
+    if (nodes.size === 0) return sorted;
+    return sorted.map((slice) =>
+      this.#withRegions.get(slice, topology(slice.endpoints, nodes), () => withRegions(slice, nodes)),
+    );
+  }
 }
 
-function objectKey(object: KubernetesObject): string {
-  return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
+/** What a control plane makes of all Services, by `namespace/name` and in the order of these names. */
+interface Assignment extends Omit<Allocation, 'services'> {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly conflicts: readonly Conflict[];
 }
 
-/** Slices for the Services that have none: from their Endpoints, or else from the Pods that they select. */
-function derivedSlices(
-  services: readonly Service[],
-  given: readonly EndpointSlice[],
-  fromEndpoints: readonly EndpointSlice[],
-  fromPods: (service: Service) => EndpointSlice[],
-): EndpointSlice[] {
-  const serviceKey = ({ namespace, serviceName }: EndpointSlice) => `${namespace}/${serviceName}`;
-  const served = new Set(given.filter(({ serviceName }) => serviceName !== undefined).map(serviceKey));
-  const mirrored = Map.groupBy(fromEndpoints, serviceKey);
-  return services.flatMap((service) => {
-    const key = namespacedName(service);
-    if (served.has(key)) return [];
-    return mirrored.get(key) ?? (Object.keys(service.selector).length > 0 ? fromPods(service) : []);
+function sameEntry(
+  former: ServiceEntry,
+  service: Service,
+  endpointSlices: readonly EndpointSlice[],
+): boolean {
+  return (
+    former.service === service &&
+    former.endpointSlices.length === endpointSlices.length &&
+    former.endpointSlices.every(
+      (slice, i) => slice === endpointSlices[i] || isDeepStrictEqual(slice, endpointSlices[i]),
+    )
+  );
+}
+
+/** All that an endpoint or a Pod may have from its Node: zone and region, one after the other. */
+function topology(
+  placed: readonly { readonly nodeName: string | undefined }[],
+  nodes: ReadonlyMap<string, Node>,
+): (string | undefined)[] {
+  return placed.flatMap(({ nodeName }) => {
+    const node = nodes.get(nodeName ?? '');
+    return [node?.zone, node?.region];
   });
 }
 
 /** An EndpointSlice gives an endpoint's zone; its region is only known from its Node. */
 function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): EndpointSlice {
-  if (nodes.size === 0) return slice;
   const endpoints = slice.endpoints.map((endpoint) => {
     const node = nodes.get(endpoint.nodeName ?? '');
     return node
@@ -148,15 +219,7 @@ function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): En
   return { ...slice, endpoints };
 }
 
-function warnOfPorts({ ports }: EndpointSlice, at: readonly string[]): string[] {
-  return ports.flatMap(({ name }, i) =>
-    name === undefined
-      ? [
-          formatProblem({
-            at: [...at, `ports[${i}]`],
-            message: 'has no name and is ignored; an unnamed port is name: ""',
-          }),
-        ]
-      : [],
-  );
+/** The ports of an EndpointSlice that have no name, not even an empty one, as fields. */
+function unnamedPorts({ ports }: EndpointSlice): string[] {
+  return ports.flatMap(({ name }, i) => (name === undefined ? [`ports[${i}]`] : []));
 }

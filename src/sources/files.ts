@@ -1,5 +1,6 @@
 /** Texts of manifests: from files, folders and standard input. */
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { InputError, type Problem } from '../api/problem.ts';
@@ -15,7 +16,12 @@ export const STANDARD_INPUT = 'standard input';
 
 /** Whether a file's name is one of those that `-f FOLDER` reads. */
 export function isManifest(name: string): boolean {
-  return /\.(ya?ml|json)$/.test(name) && !name.startsWith('.');
+  return /\.(ya?ml|json)$/.test(name) && isVisible(name);
+}
+
+/** Whether a file or a folder is looked at where it is not named itself. */
+export function isVisible(name: string): boolean {
+  return !name.startsWith('.');
 }
 
 /**
@@ -44,7 +50,7 @@ export async function readSources(
     }
     const found = await listManifests(path);
     problems.push(...found.problems);
-    for (const file of found.files) await read(file, () => readFile(file));
+    for (const { path } of found.files) await read(path, () => readFile(path));
   }
   if (problems.length > 0) throw new InputError(problems);
   return texts;
@@ -61,40 +67,56 @@ export async function readSource(path: string): Promise<SourceText> {
 
 /** The files that a path stands for, and what is wrong with it. */
 export interface FoundManifests {
-  readonly files: readonly string[];
+  readonly files: readonly FoundFile[];
+  /** Whether symbolic links led to any of them, or to folders: then one file may have many names. */
+  readonly links: boolean;
   readonly problems: readonly Problem[];
 }
 
-/** The file itself, or the manifests in a folder, sorted. */
+export interface FoundFile {
+  readonly path: string;
+  /** Of the file itself, where the path is a symbolic link. */
+  readonly stats: Stats;
+}
+
+/** The file itself, or the manifests in a folder, sorted by the names on their ways. */
 export async function listManifests(path: string): Promise<FoundManifests> {
-  const files: string[] = [];
+  const files: FoundFile[] = [];
   const problems: Problem[] = [];
   const visited = new Set<string>();
-  const visit = async (entry: string, named: boolean): Promise<void> => {
-    const kind = await stat(entry);
-    if (kind.isDirectory()) {
+  let links = (await lstat(path).catch(() => undefined))?.isSymbolicLink() ?? false;
+  const visit = async (entry: string, named: boolean, stats: Stats | Error): Promise<void> => {
+    if (stats instanceof Error) throw stats;
+    if (stats.isDirectory()) {
       const real = await realpath(entry);
       if (visited.has(real)) return;
       visited.add(real);
-      for (const name of (await readdir(entry)).sort()) {
-        if (!name.startsWith('.')) await attempt(join(entry, name), false);
-      }
-    } else if (named || (kind.isFile() && isManifest(basename(entry)))) {
-      files.push(entry);
+      const inside = (await readdir(entry, { withFileTypes: true })).filter(({ name }) => isVisible(name));
+      links ||= inside.some((one) => one.isSymbolicLink());
+      const paths = inside.map(({ name }) => join(entry, name)).sort();
+      // All at once: one after the other, most of the time would go by between them.
+      const found = await Promise.all(paths.map(statsOf));
+      for (const [i, one] of found.entries()) await attempt(paths[i] ?? entry, false, one);
+    } else if (named || (stats.isFile() && isManifest(basename(entry)))) {
+      files.push({ path: entry, stats });
     }
   };
-  const attempt = (entry: string, named: boolean) =>
-    visit(entry, named).catch((error: unknown) => {
+  const attempt = (entry: string, named: boolean, stats: Stats | Error) =>
+    visit(entry, named, stats).catch((error: unknown) => {
       // A link to nowhere is only worth a word where it has the name of a manifest.
       if (named || isManifest(basename(entry)) || !isMissing(error)) {
         problems.push({ at: [entry], message: fileProblem(error) });
       }
     });
-  await attempt(path, true);
+  await attempt(path, true, await statsOf(path));
   if (files.length === 0 && problems.length === 0) {
     problems.push({ at: [path], message: 'no .yaml, .yml or .json file in this folder' });
   }
-  return { files, problems };
+  return { files, links, problems };
+}
+
+async function statsOf(path: string): Promise<Stats | Error> {
+  return await stat(path).catch((error: Error) => error);
 }
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });

@@ -1,10 +1,15 @@
-import { appendFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, link, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fileChange } from '../../test/support/arbitrary/manifest-files.ts';
 import { InputError } from '../api/problem.ts';
-import { DEFAULT_SERVICE_RANGES } from './cluster.ts';
+import { type ClusterOptions, DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import type { SourceText } from './files.ts';
+import type { SourceChange } from './source.ts';
 import { WatchedFolder } from './watched-folder.ts';
 
 const TIMES = { settled: 40, rescan: 400 };
@@ -12,13 +17,15 @@ const TIMES = { settled: 40, rescan: 400 };
 let folder: string;
 let watched: WatchedFolder;
 let stop: AbortController;
-let running: Promise<void>;
+let running: Promise<void> | undefined;
+let last: SourceChange | undefined;
 let told: { changes: number; invalid: string[]; warnings: string[] };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
   told = { changes: 0, invalid: [], warnings: [] };
   stop = new AbortController();
+  running = undefined;
 });
 
 afterEach(async () => {
@@ -32,7 +39,10 @@ function follow(): void {
     folder,
     { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false },
     {
-      changed: () => told.changes++,
+      changed: (change) => {
+        last = change;
+        told.changes++;
+      },
       invalid: (message) => told.invalid.push(message),
       warned: (message) => told.warnings.push(message),
     },
@@ -170,3 +180,155 @@ test('a folder that is not there to begin with is an error', async () => {
   running = Promise.resolve();
   await expect(missing.run(stop.signal)).rejects.toThrow(InputError);
 });
+
+test('a ConfigMap that is swapped is taken whole', async () => {
+  const version = async (name: string, port: number) => {
+    await mkdir(join(folder, name));
+    for (const one of ['a', 'b']) await write(`${name}/${one}.yaml`, service(one, port));
+    await symlink(name, join(folder, '..data_tmp'));
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+  };
+  await version('..1', 80);
+  for (const one of ['a', 'b']) await symlink(`..data/${one}.yaml`, join(folder, `${one}.yaml`));
+  follow();
+  await eventually(state, ['default/a:80', 'default/b:80']);
+  await version('..2', 81);
+  await rm(join(folder, '..1'), { recursive: true });
+  await eventually(state, ['default/a:81', 'default/b:81']);
+  expect(told).toEqual({ changes: 2, invalid: [], warnings: [] });
+});
+
+test('a link to a folder, and what changes behind it', async () => {
+  const elsewhere = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
+  try {
+    await write('a.yaml', service('a'));
+    follow();
+    await eventually(state, ['default/a:80']);
+    await writeFile(join(elsewhere, 'b.yaml'), service('b'));
+    await symlink(elsewhere, join(folder, 'link'));
+    await eventually(state, ['default/a:80', 'default/b:80']);
+    await writeFile(join(elsewhere, 'b.yaml'), service('b', 81));
+    await eventually(state, ['default/a:80', 'default/b:81']);
+    await rm(join(folder, 'link'));
+    await eventually(state, ['default/a:80']);
+  } finally {
+    await rm(elsewhere, { recursive: true });
+  }
+});
+
+test('what the watch does not tell is found when all files are looked at', async () => {
+  await write('a.yaml', service('a'));
+  const elsewhere = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
+  try {
+    // A second name of the same file: what is written by it is not told of in the folder.
+    await link(join(folder, 'a.yaml'), join(elsewhere, 'a.yaml'));
+    follow();
+    await eventually(state, ['default/a:80']);
+    await writeFile(join(elsewhere, 'a.yaml'), service('a', 81));
+    await eventually(state, ['default/a:81']);
+  } finally {
+    await rm(elsewhere, { recursive: true });
+  }
+});
+
+describe('what is told of a change', () => {
+  const slice = (name: string, service: string, host = 1) =>
+    `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: ${name}, labels: ` +
+    `{kubernetes.io/service-name: ${service}}}, addressType: IPv4, ports: [{name: '', port: 80}], ` +
+    `endpoints: [{addresses: [10.0.0.${host}]}]}\n`;
+  const all = (...texts: readonly string[]) => texts.join('---\n');
+  const before = all(service('a'), service('b'), slice('a-1', 'a'), slice('a-2', 'a'));
+
+  test.each<[string, string, number, number]>([
+    ['a Service', all(before, service('c')), 1, 0],
+    ['a Service with its slices', all(before, service('c'), slice('c-1', 'c')), 1, 1],
+    ['another port', before.replace('port: 80', 'port: 81'), 1, 0],
+    ['a slice', all(before, slice('b-1', 'b')), 0, 1],
+    ['a slice of no Service, and a Service', all(before, service('d'), slice('c-1', 'c')), 1, 0],
+    ['another endpoint', before.replace('10.0.0.1', '10.0.0.2'), 0, 1],
+    ['one slice less', before.replace(/---[^-]*kind: EndpointSlice.*a-2.*\n/, ''), 0, 1],
+    ['a slice that is of another Service now', before.replace(/service-name: a/, 'service-name: b'), 0, 1],
+    ['a Service that went with its slices', before.replace(service('a'), ''), 1, 0],
+  ])('%s', async (_, after, services, endpointSlices) => {
+    await write('a.yaml', before);
+    follow();
+    await eventually(() => told.changes, 1);
+    await write('a.yaml', after);
+    await eventually(() => told.changes, 2);
+    expect(last).toEqual({ services, endpointSlices, triggered: [] });
+  });
+});
+
+test('after whatever happens to files, the cluster is that of the folder as it is', async () => {
+  const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
+  await fc.assert(
+    fc.asyncProperty(fc.array(fileChange, { minLength: 3, maxLength: 8 }), async (changes) => {
+      const root = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
+      const stop = new AbortController();
+      const invalid: string[] = [];
+      const listener = { changed: () => {}, invalid: (text: string) => invalid.push(text), warned: () => {} };
+      const watched = new WatchedFolder(root, options, listener, { settled: 10, rescan: 60_000 });
+      const running = watched.run(stop.signal);
+      /** Of each manifest the last text that can be used. */
+      const good = new Map<string, string>();
+      const take = (path: string, text: string) => {
+        if (!path.endsWith('.yaml')) return;
+        const loads = loadOrUndefined([{ name: path, text }], options) !== undefined;
+        if (loads) good.set(path, text);
+      };
+      let cluster: unknown = new Map();
+      try {
+        await eventually(() => watched.synced, true);
+        await mkdir(join(root, 'b'));
+        for (const [i, change] of changes.entries()) {
+          const path = join(root, change.path);
+          if (change.change === 'write') await writeFile(path, change.text);
+          if (change.change === 'replace') {
+            await writeFile(`${path}.new`, change.text);
+            await rename(`${path}.new`, path);
+          }
+          if (change.change === 'write' || change.change === 'replace') take(change.path, change.text);
+          if (change.change === 'remove') {
+            await rm(path, { force: true });
+            good.delete(change.path);
+          }
+          if (change.change === 'rename' && change.path !== change.to) {
+            const text = await readFile(path, 'utf8').catch(() => undefined);
+            if (text !== undefined) {
+              await rename(path, join(root, change.to));
+              good.delete(change.path);
+              take(change.to, text);
+            }
+          }
+          // A file that cannot be used is always told of, and only after all that was there before it.
+          await writeFile(join(root, 'zz.yaml'), `step ${i}`);
+          await eventually(() => invalid.some((text) => text.includes(`"step ${i}"`)), true);
+          const sources = [...good].sort(([a], [b]) =>
+            a.replace('/', '\0') < b.replace('/', '\0') ? -1 : 1,
+          );
+          const loaded = loadOrUndefined(
+            sources.map(([name, text]) => ({ name, text })),
+            options,
+          );
+          cluster = loaded?.cluster.services ?? cluster;
+          await eventually(() => isDeepStrictEqual(new Map(watched.cluster.services), cluster), true);
+          if (loaded) expect(watched.nodes).toEqual(loaded.nodes);
+        }
+      } finally {
+        stop.abort();
+        await running;
+        await rm(root, { recursive: true });
+      }
+    }),
+    { numRuns: 20, endOnFailure: true },
+  );
+}, 60_000);
+
+function loadOrUndefined(sources: readonly SourceText[], options: ClusterOptions): LoadedCluster | undefined {
+  try {
+    return loadCluster(sources, options);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}

@@ -14,6 +14,7 @@ import {
   formatAddress,
   prefixLength,
 } from '../../net/address.ts';
+import { inOrderOfNames } from './in-order.ts';
 
 /** Node ports are assigned from 30000 to 32767, the API server's default for `--service-node-port-range`. */
 const NODE_PORTS = { first: 30000, size: 2768 };
@@ -56,8 +57,7 @@ export function allocate(services: readonly Service[], ranges: readonly string[]
       return service;
     }
   };
-  const inOrder = [...services].sort((a, b) => (namespacedName(a) < namespacedName(b) ? -1 : 1));
-  return { services: inOrder.map(complete), assigned, failed };
+  return { services: inOrderOfNames(services).map(complete), assigned, failed };
 }
 
 class Allocator {

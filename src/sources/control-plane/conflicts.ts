@@ -1,6 +1,7 @@
 /** What an API server never lets in together: Services that claim the same cluster IP or the same node port. */
 import { namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
+import { inOrderOfNames } from './in-order.ts';
 
 export interface Conflict {
   /** The later of the two, by name. */
@@ -24,7 +25,7 @@ export function findConflicts(services: readonly Service[]): Conflict[] {
       message: `${value} is already the ${what} of Service ${namespacedName(owner)}`,
     });
   };
-  for (const service of services.toSorted((a, b) => (namespacedName(a) < namespacedName(b) ? -1 : 1))) {
+  for (const service of inOrderOfNames(services)) {
     const { clusterIPs, ports, healthCheckNodePort, type, externalTrafficPolicy } = service;
     if (type === 'ExternalName') continue;
     for (const ip of clusterIPs) if (ip !== 'None') claim(service, 'spec.clusterIP', 'cluster IP', ip);

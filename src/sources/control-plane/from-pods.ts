@@ -31,6 +31,28 @@ export function slicesFromPods(
   });
 }
 
+/**
+ * Finds the Pods among which those that a Service selects are: the ones that have the rarest of its labels. Without
+ * this, every Service would look at every Pod.
+ */
+export function podFinder(pods: Iterable<Pod>): (service: Service) => readonly Pod[] {
+  const labelKey = (namespace: string, [key, value]: readonly [string, string]) =>
+    `${namespace}\0${key}\0${value}`;
+  const labelled = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    for (const label of Object.entries(pod.labels)) {
+      const key = labelKey(pod.namespace, label);
+      const others = labelled.get(key);
+      if (others) others.push(pod);
+      else labelled.set(key, [pod]);
+    }
+  }
+  return ({ namespace, selector }) =>
+    Object.entries(selector)
+      .map((label) => labelled.get(labelKey(namespace, label)) ?? [])
+      .reduce((rarest, pods) => (pods.length < rarest.length ? pods : rarest));
+}
+
 function selects({ namespace, selector }: Service, pod: Pod): boolean {
   return (
     pod.namespace === namespace &&
