@@ -1,28 +1,18 @@
 /** `svc2ipt trace`: a packet's way through a node's rules, rule by rule, and what becomes of it. */
-import { InputError } from '../api/problem.ts';
-import type { ConntrackState, Family } from '../iptables/types.ts';
-import { familyOfNames, knownNames } from '../trace/known-names.ts';
-import { simulatedNode } from '../trace/known-node.ts';
-import { parsePlace } from '../trace/place.ts';
-import { familyOfQuestion, packetOf, type Question } from '../trace/question.ts';
-import { formatJSON, formatText } from '../trace/report.ts';
-import { trace as traceThrough } from '../trace/trace.ts';
-import { paint } from './paint.ts';
-import { checkedRules, openRules, type RulesOptions, type RulesSource } from './rules.ts';
-import type { Outcome } from './run.ts';
+import { InputError } from '../../api/problem.ts';
+import type { Family } from '../../iptables/types.ts';
+import { familyOfNames, knownNames } from '../../trace/known-names.ts';
+import { simulatedNode } from '../../trace/known-node.ts';
+import { parsePlace } from '../../trace/place.ts';
+import { familyOfQuestion, packetOf, type Question } from '../../trace/question.ts';
+import { formatJSON, formatText } from '../../trace/report.ts';
+import { trace } from '../../trace/trace.ts';
+import { paint } from '../paint.ts';
+import { checkedRules, openRules, type RulesSource } from '../rules.ts';
+import type { Outcome } from '../run.ts';
+import type { TraceCommandOptions } from './trace.command.ts';
 
-export interface TraceOptions extends RulesOptions {
-  readonly from: string;
-  readonly to: string;
-  readonly inInterface?: string;
-  readonly outInterface?: string;
-  readonly mark?: number;
-  readonly ctstate?: readonly ConntrackState[];
-  readonly all?: boolean;
-  readonly output: 'text' | 'json';
-}
-
-export async function trace(options: TraceOptions): Promise<Outcome> {
+export async function traceAction(options: TraceCommandOptions): Promise<Outcome> {
   const { from, to, inInterface, outInterface, mark, ctstate, all = false, output } = options;
   const question: Question = {
     from: parsePlace(from, '--from'),
@@ -35,7 +25,7 @@ export async function trace(options: TraceOptions): Promise<Outcome> {
   const { prepared } = await source.rules(familyFor(question, source, options.family));
   const asked = packetOf(question, knownNames(prepared, source.node, source.input));
   const node = simulatedNode(source.node, outInterface);
-  const traced = checkedRules(() => traceThrough(prepared, asked.packet, node, { all }));
+  const traced = checkedRules(() => trace(prepared, asked.packet, node, { all }));
   return { output: output === 'json' ? formatJSON(asked, traced) : formatText(asked, traced, paint) };
 }
 
