@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line, on the Node.js that it needs. */
-import { program } from './program.ts';
+import { programFor } from './program.ts';
 
 /** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
 const REQUIRED_NODE = '24.5';
@@ -13,5 +13,6 @@ if (process.versions.node.localeCompare(REQUIRED_NODE, 'en', { numeric: true }) 
   process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
   process.exitCode = 1;
 } else {
-  await program().parseAsync();
+  const program = await programFor(process.argv.slice(2));
+  await program.parseAsync();
 }

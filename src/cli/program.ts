@@ -1,38 +1,55 @@
-/** The program with its commands. What a command does is loaded when it runs. */
+/** The program and its commands. A command is loaded when it is called, and what it does when it runs. */
 import { Command } from 'commander';
 import { printable } from '../api/problem.ts';
 import { HELP_LAYOUT, helpWidth } from '../manual/help-layout.ts';
 import { addNotes } from '../manual/notes.ts';
-import { addAgent } from './commands/agent.command.ts';
-import { addApply } from './commands/apply.command.ts';
-import { addCleanup } from './commands/cleanup.command.ts';
-import { addCompletion } from './commands/completion.command.ts';
-import { addDiff } from './commands/diff.command.ts';
-import { addExplain } from './commands/explain.command.ts';
-import { addGolden } from './commands/golden.command.ts';
-import { addGraph } from './commands/graph.command.ts';
-import { addLint } from './commands/lint.command.ts';
-import { addRender } from './commands/render.command.ts';
-import { addTrace } from './commands/trace.command.ts';
 import { version } from './version.ts';
 
+interface Row {
+  /** The word that calls the command. */
+  readonly name: string;
+  /** Gives what adds it. */
+  load(): Promise<(program: Command) => void>;
+}
+
 /** In the order in which the help lists them. */
-const COMMANDS: readonly ((program: Command) => void)[] = [
-  addRender,
-  addGraph,
-  addLint,
-  addTrace,
-  addExplain,
-  addApply,
-  addDiff,
-  addCleanup,
-  addAgent,
-  addGolden,
-  addCompletion,
+const COMMANDS: readonly Row[] = [
+  { name: 'render', load: async () => (await import('./commands/render.command.ts')).addRender },
+  { name: 'graph', load: async () => (await import('./commands/graph.command.ts')).addGraph },
+  { name: 'lint', load: async () => (await import('./commands/lint.command.ts')).addLint },
+  { name: 'trace', load: async () => (await import('./commands/trace.command.ts')).addTrace },
+  { name: 'explain', load: async () => (await import('./commands/explain.command.ts')).addExplain },
+  { name: 'apply', load: async () => (await import('./commands/apply.command.ts')).addApply },
+  { name: 'diff', load: async () => (await import('./commands/diff.command.ts')).addDiff },
+  { name: 'cleanup', load: async () => (await import('./commands/cleanup.command.ts')).addCleanup },
+  { name: 'agent', load: async () => (await import('./commands/agent.command.ts')).addAgent },
+  { name: 'golden', load: async () => (await import('./commands/golden.command.ts')).addGolden },
+  { name: 'completion', load: async () => (await import('./commands/completion.command.ts')).addCompletion },
 ];
 
-/** The command line, as it is parsed, and as completion scripts and manual pages are made from it. */
-export function program(): Command {
+/** The whole command line, as completion scripts and manual pages are made from it. */
+export async function program(): Promise<Command> {
+  return await withCommands(programAlone(), COMMANDS);
+}
+
+/**
+ * The command line with what some words need: the command that they call, or all of them where they call none.
+ * Prints the version, and ends the process, where they ask for it.
+ * @param words what the user typed, without the name of the program
+ */
+export async function programFor(words: readonly string[]): Promise<Command> {
+  const program = programAlone();
+  const [called] = program.parseOptions([...words]).operands;
+  const named = COMMANDS.filter(({ name }) => name === called);
+  return await withCommands(program, named.length > 0 ? named : COMMANDS);
+}
+
+async function withCommands(program: Command, rows: readonly Row[]): Promise<Command> {
+  for (const add of await Promise.all(rows.map(({ load }) => load()))) add(program);
+  return program;
+}
+
+function programAlone(): Command {
   const program = new Command('svc2ipt')
     .description('A compiler from Kubernetes Services and endpoints to iptables rules.')
     .version(version(), '-V, --version', 'print the version')
@@ -53,6 +70,5 @@ export function program(): Command {
       { line: 'svc2ipt help trace', about: 'what a command can do' },
     ],
   });
-  for (const add of COMMANDS) add(program);
   return program;
 }

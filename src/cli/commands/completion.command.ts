@@ -14,7 +14,5 @@ export function addCompletion(program: Command): void {
       { line: 'source <(svc2ipt completion zsh)', about: 'zsh, in ~/.zshrc after compinit' },
       { line: 'svc2ipt completion fish > ~/.config/fish/completions/svc2ipt.fish', about: 'fish' },
     ],
-  }).action((shell) =>
-    runAction(async () => (await import('./completion.ts')).completionAction(shell, program)),
-  );
+  }).action((shell) => runAction(async () => (await import('./completion.ts')).completionAction(shell)));
 }

@@ -3,13 +3,13 @@ import { printRuleset } from '../../iptables/print.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { readInput } from '../inputs.ts';
 import type { Outcome } from '../run.ts';
-import { onlyTable, rulesOf } from '../service-rules.ts';
+import { compileServices, onlyTable } from '../service-rules.ts';
 import type { RenderCommandOptions } from './render.command.ts';
 
 export async function renderAction(options: RenderCommandOptions): Promise<Outcome> {
   const input = await readInput(options);
   const services = options.service === undefined ? undefined : [options.service];
-  const ruleset = rulesOf(input, options.family, services);
+  const ruleset = compileServices(input, options.family, services);
   return { output: await format(onlyTable(ruleset, options.table), options.output) };
 }
 
