@@ -8,6 +8,6 @@ import { commandTree } from '../src/manual/tree.ts';
 const folder = join(import.meta.dirname, '..', 'docs', 'commands');
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-for (const { file, text } of commandPages(commandTree(program()))) {
+for (const { file, text } of commandPages(commandTree(await program()))) {
   await writeFile(join(folder, file), text);
 }

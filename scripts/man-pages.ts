@@ -14,6 +14,6 @@ const date = built.toISOString().slice(0, 10);
 const folder = join(import.meta.dirname, '..', 'man');
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder);
-for (const { file, text } of manPages(commandTree(program()), { version: version(), date })) {
+for (const { file, text } of manPages(commandTree(await program()), { version: version(), date })) {
   await writeFile(join(folder, file), text);
 }

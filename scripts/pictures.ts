@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { graph } from '../src/cli/graph.ts';
+import { graphAction } from '../src/cli/commands/graph.ts';
 
 export interface Picture {
   /** The name of its file. */
@@ -36,9 +36,9 @@ export async function pictures(): Promise<Picture[]> {
 async function draw(
   file: string,
   service: string,
-  options: Pick<Parameters<typeof graph>[0], 'table' | 'service' | 'layout'>,
+  options: Pick<Parameters<typeof graphAction>[0], 'table' | 'service' | 'layout'>,
 ): Promise<Picture> {
-  const { output } = await graph({
+  const { output } = await graphAction({
     filename: [join(EXAMPLES, 'cluster.yaml'), join(EXAMPLES, service)],
     config: join(EXAMPLES, 'config.yaml'),
     nodeName: 'node-a',

@@ -26,9 +26,9 @@ export {
 export { simulate } from './iptables/simulator/simulate.ts';
 export type * from './iptables/types.ts';
 export {
-  type ClusterOptions,
   DEFAULT_SERVICE_RANGES,
   type LoadedCluster,
+  type LoadOptions,
   loadCluster,
 } from './sources/cluster.ts';
 export { type Configuration, parseConfiguration, parseHost } from './sources/configuration.ts';

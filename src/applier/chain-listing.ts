@@ -3,7 +3,7 @@
 import { CommandError } from '../errors/command-error.ts';
 import type { TableName } from '../iptables/types.ts';
 import { run } from './command.ts';
-import { explain, WAIT_FOR_LOCK } from './host.ts';
+import { explainFailure, WAIT_FOR_LOCK } from './host.ts';
 import { type SavedChain, SavedReader } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 
@@ -30,6 +30,6 @@ export async function listChain(
     return reader.finish().get(table)?.get(chain);
   } catch (error) {
     if (error instanceof CommandError && NO_SUCH_CHAIN.test(error.stderr)) return undefined;
-    throw explain(error, iptables, family);
+    throw explainFailure(error, iptables, family);
   }
 }

@@ -10,7 +10,7 @@ import type { TableName } from '../iptables/types.ts';
 import { listChain } from './chain-listing.ts';
 import { runStreaming } from './command.ts';
 import { type CurrentTables, currentTables, EMPTY_TABLE } from './current.ts';
-import { explain } from './host.ts';
+import { explainFailure } from './host.ts';
 import { type CurrentChain, type SavedChain, SavedReader, type SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 
@@ -78,7 +78,7 @@ async function readFromAll(
   const reader = new SavedReader((chain) => names.includes(chain));
   await runStreaming([save, '--counters', '-t', table], (text) => reader.read(text)).catch(
     (error: unknown) => {
-      throw explain(error, save, family);
+      throw explainFailure(error, save, family);
     },
   );
   return reader.finish().get(table) ?? new Map();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
 import { run } from './command.ts';
-import { explain, HostError } from './host.ts';
+import { explainFailure, HostError } from './host.ts';
 import { iptablesPrograms } from './programs.ts';
 
 /** The error of a program that says something and fails. */
@@ -42,7 +42,7 @@ describe('what the failure of a program means', () => {
         '(ip6tables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Protocol not supported)',
     ],
   ])('%s', async (_, stderr, family, message) => {
-    const explained = explain(await failure(stderr), 'iptables-save', family);
+    const explained = explainFailure(await failure(stderr), 'iptables-save', family);
     expect(explained).toBeInstanceOf(HostError);
     expect(explained).toMatchObject({ message });
   });
@@ -50,7 +50,7 @@ describe('what the failure of a program means', () => {
   test('no such program', async () => {
     const error = await run(['svc2ipt-no-such-program']).catch((error: unknown) => error);
     expect(error).toMatchObject({ name: 'CommandError', code: 'ENOENT', exitCode: undefined });
-    expect(explain(error, 'iptables')).toMatchObject({
+    expect(explainFailure(error, 'iptables')).toMatchObject({
       name: 'MissingError',
       message: 'iptables is not installed: install iptables (Debian and Ubuntu: apt install iptables)',
     });
@@ -60,9 +60,9 @@ describe('what the failure of a program means', () => {
     const error = await failure('out of cheese');
     expect(error).toBeInstanceOf(CommandError);
     expect(error).toMatchObject({ exitCode: 3, stderr: 'out of cheese' });
-    expect(explain(error, 'iptables-save')).toBe(error);
+    expect(explainFailure(error, 'iptables-save')).toBe(error);
     const other = new Error('no program failed');
-    expect(explain(other, 'iptables-save')).toBe(other);
+    expect(explainFailure(other, 'iptables-save')).toBe(other);
   });
 });
 

@@ -126,7 +126,7 @@ async function detectIptables(family: Family, wanted: Backend | undefined): Prom
 
 async function detectVersion(program: string): Promise<{ version: string; backend: Backend }> {
   const { stdout } = await run([program, '--version']).catch((error: unknown) => {
-    throw explain(error, program);
+    throw explainFailure(error, program);
   });
   // `iptables v1.8.9 (nf_tables)`; before 1.8 there was one backend, and no word of it.
   const [, version, name] = /v(\d+(?:\.\d+)+)(?: \((\w+)\))?/.exec(stdout) ?? [];
@@ -159,7 +159,7 @@ async function knows(iptables: string, rule: readonly string[]): Promise<boolean
 /** Looks at the nat table once, so that what is missing is told before anything is done. */
 async function checkReadable(iptables: string, family: Family): Promise<void> {
   await run([iptables, ...WAIT_FOR_LOCK, '-t', 'nat', '-S', 'POSTROUTING']).catch((error: unknown) => {
-    throw explain(error, iptables, family);
+    throw explainFailure(error, iptables, family);
   });
 }
 
@@ -187,7 +187,7 @@ function leftoverWarning(host: IptablesHost | undefined): string[] {
 }
 
 /** What a failed program means, in words that help; a CommandError stays one where that is not known. */
-export function explain(error: unknown, program: string, family?: Family): unknown {
+export function explainFailure(error: unknown, program: string, family?: Family): unknown {
   if (!(error instanceof CommandError)) return error;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   if (error.code === 'ENOENT') {

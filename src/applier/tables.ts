@@ -3,7 +3,7 @@ import type { Ruleset } from '../iptables/types.ts';
 import { runStreaming } from './command.ts';
 import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
-import { explain } from './host.ts';
+import { explainFailure } from './host.ts';
 import { SavedReader, type SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
@@ -33,7 +33,7 @@ export function kernelTables(host: IptablesPrograms): KernelTables {
     async read() {
       const reader = new SavedReader();
       await runStreaming([host.save, '--counters'], (text) => reader.read(text)).catch((error: unknown) => {
-        throw explain(error, host.save, host.family);
+        throw explainFailure(error, host.save, host.family);
       });
       return reader.finish();
     },

@@ -13,11 +13,11 @@ import { agentSettings } from '../agent/settings/settings.ts';
 import { deleteStaleFlows } from '../applier/conntrack.ts';
 import { createNfacct } from '../applier/nfacct.ts';
 import { OperationalError } from '../errors/operational-error.ts';
-import { apply } from './apply.ts';
-import { cleanup } from './cleanup.ts';
-import { diff } from './diff.ts';
-import { explain } from './explain.ts';
-import { trace } from './trace.ts';
+import { applyAction } from './commands/apply.ts';
+import { cleanupAction } from './commands/cleanup.ts';
+import { diffAction } from './commands/diff.ts';
+import { explainAction } from './commands/explain.ts';
+import { traceAction } from './commands/trace.ts';
 
 const PROGRAMS = ['iptables', 'ip6tables']
   .flatMap((name) => [name, `${name}-nft`, `${name}-legacy`])
@@ -83,12 +83,12 @@ const FROM_AND_TO = { from: '203.0.113.1', to: '10.96.0.10:80/tcp' };
 
 /** Each command that runs programs; with the backend named, so that the first to be run is always the same. */
 const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
-  apply: () => apply({ filename: [objects], backend: 'nft', output: 'text' }),
-  'apply --dry-run': () => apply({ filename: [objects], backend: 'nft', output: 'text', dryRun: true }),
-  diff: () => diff({ filename: [objects], backend: 'nft' }),
-  trace: () => trace({ ...FROM_AND_TO, backend: 'nft', output: 'text' }),
-  explain: () => explain('KUBE-SERVICES', { backend: 'nft', output: 'text' }),
-  cleanup: () => cleanup({ backend: 'nft' }),
+  apply: () => applyAction({ filename: [objects], backend: 'nft', output: 'text' }),
+  'apply --dry-run': () => applyAction({ filename: [objects], backend: 'nft', output: 'text', dryRun: true }),
+  diff: () => diffAction({ filename: [objects], backend: 'nft' }),
+  trace: () => traceAction({ ...FROM_AND_TO, backend: 'nft', output: 'text' }),
+  explain: () => explainAction('KUBE-SERVICES', { backend: 'nft', output: 'text' }),
+  cleanup: () => cleanupAction({ backend: 'nft' }),
   agent: async () => {
     const { settings } = agentSettings({ manifests: [folder], dryRun: true, backend: ['nft'] });
     await runAgent(settings, '0.0.0', SILENT, AbortSignal.abort());
@@ -216,7 +216,7 @@ describe('a program that was killed has not answered', () => {
 
   test('which backend is in use', async () => {
     await install('iptables-nft-save*', 'kill -KILL $$');
-    await expect(diff({ filename: [objects] })).rejects.toThrow(
+    await expect(diffAction({ filename: [objects] })).rejects.toThrow(
       /^iptables-nft-save -t mangle was killed by SIGKILL\n/,
     );
   });
@@ -228,7 +228,7 @@ describe('cleanup', () => {
       '*-legacy-save*',
       'echo "iptables: Table does not exist (do you need to insmod?)" >&2; exit 3',
     );
-    expect(await cleanup({})).toEqual({
+    expect(await cleanupAction({})).toEqual({
       output: 'ipv4 (nft): nothing of ours\nipv6 (nft): nothing of ours\n',
     });
   });
@@ -238,7 +238,7 @@ describe('cleanup', () => {
     ['what somebody else has locked', 'echo "holding the xtables lock" >&2; exit 4', 'xtables lock'],
   ])('does not take %s for empty', async (_, how, told) => {
     await install('*-legacy-save*', how);
-    await expect(cleanup({})).rejects.toThrow(told);
+    await expect(cleanupAction({})).rejects.toThrow(told);
   });
 });
 

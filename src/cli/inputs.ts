@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
-import type { LayoutName } from '../api/layout-names.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
@@ -15,30 +14,9 @@ import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sour
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import { readSource, readSources, type SourceText } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
+import type { InputOptions } from './options.ts';
 import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
-
-/** The options of every command that compiles a cluster, as commander gives them. */
-export interface ClusterOptions {
-  readonly filename?: readonly string[];
-  readonly config?: string;
-  readonly serviceClusterIpRange?: string;
-  readonly strict?: boolean;
-  readonly legacyPortNames?: boolean;
-  readonly verbose?: boolean;
-  readonly host?: string;
-  readonly nodeName?: string;
-  readonly nodeIp?: string;
-  readonly zone?: string;
-  readonly region?: string;
-  readonly podCidr?: string;
-  readonly interfaceAddress?: string;
-  readonly layout?: LayoutName;
-  readonly randomFully?: boolean;
-  readonly bpf?: boolean;
-  readonly nfacct?: boolean;
-  readonly conntrackTcpBeLiberal?: boolean;
-}
 
 export interface CompilerInput {
   readonly cluster: ClusterState;
@@ -55,7 +33,7 @@ export interface CompilerInput {
  * Reads everything that the options name. Throws an InputError; tells of warnings on standard error.
  * @param live what was found out on this machine, where it is the node
  */
-export async function readInput(options: ClusterOptions, live: HostFacts = {}): Promise<CompilerInput> {
+export async function readInput(options: InputOptions, live: HostFacts = {}): Promise<CompilerInput> {
   const ranges = serviceRanges(options.serviceClusterIpRange);
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
     readConfiguration(options.config),
@@ -91,13 +69,13 @@ export async function readInput(options: ClusterOptions, live: HostFacts = {}): 
  * What the options tell of the node, where there is no cluster to read. Throws an InputError.
  * @param live what was found out on this machine, where it is the node
  */
-export async function readNode(options: ClusterOptions, live: HostFacts = {}): Promise<NodeFacts> {
+export async function readNode(options: InputOptions, live: HostFacts = {}): Promise<NodeFacts> {
   const [host, flags] = await allOf([readHost(options.host), factsFromFlags(options)]);
   return resolveNode({ flags, host, hostnameOverride: undefined, nodes: new Map(), live });
 }
 
 async function readCluster(
-  options: ClusterOptions,
+  options: InputOptions,
   ranges: Promise<readonly string[]>,
 ): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
   const sources = await readSources(filenames(options));
@@ -109,7 +87,7 @@ async function readCluster(
   return { ...loaded, sources };
 }
 
-function filenames({ filename }: ClusterOptions): readonly string[] {
+function filenames({ filename }: InputOptions): readonly string[] {
   if (filename) return filename;
   if (!process.stdin.isTTY) return ['-'];
   throw new InputError([{ at: [], message: 'nothing to read: name manifests with -f, or pipe them in' }]);
@@ -145,7 +123,7 @@ const FLAG_OF_FACT: Readonly<Record<string, string>> = {
 };
 
 /** The facts that have a flag each, held to the same schema as the file of facts. */
-async function factsFromFlags(options: ClusterOptions): Promise<HostFacts> {
+async function factsFromFlags(options: InputOptions): Promise<HostFacts> {
   const list = (value: string | undefined) => value?.split(',');
   const facts = {
     name: options.nodeName,

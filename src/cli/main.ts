@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line, on the Node.js that it needs. */
 import { CommanderError } from 'commander';
-import { program } from './program.ts';
+import { programFor } from './program.ts';
 import { watchOutput } from './run.ts';
 
 /** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
@@ -17,7 +17,8 @@ if (process.versions.node.localeCompare(REQUIRED_NODE, 'en', { numeric: true }) 
 } else {
   watchOutput();
   try {
-    await program().parseAsync();
+    const program = await programFor(process.argv.slice(2));
+    await program.parseAsync();
   } catch (error) {
     // Help or a mistake in the arguments, both told already; they may not be written yet.
     if (!(error instanceof CommanderError)) throw error;

@@ -6,11 +6,6 @@ import type { Backend } from '../applier/programs.ts';
 import { FAMILIES } from '../net/address.ts';
 import { warn } from './run.ts';
 
-/** The options of every command that looks at this machine. */
-export interface NodeOptions {
-  readonly backend?: Backend;
-}
-
 export interface ThisNode {
   readonly host: Host;
   /** What counts where no option, file or Node object says otherwise. */
@@ -19,8 +14,11 @@ export interface ThisNode {
   readonly iptables: readonly IptablesHost[];
 }
 
-/** Finds out what this machine can do; tells of what is missing on standard error. Throws a HostError. */
-export async function thisNode({ backend }: NodeOptions): Promise<ThisNode> {
+/**
+ * Finds out what this machine can do; tells of what is missing on standard error. Throws a HostError.
+ * @param backend the iptables to use; the one that the node uses already unless given
+ */
+export async function thisNode(backend: Backend | undefined): Promise<ThisNode> {
   const host = await detectHost(backend);
   for (const warning of host.warnings) warn(warning);
   return {

@@ -1,47 +1,52 @@
-/** Options that several commands share. */
-import { type Command, Option } from 'commander';
+/** Options that several commands share. The types of what commands are given come from here, and from each command. */
+import { type Command, type CommandUnknownOpts, Option, type OptionValues } from 'commander';
 import { LAYOUT_NAMES } from '../api/layout-names.ts';
+import { FAMILIES } from '../net/address.ts';
+
+/** What the action of a command is given, of a function that makes the command. */
+export type OptionsOf<Make extends (...args: never[]) => CommandUnknownOpts> = ReturnType<
+  ReturnType<Make>['opts']
+>;
 
 /** The values of an option that may be repeated. */
-export function collect(value: string, before: readonly string[] = []): string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-export function backendOption(): Option {
-  return new Option(
-    '--backend <name>',
-    'which iptables to use; the one that the node uses already unless given',
-  ).choices(['nft', 'legacy']);
+export function familyOption(description = 'the IP family') {
+  return new Option('--family <family>', description).choices(FAMILIES);
 }
 
-/** The options of commands that look at rules, wherever those are. */
-export function rulesOptions(): Option[] {
-  return [
-    new Option('--save <file>', 'the rules as iptables-save prints them; - for standard input'),
-    new Option('--family <family>', 'the IP family (default: that of the addresses)').choices([
-      'ipv4',
-      'ipv6',
-    ]),
-    // Which kernel is meant says nothing of rules that come from elsewhere.
-    backendOption().conflicts(['filename', 'save']),
-  ];
+export function tableOption() {
+  return new Option('--table <table>', 'only this table').choices(['nat', 'filter']);
 }
 
-const MANIFESTS =
-  'a file, a folder, or - for standard input (default where one is piped in); may be repeated';
+/** Of commands that print something for people, or for programs. */
+export function textOrJSONOption(description = 'how to print it') {
+  return new Option('-o, --output <format>', description).choices(['text', 'json']).default('text');
+}
 
-/** Of commands that look at this node where there are no manifests. */
-export const MANIFESTS_INSTEAD_OF_KERNEL =
-  'manifests: a file, a folder, or - for standard input; may be repeated';
+export function backendOption(
+  description = 'which iptables to use; the one that the node uses already unless given',
+) {
+  return new Option('--backend <name>', description).choices(['nft', 'legacy']);
+}
 
-/**
- * What every command that compiles a cluster takes.
- * @param own the options of this one
- */
-export function addClusterOptions(command: Command, own: readonly Option[], manifests = MANIFESTS): void {
-  command.option('-f, --filename <path>', manifests, collect);
-  for (const option of own) command.addOption(option);
-  command
+/** What every command that compiles a cluster takes: these first, and {@link addClusterOptions} after its own. */
+export function addManifestsOption<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+  description = 'a file, a folder, or - for standard input (default where one is piped in); may be repeated',
+) {
+  return command.option('-f, --filename <path>', description, collect);
+}
+
+type ManifestsOptions = OptionsOf<typeof addManifestsOption<[], Record<never, never>>>;
+
+/** What every command that compiles a cluster takes, after its own options: how to read the cluster, and the node. */
+export function addClusterOptions<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+) {
+  return command
     .option('--config <file>', 'a KubeProxyConfiguration, as kube-proxy takes it')
     .option(
       '--service-cluster-ip-range <ranges>',
@@ -77,3 +82,30 @@ export function addClusterOptions(command: Command, own: readonly Option[], mani
     .option('--nfacct', "kube-proxy's nfacct counters exist on it")
     .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
 }
+
+/** What every command that compiles a cluster is given. */
+export type InputOptions = OptionsOf<typeof addClusterOptions<[], ManifestsOptions>>;
+
+/** Of commands that look at rules, wherever those are: at this node's, where there are no manifests. */
+export const MANIFESTS_INSTEAD_OF_KERNEL =
+  'manifests: a file, a folder, or - for standard input; may be repeated';
+
+/** Of commands that look at rules wherever those are. */
+export const WHOSE_RULES =
+  "The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests come to (-f).";
+
+/** What every command that looks at rules takes, wherever those are. */
+export function addRulesOptions<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+) {
+  return (
+    command
+      .option('--save <file>', 'the rules as iptables-save prints them; - for standard input')
+      .addOption(familyOption('the IP family (default: that of the addresses)'))
+      // Which kernel is meant says nothing of rules that come from elsewhere.
+      .addOption(backendOption().conflicts(['filename', 'save']))
+  );
+}
+
+/** What every command that looks at rules is given. */
+export type RulesOptions = OptionsOf<typeof addRulesOptions<[], InputOptions>>;

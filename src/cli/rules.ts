@@ -11,16 +11,10 @@ import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulat
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { type ClusterOptions, type CompilerInput, readInput, readNode } from './inputs.ts';
-import { type NodeOptions, thisNode } from './node.ts';
+import { type CompilerInput, readInput, readNode } from './inputs.ts';
+import { thisNode } from './node.ts';
+import type { RulesOptions } from './options.ts';
 import { warn } from './run.ts';
-
-/** The options of every command that looks at rules. */
-export interface RulesOptions extends ClusterOptions, NodeOptions {
-  /** Text of iptables-save. */
-  readonly save?: string;
-  readonly family?: Family;
-}
 
 export interface RulesSource {
   /** The manifests, where there are any. Beside saved rules, they give names and facts, not rules. */
@@ -82,7 +76,7 @@ async function openSaved(path: string, options: RulesOptions): Promise<RulesSour
 }
 
 async function openKernel(options: RulesOptions): Promise<RulesSource> {
-  const { host, facts } = await thisNode(options);
+  const { host, facts } = await thisNode(options.backend);
   const rules = async (family: Family): Promise<NodeRules> => {
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);

@@ -11,7 +11,7 @@ import { warn } from './run.ts';
  * @param services by `namespace/name`; all unless given
  * @throws InputError where one of them is not in the input
  */
-export function rulesOf(
+export function compileServices(
   { cluster, node, options }: CompilerInput,
   family: Family,
   services: readonly string[] | undefined,

@@ -6,7 +6,7 @@ import { program } from '../cli/program.ts';
 import { manPages } from './man-pages.ts';
 import { commandTree, flatten } from './tree.ts';
 
-const TREE = commandTree(program());
+const TREE = commandTree(await program());
 const PAGES = manPages(TREE, { version: '1.2.3', date: '2026-01-31' });
 const hasGroff = await isInstalled('groff');
 const hasMandoc = await isInstalled('mandoc');

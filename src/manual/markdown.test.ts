@@ -7,7 +7,7 @@ import { addNotes } from './notes.ts';
 import { commandTree, flatten } from './tree.ts';
 
 const FOLDER = new URL('../../docs/commands/', import.meta.url);
-const TREE = commandTree(program());
+const TREE = commandTree(await program());
 const PAGES = commandPages(TREE);
 
 test('there is a page for each command', () => {

@@ -1,5 +1,5 @@
 /** What the help of a command tells beside its options: for the terminal, and for its manual page. */
-import type { AddHelpTextContext, Command } from 'commander';
+import type { AddHelpTextContext, CommandUnknownOpts } from 'commander';
 
 export interface Notes {
   /** What there is to know, in whole sentences. */
@@ -13,10 +13,10 @@ export interface Example {
   readonly about: string;
 }
 
-const NOTES = new WeakMap<Command, Notes>();
+const NOTES = new WeakMap<CommandUnknownOpts, Notes>();
 
 /** Puts notes below the options of a command. */
-export function addNotes(command: Command, notes: Notes): Command {
+export function addNotes<One extends CommandUnknownOpts>(command: One, notes: Notes): One {
   NOTES.set(command, notes);
   return command.addHelpText('after', ({ error }: AddHelpTextContext) => {
     const { getErrHelpWidth, getOutHelpWidth } = command.configureOutput();
@@ -25,7 +25,7 @@ export function addNotes(command: Command, notes: Notes): Command {
   });
 }
 
-export function notesOf(command: Command): Notes | undefined {
+export function notesOf(command: CommandUnknownOpts): Notes | undefined {
   return NOTES.get(command);
 }
 

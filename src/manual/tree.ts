@@ -1,5 +1,5 @@
 /** A command line as data: what completion scripts and manual pages are made from. */
-import type { Argument, Command, Option } from 'commander';
+import type { Argument, CommandUnknownOpts, Option } from 'commander';
 import { type Notes, notesOf } from './notes.ts';
 
 export interface CommandNode {
@@ -41,11 +41,11 @@ export interface Value {
 export type Expected = readonly string[] | 'file' | 'folder' | 'anything';
 
 /** The command with everything below it that its help shows. */
-export function commandTree(command: Command): CommandNode {
+export function commandTree(command: CommandUnknownOpts): CommandNode {
   return visit(command, []);
 }
 
-function visit(command: Command, before: readonly string[]): CommandNode {
+function visit(command: CommandUnknownOpts, before: readonly string[]): CommandNode {
   const help = command.createHelp();
   const words = [...before, command.name()];
   const shown = help.visibleCommands(command);

@@ -25,7 +25,7 @@ import {
 /** The API server's usual `--service-cluster-ip-range`. */
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
 
-export interface ClusterOptions {
+export interface LoadOptions {
   /** Where cluster IPs are taken from, a range for each family, the first for Services that name no family. */
   readonly serviceRanges: readonly string[];
   /** What no API server holds is an error: a Service without a cluster IP, or with one that another Service has. */
@@ -55,7 +55,7 @@ export interface LoadedCluster {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { onProgress = () => {}, ...options }: ClusterOptions,
+  { onProgress = () => {}, ...options }: LoadOptions,
 ): LoadedCluster {
   const total = sources.reduce((sum, { text }) => sum + text.length, 0);
   let read = 0;
@@ -73,7 +73,7 @@ export function loadCluster(
  * what it would be without a past.
  */
 export class ClusterAssembler {
-  readonly #options: Omit<ClusterOptions, 'onProgress'>;
+  readonly #options: Omit<LoadOptions, 'onProgress'>;
   readonly #index = new ObjectIndex();
   #former: ClusterState['services'] = new Map();
   readonly #assigned = new Memo<this, Assignment>();
@@ -81,7 +81,7 @@ export class ClusterAssembler {
   readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
   readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
 
-  constructor(options: Omit<ClusterOptions, 'onProgress'>) {
+  constructor(options: Omit<LoadOptions, 'onProgress'>) {
     this.#options = options;
   }
 

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileChange } from '../../test/support/arbitrary/manifest-files.ts';
 import { InputError } from '../api/problem.ts';
-import { type ClusterOptions, DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import { DEFAULT_SERVICE_RANGES, type LoadedCluster, type LoadOptions, loadCluster } from './cluster.ts';
 import type { SourceText } from './files.ts';
 import type { SourceChange } from './source.ts';
 import { WatchedFolder } from './watched-folder.ts';
@@ -324,7 +324,7 @@ test('after whatever happens to files, the cluster is that of the folder as it i
   );
 }, 60_000);
 
-function loadOrUndefined(sources: readonly SourceText[], options: ClusterOptions): LoadedCluster | undefined {
+function loadOrUndefined(sources: readonly SourceText[], options: LoadOptions): LoadedCluster | undefined {
   try {
     return loadCluster(sources, options);
   } catch (error) {

@@ -8,7 +8,7 @@ import { type ClusterState, namespacedName, type ServiceEntry } from '../api/clu
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
-import { ClusterAssembler, type ClusterOptions, type LoadedCluster } from './cluster.ts';
+import { ClusterAssembler, type LoadedCluster, type LoadOptions } from './cluster.ts';
 import { isManifest, isVisible, listManifests, readSource, type SourceText } from './files.ts';
 import { type ParsedSource, parseSource } from './object-index.ts';
 import { NO_CHANGE, type Source, type SourceChange, type SourceListener } from './source.ts';
@@ -39,7 +39,7 @@ interface KnownFile {
 
 export class WatchedFolder implements Source {
   readonly #folder: string;
-  readonly #options: ClusterOptions;
+  readonly #options: LoadOptions;
   readonly #listener: Omit<SourceListener, 'failed'>;
   readonly #times: FolderTimes;
   readonly #assembler: ClusterAssembler;
@@ -61,7 +61,7 @@ export class WatchedFolder implements Source {
 
   constructor(
     folder: string,
-    options: ClusterOptions,
+    options: LoadOptions,
     listener: Omit<SourceListener, 'failed'>,
     times: FolderTimes = DEFAULT_TIMES,
   ) {

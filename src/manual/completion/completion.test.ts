@@ -22,7 +22,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
   await mkdir(join(folder, 'old folder'));
   await writeFile(join(folder, 'objects.yaml'), '');
-  const tree = commandTree(program());
+  const tree = commandTree(await program());
   const echo = 'svc2ipt() { printf "[%s]" "$@"; echo; }\n';
   await writeFile(join(folder, '.bash'), `PS1=; ${echo}${bashCompletion(tree)}`);
   await writeFile(

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { service, slice } from '../../test/support/rules.ts';
+import { service, slice } from '../../../test/support/rules.ts';
 
-const MAIN = join(import.meta.dirname, 'main.ts');
+const MAIN = join(import.meta.dirname, '../main.ts');
 
 /** A busy machine starts processes slowly. */
 const PROCESSES = { concurrent: true, timeout: 60_000 } as const;

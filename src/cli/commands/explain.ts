@@ -1,22 +1,18 @@
 /** `svc2ipt explain`: what a Service comes to on a node, or what a chain or a rule is there for. */
-import { InputError, show } from '../api/problem.ts';
-import { explainChain } from '../explain/chain.ts';
-import { formatChains, formatChainsJSON } from '../explain/chain-report.ts';
-import { type Explanation, formatExplanation, formatExplanationJSON } from '../explain/report.ts';
-import { explainByRules, explainService } from '../explain/services.ts';
-import { parseSubject, type Subject } from '../explain/subject.ts';
-import { parseRule } from '../iptables/parse.ts';
-import { FAMILIES, type Family, familyOf } from '../net/address.ts';
-import { paint } from './paint.ts';
-import { checkedRules, openRules, type RulesOptions, type RulesSource } from './rules.ts';
-import type { Outcome } from './run.ts';
+import { InputError, show } from '../../api/problem.ts';
+import { explainChain } from '../../explain/chain.ts';
+import { formatChains, formatChainsJSON } from '../../explain/chain-report.ts';
+import { type Explanation, formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
+import { explainByRules, explainService } from '../../explain/services.ts';
+import { parseSubject, type Subject } from '../../explain/subject.ts';
+import { parseRule } from '../../iptables/parse.ts';
+import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
+import { paint } from '../paint.ts';
+import { checkedRules, openRules, type RulesSource } from '../rules.ts';
+import type { Outcome } from '../run.ts';
+import type { ExplainCommandOptions } from './explain.command.ts';
 
-export interface ExplainOptions extends RulesOptions {
-  readonly all?: boolean;
-  readonly output: 'text' | 'json';
-}
-
-export async function explain(what: string, options: ExplainOptions): Promise<Outcome> {
+export async function explainAction(what: string, options: ExplainCommandOptions): Promise<Outcome> {
   const subject = parseSubject(what);
   const source = await openRules(options);
   if (subject.kind !== 'service') return await explainChains(subject, source, options);
@@ -40,7 +36,7 @@ export async function explain(what: string, options: ExplainOptions): Promise<Ou
 function familiesOf(
   service: string,
   { input, family: only }: RulesSource,
-  { family }: ExplainOptions,
+  { family }: ExplainCommandOptions,
 ): Family[] {
   const known = input?.cluster.services.get(service)?.service.clusterIPs.filter((ip) => ip !== 'None') ?? [];
   const families = FAMILIES.filter((one) => known.some((ip) => familyOf(ip) === one));
@@ -52,8 +48,9 @@ function familiesOf(
 async function explainChains(
   subject: Exclude<Subject, { kind: 'service' }>,
   source: RulesSource,
-  { family, all = false, output }: ExplainOptions,
+  options: ExplainCommandOptions,
 ): Promise<Outcome> {
+  const { family, all = false, output } = options;
   const { chain } = subject;
   const of = family ?? source.family ?? 'ipv4';
   const { text } = await source.rules(of);

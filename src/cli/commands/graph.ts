@@ -1,27 +1,16 @@
 /** `svc2ipt graph`: a cluster's chains as boxes, and the jumps between them as arrows. */
-import { collapse } from '../graph/collapse.ts';
-import { graphOf } from '../graph/graph.ts';
-import type { Direction, RuleGraph } from '../graph/types.ts';
-import type { Family, TableName } from '../iptables/types.ts';
-import { type ClusterOptions, readInput } from './inputs.ts';
-import { progress } from './progress.ts';
-import { note, type Outcome } from './run.ts';
-import { onlyTable, rulesOf } from './service-rules.ts';
+import { collapse } from '../../graph/collapse.ts';
+import { graphOf } from '../../graph/graph.ts';
+import type { Direction, RuleGraph } from '../../graph/types.ts';
+import { readInput } from '../inputs.ts';
+import { progress } from '../progress.ts';
+import { note, type Outcome } from '../run.ts';
+import { compileServices, onlyTable } from '../service-rules.ts';
+import type { GraphCommandOptions } from './graph.command.ts';
 
-export interface GraphOptions extends ClusterOptions {
-  readonly family: Family;
-  readonly table?: TableName;
-  readonly service?: readonly string[];
-  readonly output: 'dot' | 'mermaid' | 'svg' | 'html';
-  /** Of pictures; the page arranges its boxes itself. */
-  readonly direction: Direction;
-  /** One box for each Service; as the format can bear it unless given. */
-  readonly collapse?: boolean;
-}
-
-export async function graph(options: GraphOptions): Promise<Outcome> {
+export async function graphAction(options: GraphCommandOptions): Promise<Outcome> {
   const { family, service, table, output, direction, collapse } = options;
-  const ruleset = onlyTable(rulesOf(await readInput(options), family, service), table);
+  const ruleset = onlyTable(compileServices(await readInput(options), family, service), table);
   return { output: await FORMATS[output](graphOf(ruleset), { direction, collapsed: collapse }) };
 }
 
@@ -32,15 +21,15 @@ interface Look {
 
 type Format = (graph: RuleGraph, look: Look) => Promise<string>;
 
-const FORMATS: Readonly<Record<GraphOptions['output'], Format>> = { dot, mermaid, svg, html };
+const FORMATS: Readonly<Record<GraphCommandOptions['output'], Format>> = { dot, mermaid, svg, html };
 
 async function dot(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
-  const { printDot } = await import('../graph/formats/dot.ts');
+  const { printDot } = await import('../../graph/formats/dot.ts');
   return printDot(collapsed ? collapse(graph) : graph, direction);
 }
 
 async function mermaid(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
-  const { MOST_MERMAID_EDGES, printMermaid } = await import('../graph/formats/mermaid.ts');
+  const { MOST_MERMAID_EDGES, printMermaid } = await import('../../graph/formats/mermaid.ts');
   const drawn = collapsed ? collapse(graph) : graph;
   if (drawn.edges.length > MOST_MERMAID_EDGES) {
     note(
@@ -65,7 +54,7 @@ async function svg(graph: RuleGraph, { direction, collapsed }: Look): Promise<st
         `-o html opens them by a click, --no-collapse draws everything and takes its time`,
     );
   }
-  const { drawSvg } = await import('../graph/formats/svg.ts');
+  const { drawSvg } = await import('../../graph/formats/svg.ts');
   if (graph.edges.length > SLOW_SVG_EDGES) (await progress('drawing', 0))(0, 1);
   return await drawSvg(await dot(graph, { direction, collapsed: collapsed ?? tooMany }));
 }
@@ -75,9 +64,9 @@ const MOST_OPENED = 20;
 
 async function html(graph: RuleGraph, { collapsed }: Look): Promise<string> {
   const [{ pageData }, { pageScript }, { printHtml }] = await Promise.all([
-    import('../graph/formats/page-data.ts'),
-    import('../graph/formats/page-script.ts'),
-    import('../graph/formats/html.ts'),
+    import('../../graph/formats/page-data.ts'),
+    import('../../graph/formats/page-script.ts'),
+    import('../../graph/formats/html.ts'),
   ]);
   const services = new Set(graph.nodes.map(({ service }) => service).filter((name) => name !== undefined));
   const tooMany = services.size > MOST_OPENED;

@@ -1,27 +1,23 @@
 /** `svc2ipt lint`: what is legal in manifests and will surprise on a node. */
 import { styleText } from 'node:util';
-import { type ClusterState, namespacedName } from '../api/cluster.ts';
-import type { PlacedObject } from '../api/objects.ts';
-import { type Finding, objectName } from '../lint/finding.ts';
-import { lintCluster as findAll } from '../lint/lint.ts';
-import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } from '../lint/report.ts';
-import { SEVERITIES, type Severity } from '../lint/severity.ts';
-import { contains, familyOf, parseCIDR } from '../net/address.ts';
-import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
-import { type SourceText, STANDARD_INPUT } from '../sources/files.ts';
-import { type ClusterOptions, readInput } from './inputs.ts';
-import type { Outcome } from './run.ts';
-
-export interface LintOptions extends ClusterOptions {
-  readonly output: 'text' | 'json' | 'sarif';
-  readonly failOn: Severity | 'never';
-}
+import { type ClusterState, namespacedName } from '../../api/cluster.ts';
+import type { PlacedObject } from '../../api/objects.ts';
+import { type Finding, objectName } from '../../lint/finding.ts';
+import { lintCluster } from '../../lint/lint.ts';
+import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } from '../../lint/report.ts';
+import { SEVERITIES } from '../../lint/severity.ts';
+import { contains, familyOf, parseCIDR } from '../../net/address.ts';
+import { DEFAULT_SERVICE_RANGES } from '../../sources/cluster.ts';
+import { type SourceText, STANDARD_INPUT } from '../../sources/files.ts';
+import { readInput } from '../inputs.ts';
+import type { Outcome } from '../run.ts';
+import type { LintCommandOptions } from './lint.command.ts';
 
 /** @param version of svc2ipt */
-export async function lint(options: LintOptions, version: string): Promise<Outcome> {
+export async function lintAction(options: LintCommandOptions, version: string): Promise<Outcome> {
   const { cluster, node, objects: placed, sources } = await readInput(options);
   const objects = placed.map(({ object }) => object);
-  const findings = findAll(cluster, node, {
+  const findings = lintCluster(cluster, node, {
     nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
     // Also those without a Service, which the cluster has not.
     endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
@@ -46,7 +42,7 @@ function placesOf(placed: readonly PlacedObject[]): PlaceOf {
 }
 
 /** As the user says; else the usual ones, where this cluster's IPs are in them. */
-function serviceRanges({ serviceClusterIpRange }: ClusterOptions, { services }: ClusterState): string[] {
+function serviceRanges({ serviceClusterIpRange }: LintCommandOptions, { services }: ClusterState): string[] {
   if (serviceClusterIpRange !== undefined) {
     return serviceClusterIpRange.split(',').flatMap((range) => parseCIDR(range.trim()) ?? []);
   }
@@ -59,7 +55,7 @@ function serviceRanges({ serviceClusterIpRange }: ClusterOptions, { services }: 
   });
 }
 
-function fails(findings: readonly Finding[], failOn: LintOptions['failOn']): boolean {
+function fails(findings: readonly Finding[], failOn: LintCommandOptions['failOn']): boolean {
   if (failOn === 'never') return false;
   const failing = SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1);
   return findings.some(({ severity }) => failing.includes(severity));
@@ -69,7 +65,7 @@ async function format(
   findings: readonly Finding[],
   placeOf: PlaceOf,
   sources: readonly SourceText[],
-  output: LintOptions['output'],
+  output: LintCommandOptions['output'],
   version: string,
 ): Promise<string> {
   switch (output) {
@@ -78,7 +74,7 @@ async function format(
     case 'json':
       return formatFindingsJSON(findings, placeOf);
     case 'sarif': {
-      const { formatSarif, locator } = await import('../lint/sarif.ts');
+      const { formatSarif, locator } = await import('../../lint/sarif.ts');
       const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
       return formatSarif(findings, locator(placeOf, files), version);
     }

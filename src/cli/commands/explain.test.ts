@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ESCAPE, manifests, SAVED } from '../../test/support/looking.ts';
+import { ESCAPE, manifests, SAVED } from '../../../test/support/looking.ts';
 
-const MAIN = join(import.meta.dirname, 'main.ts');
+const MAIN = join(import.meta.dirname, '../main.ts');
 
 /** A busy machine starts processes slowly. */
 const PROCESSES = { concurrent: true, timeout: 60_000 } as const;

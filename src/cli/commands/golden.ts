@@ -1,13 +1,13 @@
 /** `svc2ipt golden`: golden files of clusters, for continuous integration. */
 
-import { diffRules } from '../golden/diff.ts';
-import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../golden/golden.ts';
-import { printable } from '../text/printable.ts';
-import { paintDiff } from './paint.ts';
-import { progress } from './progress.ts';
-import { type Outcome, warn } from './run.ts';
+import { diffRules } from '../../golden/diff.ts';
+import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../../golden/golden.ts';
+import { printable } from '../../text/printable.ts';
+import { paintDiff } from '../paint.ts';
+import { progress } from '../progress.ts';
+import { type Outcome, warn } from '../run.ts';
 
-export async function check(fixtures: string, golden: string): Promise<Outcome> {
+export async function goldenCheckAction(fixtures: string, golden: string): Promise<Outcome> {
   const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);
@@ -22,7 +22,7 @@ export async function check(fixtures: string, golden: string): Promise<Outcome> 
   };
 }
 
-export async function update(fixtures: string, golden: string): Promise<Outcome> {
+export async function goldenUpdateAction(fixtures: string, golden: string): Promise<Outcome> {
   const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);

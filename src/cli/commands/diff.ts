@@ -1,28 +1,23 @@
 /** `svc2ipt diff`: this node's kernel against manifests, or two sets of manifests against each other. */
-import { readTables } from '../applier/applier.ts';
-import { type ChainDifference, chainDifferences } from '../applier/chain-diff.ts';
-import { currentTables } from '../applier/current.ts';
-import { planChanges } from '../applier/plan.ts';
-import { compile } from '../compiler/compile.ts';
-import type { Ruleset } from '../iptables/types.ts';
-import { FAMILIES } from '../net/address.ts';
-import { unified } from '../text/unified-diff.ts';
-import { type ClusterOptions, readInput } from './inputs.ts';
-import { type NodeOptions, thisNode } from './node.ts';
-import { paintDiff } from './paint.ts';
-import type { Outcome } from './run.ts';
+import { readTables } from '../../applier/applier.ts';
+import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
+import { currentTables } from '../../applier/current.ts';
+import { planChanges } from '../../applier/plan.ts';
+import { compile } from '../../compiler/compile.ts';
+import type { Ruleset } from '../../iptables/types.ts';
+import { FAMILIES } from '../../net/address.ts';
+import { unified } from '../../text/unified-diff.ts';
+import { readInput } from '../inputs.ts';
+import { thisNode } from '../node.ts';
+import { paintDiff } from '../paint.ts';
+import type { Outcome } from '../run.ts';
+import type { DiffCommandOptions } from './diff.command.ts';
 
-export interface DiffOptions extends ClusterOptions, NodeOptions {
-  readonly from?: readonly string[];
-  readonly to?: readonly string[];
-  readonly family?: 'ipv4' | 'ipv6';
-}
-
-export async function diff(options: DiffOptions): Promise<Outcome> {
+export async function diffAction(options: DiffCommandOptions): Promise<Outcome> {
   const { from, to } = options;
   if (from === undefined && to === undefined) return await diffKernel(options);
   if (from === undefined || to === undefined) {
-    const { InputError } = await import('../api/problem.ts');
+    const { InputError } = await import('../../api/problem.ts');
     throw new InputError([
       { at: [], message: '--from and --to go together: what there was, and what there will be' },
     ]);
@@ -31,8 +26,8 @@ export async function diff(options: DiffOptions): Promise<Outcome> {
 }
 
 /** What `apply` would change. */
-async function diffKernel(options: DiffOptions): Promise<Outcome> {
-  const { iptables, facts } = await thisNode(options);
+async function diffKernel(options: DiffCommandOptions): Promise<Outcome> {
+  const { iptables, facts } = await thisNode(options.backend);
   const input = await readInput(options, facts);
   const families = iptables.filter(({ family }) => options.family === undefined || family === options.family);
   const differences = await Promise.all(
@@ -49,7 +44,7 @@ async function diffKernel(options: DiffOptions): Promise<Outcome> {
 
 /** What a change of manifests does to a node; no kernel is looked at. */
 async function diffManifests(
-  options: DiffOptions,
+  options: DiffCommandOptions,
   from: readonly string[],
   to: readonly string[],
 ): Promise<Outcome> {

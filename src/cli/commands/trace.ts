@@ -1,28 +1,18 @@
 /** `svc2ipt trace`: a packet's way through a node's rules, rule by rule, and what becomes of it. */
-import { InputError } from '../api/problem.ts';
-import type { ConntrackState, Family } from '../iptables/types.ts';
-import { familyOfNames, knownNames } from '../trace/known-names.ts';
-import { simulatedNode } from '../trace/known-node.ts';
-import { parsePlace } from '../trace/place.ts';
-import { familyOfQuestion, packetOf, type Question } from '../trace/question.ts';
-import { formatTrace, formatTraceJSON } from '../trace/report.ts';
-import { tracePacket } from '../trace/trace.ts';
-import { paint } from './paint.ts';
-import { checkedRules, openRules, type RulesOptions, type RulesSource } from './rules.ts';
-import type { Outcome } from './run.ts';
+import { InputError } from '../../api/problem.ts';
+import type { Family } from '../../iptables/types.ts';
+import { familyOfNames, knownNames } from '../../trace/known-names.ts';
+import { simulatedNode } from '../../trace/known-node.ts';
+import { parsePlace } from '../../trace/place.ts';
+import { familyOfQuestion, packetOf, type Question } from '../../trace/question.ts';
+import { formatTrace, formatTraceJSON } from '../../trace/report.ts';
+import { tracePacket } from '../../trace/trace.ts';
+import { paint } from '../paint.ts';
+import { checkedRules, openRules, type RulesSource } from '../rules.ts';
+import type { Outcome } from '../run.ts';
+import type { TraceCommandOptions } from './trace.command.ts';
 
-export interface TraceOptions extends RulesOptions {
-  readonly from: string;
-  readonly to: string;
-  readonly inInterface?: string;
-  readonly outInterface?: string;
-  readonly mark?: number;
-  readonly ctstate?: readonly ConntrackState[];
-  readonly all?: boolean;
-  readonly output: 'text' | 'json';
-}
-
-export async function trace(options: TraceOptions): Promise<Outcome> {
+export async function traceAction(options: TraceCommandOptions): Promise<Outcome> {
   const { from, to, inInterface, outInterface, mark, ctstate, all = false, output } = options;
   const question: Question = {
     from: parsePlace(from, '--from'),

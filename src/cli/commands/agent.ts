@@ -1,15 +1,15 @@
 /** `svc2ipt agent`: keeps this node's rules equal to a cluster, in kube-proxy's place. */
 import { writeFile } from 'node:fs/promises';
-import { Log } from '../agent/log.ts';
-import type { GivenFlags } from '../agent/settings/agent-options.ts';
-import { type AgentSettings, agentSettings, configFileOf } from '../agent/settings/settings.ts';
-import { InputError } from '../api/problem.ts';
-import { OperationalError } from '../errors/operational-error.ts';
-import { configurationText, parseConfigurationLeniently } from '../sources/configuration.ts';
-import { fileProblem, readSource } from '../sources/files.ts';
-import { ignoreOutputFailures, type Outcome } from './run.ts';
+import { Log } from '../../agent/log.ts';
+import type { GivenFlags } from '../../agent/settings/agent-options.ts';
+import { type AgentSettings, agentSettings, configFileOf } from '../../agent/settings/settings.ts';
+import { InputError } from '../../api/problem.ts';
+import { OperationalError } from '../../errors/operational-error.ts';
+import { configurationText, parseConfigurationLeniently } from '../../sources/configuration.ts';
+import { fileProblem, readSource } from '../../sources/files.ts';
+import { ignoreOutputFailures, type Outcome } from '../run.ts';
 
-export async function agent(given: GivenFlags, version: string): Promise<Outcome> {
+export async function agentAction(given: GivenFlags, version: string): Promise<Outcome> {
   const { settings, warnings } = await readSettings(given);
   const { writeConfigTo, configuration, backend } = settings;
   if (writeConfigTo !== undefined) {
@@ -19,13 +19,13 @@ export async function agent(given: GivenFlags, version: string): Promise<Outcome
     return { output: '' };
   }
   if (settings.cleanup) {
-    const { cleanup } = await import('./cleanup.ts');
-    return await cleanup(backend === undefined ? {} : { backend });
+    const { cleanupAction } = await import('./cleanup.ts');
+    return await cleanupAction(backend === undefined ? {} : { backend });
   }
 
   becomeFrugal();
   ignoreOutputFailures();
-  const { runAgent } = await import('../agent/run-agent.ts');
+  const { runAgent } = await import('../../agent/run-agent.ts');
   const log = new Log(logOptions(settings));
   for (const warning of warnings) log.warning(warning);
   const stop = new AbortController();

@@ -1,20 +1,16 @@
 /** `svc2ipt apply`: makes this node's kernel hold the rules of a cluster given as files. */
-import { Applier, type ApplyResult, type TableResult } from '../applier/applier.ts';
-import type { IptablesHost } from '../applier/host.ts';
-import { followRules, nodeKernel } from '../applier/node-kernel.ts';
-import type { KernelTables } from '../applier/tables.ts';
-import { IncrementalCompiler } from '../compiler/incremental.ts';
-import { planNode } from '../compiler/node-plan.ts';
-import type { Ruleset } from '../iptables/types.ts';
-import { type ClusterOptions, type CompilerInput, readInput } from './inputs.ts';
-import { type NodeOptions, thisNode } from './node.ts';
-import { progress, type Report, together } from './progress.ts';
-import { type Outcome, warn } from './run.ts';
-
-export interface ApplyOptions extends ClusterOptions, NodeOptions {
-  readonly dryRun?: boolean;
-  readonly output: 'text' | 'json';
-}
+import { Applier, type ApplyResult, type TableResult } from '../../applier/applier.ts';
+import type { IptablesHost } from '../../applier/host.ts';
+import { followRules, nodeKernel } from '../../applier/node-kernel.ts';
+import type { KernelTables } from '../../applier/tables.ts';
+import { IncrementalCompiler } from '../../compiler/incremental.ts';
+import { planNode } from '../../compiler/node-plan.ts';
+import type { Ruleset } from '../../iptables/types.ts';
+import { type CompilerInput, readInput } from '../inputs.ts';
+import { thisNode } from '../node.ts';
+import { progress, type Report, together } from '../progress.ts';
+import { type Outcome, warn } from '../run.ts';
+import type { ApplyCommandOptions } from './apply.command.ts';
 
 interface FamilyOutcome extends ApplyResult {
   /** Rules of ours in the kernel, afterwards. */
@@ -23,8 +19,8 @@ interface FamilyOutcome extends ApplyResult {
   readonly flowsDeleted: number;
 }
 
-export async function apply(options: ApplyOptions): Promise<Outcome> {
-  const { iptables, facts } = await thisNode(options);
+export async function applyAction(options: ApplyCommandOptions): Promise<Outcome> {
+  const { iptables, facts } = await thisNode(options.backend);
   const input = await readInput(options, facts);
   const dryRun = options.dryRun ?? false;
   const written = together(await progress('writing'));
@@ -95,7 +91,7 @@ function asText(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {
 /** So many chains are named, of each kind. */
 const NAMED = 10;
 
-export function describe(outcome: FamilyOutcome, dryRun: boolean): string[] {
+function describe(outcome: FamilyOutcome, dryRun: boolean): string[] {
   const { family, tables, rules, flowsDeleted, milliseconds, input } = outcome;
   if (input.isEmpty) return [`${family}: unchanged, ${rules} rules; nothing was written`];
   const sum = (count: (table: TableResult) => number) =>

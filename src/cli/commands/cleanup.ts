@@ -1,12 +1,12 @@
 /** `svc2ipt cleanup`: takes out of this node's kernel whatever svc2ipt or kube-proxy put there. */
-import { Applier, type ApplyResult } from '../applier/applier.ts';
-import { MissingError } from '../applier/host.ts';
-import { type Backend, type IptablesPrograms, iptablesPrograms } from '../applier/programs.ts';
-import { FAMILIES } from '../net/address.ts';
-import type { NodeOptions } from './node.ts';
-import type { Outcome } from './run.ts';
+import { Applier, type ApplyResult } from '../../applier/applier.ts';
+import { MissingError } from '../../applier/host.ts';
+import { type Backend, type IptablesPrograms, iptablesPrograms } from '../../applier/programs.ts';
+import { FAMILIES } from '../../net/address.ts';
+import type { Outcome } from '../run.ts';
+import type { CleanupCommandOptions } from './cleanup.command.ts';
 
-export async function cleanup({ backend }: NodeOptions): Promise<Outcome> {
+export async function cleanupAction({ backend }: CleanupCommandOptions): Promise<Outcome> {
   const backends: readonly Backend[] = backend ? [backend] : ['nft', 'legacy'];
   const lines: string[] = [];
   const missing: MissingError[] = [];

@@ -1,0 +1,39 @@
+/** `svc2ipt agent`: what it takes, and what its help tells. Its flags are in `agent/settings/flags.ts`. */
+import type { Command } from 'commander';
+import { agentOptions, type GivenFlags } from '../../agent/settings/agent-options.ts';
+import { addNotes } from '../../manual/notes.ts';
+import { runAction } from '../run.ts';
+import { version } from '../version.ts';
+
+/** The types of its options are as wide as those of any flag: they are made from a table. */
+function agentCommand(program: Command): Command<[], GivenFlags> {
+  const agent = program
+    .command('agent')
+    .description(
+      "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
+    );
+  for (const option of agentOptions()) agent.addOption(option);
+  const parse = agent.parseOptions.bind(agent);
+  agent.parseOptions = (args) => parse(args.map(withDashes));
+  return agent;
+}
+
+/** kube-proxy takes underscores in the names of flags for dashes. */
+function withDashes(word: string): string {
+  return word.replace(/^--[^=]+/, (name) => name.replaceAll('_', '-'));
+}
+
+export function addAgent(program: Command): void {
+  addNotes(agentCommand(program), {
+    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start.',
+    examples: [
+      { line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf', about: 'where kube-proxy was' },
+      {
+        line: 'svc2ipt agent --manifests /etc/svc2ipt/manifests',
+        about: 'a folder that is watched; no cluster needed',
+      },
+      { line: 'svc2ipt agent --kubeconfig node.conf --dry-run -v 2', about: 'everything but the writing' },
+      { line: 'curl -s 127.0.0.1:10249/debug/drift', about: 'how the kernel differs from what is wanted' },
+    ],
+  }).action((given) => runAction(async () => (await import('./agent.ts')).agentAction(given, version())));
+}

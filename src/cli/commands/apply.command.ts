@@ -1,0 +1,37 @@
+/** `svc2ipt apply`: what it takes, and what its help tells. */
+import type { Command } from 'commander';
+import { addNotes } from '../../manual/notes.ts';
+import {
+  addClusterOptions,
+  addManifestsOption,
+  backendOption,
+  type OptionsOf,
+  textOrJSONOption,
+} from '../options.ts';
+import { runAction } from '../run.ts';
+
+function applyCommand(program: Command) {
+  const apply = program
+    .command('apply')
+    .description("make this node's kernel hold the rules of a cluster given as files; needs root");
+  const withOwn = addManifestsOption(apply)
+    .option('--dry-run', 'print what would change, and change nothing')
+    .addOption(textOrJSONOption('how to print what changed'))
+    .addOption(backendOption());
+  return addClusterOptions(withOwn);
+}
+
+export type ApplyCommandOptions = OptionsOf<typeof applyCommand>;
+
+export function addApply(program: Command): void {
+  addNotes(applyCommand(program), {
+    text: 'Only the difference is written: nothing at all where the kernel holds the rules already. Rules and chains of other programs stay as they are. Whenever it is stopped, traffic keeps flowing, and the next run completes the work.',
+    examples: [
+      { line: 'svc2ipt apply -f manifests/ --dry-run', about: 'what would change' },
+      {
+        line: 'svc2ipt apply -f manifests/ --config kube-proxy.yaml',
+        about: 'with the configuration that kube-proxy has',
+      },
+    ],
+  }).action((options) => runAction(async () => (await import('./apply.ts')).applyAction(options)));
+}

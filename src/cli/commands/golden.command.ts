@@ -1,0 +1,60 @@
+/** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
+import type { Command } from 'commander';
+import { addNotes } from '../../manual/notes.ts';
+import { runAction } from '../run.ts';
+
+const FIXTURES =
+  'a folder of clusters: each folder in it with manifests, and config.yaml and host.yaml beside them';
+const GOLDEN = 'a folder of golden files: CLUSTER/ipv4.rules and CLUSTER/ipv6.rules';
+
+export function addGolden(program: Command): void {
+  const golden = program
+    .command('golden')
+    .description(
+      'compare the rules of clusters with golden files, so that a change in rules is seen before it ships',
+    )
+    .helpCommand(false);
+  addNotes(golden, {
+    text: 'A cluster is a folder with manifests; config.yaml and host.yaml in it are its configuration and its node.',
+    examples: [
+      {
+        line: 'svc2ipt golden update clusters/ golden/',
+        about: 'write the golden files, then see whether they still hold',
+      },
+      { line: 'svc2ipt golden check clusters/ golden/', about: 'exit with 1 when any rule changed' },
+    ],
+  });
+
+  const check = golden
+    .command('check')
+    .description('print how the rules differ from the golden files; exit with 1 when any does')
+    .argument('<fixtures-folder>', FIXTURES)
+    .argument('<golden-folder>', GOLDEN);
+  addNotes(check, {
+    examples: [
+      {
+        line: 'svc2ipt golden check clusters/ golden/',
+        about: 'a difference for each chain that changed',
+      },
+    ],
+  }).action((fixtures, folder) =>
+    runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder)),
+  );
+
+  const update = golden
+    .command('update')
+    .description('write the golden files anew')
+    .argument('<fixtures-folder>', FIXTURES)
+    .argument('<golden-folder>', GOLDEN);
+  addNotes(update, {
+    text: 'Files of clusters that are there no more are removed.',
+    examples: [
+      {
+        line: 'svc2ipt golden update clusters/ golden/',
+        about: 'after a change of rules that is meant',
+      },
+    ],
+  }).action((fixtures, folder) =>
+    runAction(async () => (await import('./golden.ts')).goldenUpdateAction(fixtures, folder)),
+  );
+}

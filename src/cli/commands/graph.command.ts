@@ -1,0 +1,62 @@
+/** `svc2ipt graph`: what it takes, and what its help tells. */
+import { type Command, Option } from 'commander';
+import { addNotes } from '../../manual/notes.ts';
+import {
+  addClusterOptions,
+  addManifestsOption,
+  collect,
+  familyOption,
+  type OptionsOf,
+  tableOption,
+} from '../options.ts';
+import { runAction } from '../run.ts';
+
+function graphCommand(program: Command) {
+  const graph = program
+    .command('graph')
+    .description("draw a cluster's chains and the jumps between them, with the share of each endpoint");
+  const withOwn = addManifestsOption(graph)
+    .addOption(familyOption().default('ipv4'))
+    .addOption(tableOption())
+    .option(
+      '--service <namespace/name>',
+      "only the chains that this Service's traffic can walk; may be repeated",
+      collect,
+    )
+    .addOption(
+      new Option(
+        '-o, --output <format>',
+        'for Graphviz, for Markdown, a picture, or a page to look around in',
+      )
+        .choices(['dot', 'mermaid', 'svg', 'html'])
+        .default('html'),
+    )
+    // Of pictures: the page arranges its boxes itself.
+    .addOption(
+      new Option('--direction <direction>', 'where the arrows of a picture lead; down makes a narrow one')
+        .choices(['right', 'down'])
+        .default('right'),
+    )
+    // As the format can bear it, where neither is given.
+    .option('--collapse', 'one box for each Service (default for large svg and html)')
+    .option('--no-collapse', 'all chains of all Services');
+  return addClusterOptions(withOwn);
+}
+
+export type GraphCommandOptions = OptionsOf<typeof graphCommand>;
+
+export function addGraph(program: Command): void {
+  addNotes(graphCommand(program), {
+    examples: [
+      {
+        line: 'svc2ipt graph -f manifests/ > graph.html',
+        about: 'a page of one file: drag, zoom, search, click',
+      },
+      {
+        line: 'svc2ipt graph -f web.yaml --service default/web -o mermaid',
+        about: 'one Service, for a Markdown file',
+      },
+      { line: 'svc2ipt graph -f manifests/ -o svg > graph.svg', about: 'a picture' },
+    ],
+  }).action((options) => runAction(async () => (await import('./graph.ts')).graphAction(options)));
+}

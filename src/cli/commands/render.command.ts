@@ -1,0 +1,50 @@
+/** `svc2ipt render`: what it takes, and what its help tells. */
+import { type Command, Option } from 'commander';
+import { addNotes } from '../../manual/notes.ts';
+import {
+  addClusterOptions,
+  addManifestsOption,
+  familyOption,
+  type OptionsOf,
+  tableOption,
+} from '../options.ts';
+import { runAction } from '../run.ts';
+
+function renderCommand(program: Command) {
+  const render = program
+    .command('render')
+    .description(
+      "print the rules that a cluster's Services come to on a node, as kube-proxy would write them",
+    )
+    .showHelpAfterError('(manifests are named with -f; --help tells more)');
+  const withOwn = addManifestsOption(render)
+    .addOption(familyOption().default('ipv4'))
+    .addOption(tableOption())
+    .option('--service <namespace/name>', "only the chains that this Service's traffic can walk")
+    .addOption(
+      new Option('-o, --output <format>', 'restore text, or the ruleset as data')
+        .choices(['restore', 'json', 'yaml'])
+        .default('restore'),
+    );
+  return addClusterOptions(withOwn);
+}
+
+export type RenderCommandOptions = OptionsOf<typeof renderCommand>;
+
+export function addRender(program: Command): void {
+  addNotes(renderCommand(program), {
+    examples: [
+      { line: 'svc2ipt render -f manifests/', about: 'every manifest in a folder' },
+      { line: 'helm template shop ./chart | svc2ipt render', about: "what a chart's Services come to" },
+      {
+        line: 'kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt render --node-name node1',
+        about: 'a cluster as it is, seen from one of its nodes',
+      },
+      { line: 'svc2ipt render -f web.yaml --service default/web', about: 'one Service' },
+      {
+        line: 'svc2ipt render -f web.yaml | iptables-restore --noflush --test',
+        about: "whether this machine's iptables would take the rules",
+      },
+    ],
+  }).action((options) => runAction(async () => (await import('./render.ts')).renderAction(options)));
+}

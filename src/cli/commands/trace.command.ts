@@ -1,0 +1,80 @@
+/** `svc2ipt trace`: what it takes, and what its help tells. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CONNTRACK_STATES, type ConntrackState } from '../../iptables/types.ts';
+import { addNotes } from '../../manual/notes.ts';
+import {
+  addClusterOptions,
+  addManifestsOption,
+  addRulesOptions,
+  MANIFESTS_INSTEAD_OF_KERNEL,
+  type OptionsOf,
+  textOrJSONOption,
+  WHOSE_RULES,
+} from '../options.ts';
+import { runAction } from '../run.ts';
+
+function traceCommand(program: Command) {
+  const trace = program
+    .command('trace')
+    .description(
+      "walk a packet through a node's rules, and tell what each of them has to say and what becomes of it",
+    );
+  const withPacket = addManifestsOption(trace, MANIFESTS_INSTEAD_OF_KERNEL)
+    .requiredOption('--from <who>', 'an address, node, outside, or pod/NAMESPACE/NAME of the manifests')
+    .requiredOption(
+      '--to <where>',
+      'ADDRESS:PORT/PROTOCOL, NAMESPACE/NAME:PORT of a Service (its cluster IP), node-port/NAMESPACE/NAME:PORT ' +
+        '(or external-ip/, load-balancer-ip/), pod/NAMESPACE/NAME:PORT, or node:PORT',
+    )
+    .option('--in-interface <name>', 'the interface that it comes in by')
+    .option('--out-interface <name>', 'the interface that it leaves the node by, if it does')
+    .addOption(
+      new Option('--mark <mark>', 'the mark that it comes with, such as 0x4000').argParser(parseMark),
+    )
+    .addOption(
+      new Option(
+        '--ctstate <states>',
+        'what connection tracking says of it, such as ESTABLISHED (default: NEW)',
+      ).argParser(parseStates),
+    );
+  const withOwn = addRulesOptions(withPacket)
+    .option('--all', 'every rule that it comes to, not only those that say something about it')
+    .addOption(textOrJSONOption());
+  return addClusterOptions(withOwn);
+}
+
+export type TraceCommandOptions = OptionsOf<typeof traceCommand>;
+
+export function addTrace(program: Command): void {
+  addNotes(traceCommand(program), {
+    text: `${WHOSE_RULES} With --save and -f, the rules are the saved ones, and the manifests tell what names stand for. Without manifests, the comments in the rules do. What cannot be decided, as a match of another program, is told and never guessed.`,
+    examples: [
+      {
+        line: 'svc2ipt trace --from 10.244.1.5 --to 10.96.0.10:80/tcp',
+        about: 'on a node, by the rules in its kernel',
+      },
+      {
+        line: 'svc2ipt trace --from pod/default/a --to default/web:http -f manifests/ --node-name node1',
+        about: 'by what manifests come to; names work, too',
+      },
+      {
+        line: 'ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web --node-ip 192.168.0.1',
+        about: 'by the rules of another machine',
+      },
+    ],
+  }).action((options) => runAction(async () => (await import('./trace.ts')).traceAction(options)));
+}
+
+function parseMark(text: string): number {
+  const mark = /^(?:0x[\da-f]{1,8}|\d{1,10})$/i.test(text) ? Number(text) : Number.NaN;
+  if (mark <= 0xffffffff) return mark;
+  throw new InvalidArgumentError('Expected a number of 32 bits, such as 0x4000.');
+}
+
+function parseStates(text: string): ConntrackState[] {
+  return text.split(',').map((word) => {
+    const state = CONNTRACK_STATES.find((state) => state === word.toUpperCase());
+    if (state) return state;
+    throw new InvalidArgumentError(`Expected some of ${CONNTRACK_STATES.join(', ')}.`);
+  });
+}
