@@ -5,7 +5,7 @@ import { printable } from '../text/printable.ts';
 import { endProgress } from './progress.ts';
 
 /** What a command has to say when it is done. */
-export interface Outcome {
+export interface CommandOutcome {
   /** For standard output. */
   readonly output: string;
   readonly exitCode?: 0 | 1;
@@ -28,7 +28,7 @@ export function ignoreOutputFailures(): void {
  * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 1; a
  * fault of the program is thrown.
  */
-export async function runAction(action: () => Promise<Outcome>): Promise<void> {
+export async function runAction(action: () => Promise<CommandOutcome>): Promise<void> {
   try {
     const { output, exitCode } = await action();
     endProgress();

@@ -13,7 +13,7 @@ import { whyUnused } from './unused.ts';
 import { type WayIn, waysTo } from './ways.ts';
 
 /** A service port as its manifests have it. */
-export interface PlannedPort {
+export interface PortOnNode {
   readonly plan: ServicePortPlan;
   readonly node: NodeFacts;
 }
@@ -63,7 +63,7 @@ export function explainPort(
   addresses: readonly ServiceAddress[],
   ruleset: PreparedRuleset,
   place: Surroundings,
-  planned: PlannedPort | undefined,
+  planned: PortOnNode | undefined,
 ): ExplainedPort {
   const [{ servicePort, protocol } = { servicePort: '', protocol: '' }] = addresses;
   const rules = rulesOfServicePort(ruleset, servicePort, protocol);
@@ -112,7 +112,7 @@ export function setOf(
 
 function explainEndpoints(
   { endpoints }: RulesOfServicePort,
-  planned: PlannedPort | undefined,
+  planned: PortOnNode | undefined,
 ): ExplainedEndpoint[] {
   const inRules = (endpoint: string) => endpoints.get(endpoint) ?? [];
   if (!planned) {

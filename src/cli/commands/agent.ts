@@ -7,9 +7,9 @@ import { InputError } from '../../api/problem.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { configurationText, parseConfigurationLeniently } from '../../sources/configuration.ts';
 import { fileProblem, readSource } from '../../sources/files.ts';
-import { ignoreOutputFailures, type Outcome } from '../run.ts';
+import { type CommandOutcome, ignoreOutputFailures } from '../run.ts';
 
-export async function agentAction(given: GivenFlags, version: string): Promise<Outcome> {
+export async function agentAction(given: GivenFlags, version: string): Promise<CommandOutcome> {
   const { settings, warnings } = await readSettings(given);
   const { writeConfigTo, configuration, backend } = settings;
   if (writeConfigTo !== undefined) {

@@ -9,7 +9,7 @@ import type { Ruleset } from '../../iptables/types.ts';
 import { type CompilerInput, readInput } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { progress, type Report, together } from '../progress.ts';
-import { type Outcome, warn } from '../run.ts';
+import { type CommandOutcome, warn } from '../run.ts';
 import type { ApplyCommandOptions } from './apply.command.ts';
 
 interface FamilyOutcome extends ApplyResult {
@@ -19,7 +19,7 @@ interface FamilyOutcome extends ApplyResult {
   readonly flowsDeleted: number;
 }
 
-export async function applyAction(options: ApplyCommandOptions): Promise<Outcome> {
+export async function applyAction(options: ApplyCommandOptions): Promise<CommandOutcome> {
   const { iptables, facts } = await thisNode(options.backend);
   const input = await readInput(options, facts);
   const dryRun = options.dryRun ?? false;

@@ -3,10 +3,10 @@ import { Applier, type ApplyResult } from '../../applier/applier.ts';
 import { MissingError } from '../../applier/host.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms } from '../../applier/programs.ts';
 import { FAMILIES } from '../../net/address.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import type { CleanupCommandOptions } from './cleanup.command.ts';
 
-export async function cleanupAction({ backend }: CleanupCommandOptions): Promise<Outcome> {
+export async function cleanupAction({ backend }: CleanupCommandOptions): Promise<CommandOutcome> {
   const backends: readonly Backend[] = backend ? [backend] : ['nft', 'legacy'];
   const lines: string[] = [];
   const missing: MissingError[] = [];

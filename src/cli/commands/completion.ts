@@ -4,7 +4,7 @@ import { fishCompletion } from '../../manual/completion/fish.ts';
 import { zshCompletion } from '../../manual/completion/zsh.ts';
 import { type CommandNode, commandTree } from '../../manual/tree.ts';
 import { program } from '../program.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 
 const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } satisfies Readonly<
   Record<string, (root: CommandNode) => string>
@@ -12,6 +12,6 @@ const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion
 
 export type Shell = keyof typeof SCRIPTS;
 
-export async function completionAction(shell: Shell): Promise<Outcome> {
+export async function completionAction(shell: Shell): Promise<CommandOutcome> {
   return { output: SCRIPTS[shell](commandTree(await program())) };
 }

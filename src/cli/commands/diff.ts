@@ -10,10 +10,10 @@ import { unified } from '../../text/unified-diff.ts';
 import { readInput } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
 
-export async function diffAction(options: DiffCommandOptions): Promise<Outcome> {
+export async function diffAction(options: DiffCommandOptions): Promise<CommandOutcome> {
   const { from, to } = options;
   if (from === undefined && to === undefined) return await diffKernel(options);
   if (from === undefined || to === undefined) {
@@ -26,7 +26,7 @@ export async function diffAction(options: DiffCommandOptions): Promise<Outcome> 
 }
 
 /** What `apply` would change. */
-async function diffKernel(options: DiffCommandOptions): Promise<Outcome> {
+async function diffKernel(options: DiffCommandOptions): Promise<CommandOutcome> {
   const { iptables, facts } = await thisNode(options.backend);
   const input = await readInput(options, facts);
   const families = iptables.filter(({ family }) => options.family === undefined || family === options.family);
@@ -47,7 +47,7 @@ async function diffManifests(
   options: DiffCommandOptions,
   from: readonly string[],
   to: readonly string[],
-): Promise<Outcome> {
+): Promise<CommandOutcome> {
   const [before, after] = [
     await readInput({ ...options, filename: from }),
     await readInput({ ...options, filename: to }),
@@ -83,7 +83,7 @@ function manifestDifferences(before: Ruleset, after: Ruleset): ChainDifference[]
 function report(
   families: readonly { readonly family: string; readonly chains: readonly ChainDifference[] }[],
   same: string,
-): Outcome {
+): CommandOutcome {
   const lines = families.flatMap(({ family, chains }) =>
     chains.flatMap(({ table, chain, current, wanted }) =>
       unified(`${family} ${table} ${chain}`, current, wanted),

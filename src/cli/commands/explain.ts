@@ -9,10 +9,10 @@ import { parseRule } from '../../iptables/parse.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
 import { paint } from '../paint.ts';
 import { checkedRules, openRules, type RulesSource } from '../rules.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import type { ExplainCommandOptions } from './explain.command.ts';
 
-export async function explainAction(what: string, options: ExplainCommandOptions): Promise<Outcome> {
+export async function explainAction(what: string, options: ExplainCommandOptions): Promise<CommandOutcome> {
   const subject = parseSubject(what);
   const source = await openRules(options);
   if (subject.kind !== 'service') return await explainChains(subject, source, options);
@@ -49,7 +49,7 @@ async function explainChains(
   subject: Exclude<Subject, { kind: 'service' }>,
   source: RulesSource,
   options: ExplainCommandOptions,
-): Promise<Outcome> {
+): Promise<CommandOutcome> {
   const { family, all = false, output } = options;
   const { chain } = subject;
   const of = family ?? source.family ?? 'ipv4';

@@ -5,9 +5,9 @@ import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../.
 import { printable } from '../../text/printable.ts';
 import { paintDiff } from '../paint.ts';
 import { progress } from '../progress.ts';
-import { type Outcome, warn } from '../run.ts';
+import { type CommandOutcome, warn } from '../run.ts';
 
-export async function goldenCheckAction(fixtures: string, golden: string): Promise<Outcome> {
+export async function goldenCheckAction(fixtures: string, golden: string): Promise<CommandOutcome> {
   const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);
@@ -22,7 +22,7 @@ export async function goldenCheckAction(fixtures: string, golden: string): Promi
   };
 }
 
-export async function goldenUpdateAction(fixtures: string, golden: string): Promise<Outcome> {
+export async function goldenUpdateAction(fixtures: string, golden: string): Promise<CommandOutcome> {
   const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
   for (const warning of warnings) warn(warning);
   const different = results.filter(differs);

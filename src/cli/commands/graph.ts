@@ -4,11 +4,11 @@ import { graphOf } from '../../graph/graph.ts';
 import type { Direction, RuleGraph } from '../../graph/types.ts';
 import { readInput } from '../inputs.ts';
 import { progress } from '../progress.ts';
-import { note, type Outcome } from '../run.ts';
+import { type CommandOutcome, note } from '../run.ts';
 import { compileServices, onlyTable } from '../service-rules.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
 
-export async function graphAction(options: GraphCommandOptions): Promise<Outcome> {
+export async function graphAction(options: GraphCommandOptions): Promise<CommandOutcome> {
   const { family, service, table, output, direction, collapse } = options;
   const ruleset = onlyTable(compileServices(await readInput(options), family, service), table);
   return { output: await FORMATS[output](graphOf(ruleset), { direction, collapsed: collapse }) };

@@ -10,11 +10,11 @@ import { contains, familyOf, parseCIDR } from '../../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../../sources/cluster.ts';
 import { type SourceText, STANDARD_INPUT } from '../../sources/files.ts';
 import { readInput } from '../inputs.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import type { LintCommandOptions } from './lint.command.ts';
 
 /** @param version of svc2ipt */
-export async function lintAction(options: LintCommandOptions, version: string): Promise<Outcome> {
+export async function lintAction(options: LintCommandOptions, version: string): Promise<CommandOutcome> {
   const { cluster, node, objects: placed, sources } = await readInput(options);
   const objects = placed.map(({ object }) => object);
   const findings = lintCluster(cluster, node, {

@@ -2,11 +2,11 @@
 import { printRuleset } from '../../iptables/print.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { readInput } from '../inputs.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import { compileServices, onlyTable } from '../service-rules.ts';
 import type { RenderCommandOptions } from './render.command.ts';
 
-export async function renderAction(options: RenderCommandOptions): Promise<Outcome> {
+export async function renderAction(options: RenderCommandOptions): Promise<CommandOutcome> {
   const input = await readInput(options);
   const services = options.service === undefined ? undefined : [options.service];
   const ruleset = compileServices(input, options.family, services);

@@ -9,10 +9,10 @@ import { formatTrace, formatTraceJSON } from '../../trace/report.ts';
 import { tracePacket } from '../../trace/trace.ts';
 import { paint } from '../paint.ts';
 import { checkedRules, openRules, type RulesSource } from '../rules.ts';
-import type { Outcome } from '../run.ts';
+import type { CommandOutcome } from '../run.ts';
 import type { TraceCommandOptions } from './trace.command.ts';
 
-export async function traceAction(options: TraceCommandOptions): Promise<Outcome> {
+export async function traceAction(options: TraceCommandOptions): Promise<CommandOutcome> {
   const { from, to, inInterface, outInterface, mark, ctstate, all = false, output } = options;
   const question: Question = {
     from: parsePlace(from, '--from'),
