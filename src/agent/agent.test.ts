@@ -106,6 +106,7 @@ class Lab {
     const observer: AgentObserver = {
       changed: () => {},
       invalidObject: () => {},
+      leftOut: () => {},
       sourceFailed: () => {},
       clusterChanged: () => {},
       queued: () => told.queued++,
