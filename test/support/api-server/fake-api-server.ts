@@ -3,7 +3,7 @@
  * token. It speaks the wire format of v1.36 and misbehaves on command.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createSecureServer } from 'node:http2';
+import { createSecureServer, type ServerHttp2Session } from 'node:http2';
 import { createServer as createHTTPSServer } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -60,6 +60,8 @@ export type Path = keyof typeof PATHS;
 
 export class FakeApiServer {
   readonly requests: string[] = [];
+  /** That requests came by. */
+  readonly httpVersions = new Set<string>();
   /** What was sent to be made, such as Events. */
   readonly posted: unknown[] = [];
   token: string | undefined;
@@ -67,6 +69,8 @@ export class FakeApiServer {
   streamsLists = true;
   readonly #tls: FakeApiServerOptions['tls'];
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #endsWatches = true;
   readonly #resources = new Map<string, Resource>();
   /** What lists that were begun have still to give, by the token to go on with. */
   readonly #lists = new Map<string, { readonly version: number; readonly rest: readonly ApiObject[] }>();
@@ -101,6 +105,9 @@ export class FakeApiServer {
         : createHTTPSServer(this.#tls, answer);
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket)));
+    });
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session.on('close', () => this.#sessions.delete(session)));
     });
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
@@ -184,6 +191,16 @@ export class FakeApiServer {
     }
   }
 
+  /** Says on all connections over HTTP/2 that it takes no more requests on them. */
+  goAway(): void {
+    for (const session of this.#sessions) session.goaway();
+  }
+
+  /** Does not end watches any more when their time is over. */
+  neverEnd(): void {
+    this.#endsWatches = false;
+  }
+
   /** Tells those who watch what no server should. */
   writeToWatches(line: string): void {
     for (const { watches } of this.#resources.values()) {
@@ -244,6 +261,7 @@ export class FakeApiServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url);
     const watching = url.searchParams.get('watch') === 'true';
+    this.httpVersions.add(request.httpVersion);
     this.requests.push(`${watching ? 'WATCH' : 'LIST'} ${url.pathname}`);
     const i = this.#faults.findIndex(
       ({ path, watch }) => (path ?? url.pathname) === url.pathname && (watch ?? watching) === watching,
@@ -350,7 +368,10 @@ export class FakeApiServer {
   }
 
   #goOn(resource: Resource, query: URLSearchParams, response: ServerResponse): void {
-    const end = setTimeout(() => response.end(), Number(query.get('timeoutSeconds') ?? 1800) * 1000);
+    const end = setTimeout(
+      () => this.#endsWatches && response.end(),
+      Number(query.get('timeoutSeconds') ?? 1800) * 1000,
+    );
     resource.watches.add(response);
     response.on('close', () => {
       clearTimeout(end);
