@@ -273,11 +273,25 @@ export class FakeApiServer {
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#fail(response, { kind: 'status', status: 401 });
     } else if (request.method === 'POST') void this.#take(request, response);
-    else if (!resource) this.#fail(response, { kind: 'status', status: 404 });
+    else if (!resource) this.#listByName(url, response);
     else if (listing && !this.streamsLists) this.#fail(response, { kind: 'status', status: 422 });
     else if (listing) this.#streamList(resource, url.searchParams, response, faulty?.fault);
     else if (watching) this.#watch(resource, url.searchParams, response);
     else this.#list(resource, url.searchParams, response);
+  }
+
+  /** What is in a namespace, by its name: `/api/v1/namespaces/default/services?fieldSelector=metadata.name=web`. */
+  #listByName({ pathname, searchParams }: URL, response: ServerResponse): void {
+    const [, namespace] = /\/namespaces\/([^/]+)\//.exec(pathname) ?? [];
+    const resource = this.#resources.get(pathname.replace(/\/namespaces\/[^/]+/, ''));
+    const [, name] = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '') ?? [];
+    if (namespace === undefined || name === undefined || !resource) {
+      this.#fail(response, { kind: 'status', status: 404 });
+      return;
+    }
+    const found = resource.objects.get(`${namespace}/${name}`);
+    const objects = new Map(found ? [[name, found]] : []);
+    this.#list({ ...resource, objects }, searchParams, response);
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
