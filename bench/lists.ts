@@ -94,18 +94,24 @@ async function follow(): Promise<void> {
     warned: () => {},
     failed: (_, error) => synced.reject(error),
   });
-  const started = performance.now();
+  const [started, before] = [performance.now(), process.cpuUsage()];
   const running = source.run(stop.signal);
   await synced.promise;
   const milliseconds = performance.now() - started;
+  const { user, system } = process.cpuUsage(before);
   if (source.cluster.services.size !== SERVICES) throw new Error('the cluster is not complete');
-  await sendMessage({ milliseconds, megabytes: process.resourceUsage().maxRSS / 1024 });
+  await sendMessage({
+    milliseconds,
+    cpu: (user + system) / 1000,
+    megabytes: process.resourceUsage().maxRSS / 1024,
+  });
   stop.abort();
   await running;
   process.exit();
 }
 
-const figures = z.object({ milliseconds: z.number(), megabytes: z.number() });
+/** Of processor time (`cpu`) the agent's own; other programs beside it make no difference to that. */
+const figures = z.object({ milliseconds: z.number(), cpu: z.number(), megabytes: z.number() });
 
 async function compare(): Promise<void> {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
@@ -137,13 +143,20 @@ async function compare(): Promise<void> {
   for (const { server } of ways) server.kill();
   await rm(folder, { recursive: true });
   const rows = ways.map(({ name, runs }) => {
-    const times = runs.map(({ milliseconds }) => milliseconds);
-    const memory = runs.map(({ megabytes }) => megabytes);
-    return [name, median(times), Math.min(...times), median(memory), Math.min(...memory)].map((cell) =>
-      typeof cell === 'string' ? cell : cell.toFixed(0),
-    );
+    const of = (figure: 'milliseconds' | 'cpu' | 'megabytes') => runs.map((run) => run[figure]);
+    const [times, cpu, memory] = [of('milliseconds'), of('cpu'), of('megabytes')];
+    const cells = [
+      median(times),
+      Math.min(...times),
+      median(cpu),
+      Math.min(...cpu),
+      median(memory),
+      Math.max(...memory),
+    ];
+    return [name, ...cells.map((cell) => cell.toFixed(0))];
   });
-  const head = [`${SERVICES.toLocaleString('en')} x ${ENDPOINTS}`, 'ms', 'best ms', 'peak MB', 'least MB'];
+  const size = `${SERVICES.toLocaleString('en')} x ${ENDPOINTS}`;
+  const head = [size, 'ms', 'best ms', 'CPU ms', 'best CPU ms', 'peak MB', 'highest MB'];
   console.log(table(head, rows));
 }
 

@@ -66,7 +66,6 @@ type ListMode =
 /**
  * Follows a resource until the signal ends it. Never throws for what a server does: it lists again when a watch has
  * expired (410), picks up where it was when a connection broke, and waits between failures, longer each time.
- * @param streams whether lists come as streams from servers that have them
  */
 export async function listWatch<T>(
   connection: Connection,
@@ -74,12 +73,11 @@ export async function listWatch<T>(
   follower: Follower<T>,
   signal: AbortSignal,
   times: ListWatchTimes = DEFAULT_TIMES,
-  streams = true,
 ): Promise<void> {
   let failures = 0;
   /** Where to go on watching; undefined where everything must be listed first. */
   let resourceVersion: string | undefined;
-  let mode: ListMode = streams ? 'stream' : 'pages';
+  let mode: ListMode = 'stream';
   while (!signal.aborted) {
     const started = performance.now();
     let streamed: Map<string, T> | undefined;
