@@ -9,7 +9,7 @@ import type { ListWatchTimes } from './list-watch.ts';
 const TIMES: ListWatchTimes = {
   pageSize: 2,
   watchSeconds: 60,
-  silence: 400,
+  silence: 1000,
   backOff: { first: 5, longest: 40 },
 };
 
