@@ -301,7 +301,8 @@ test('changes are counted by kind, and tell what they come from', async () => {
   server.put(node);
   server.put(service('a'));
   await follow();
-  await eventually(() => server.watchCount, 3);
+  // A stream is watched before its list has come.
+  await eventually(() => source.synced && server.watchCount, 3);
   told.changes.length = 0;
   server.put(service('a', 81));
   const { metadata, ...rest } = slice('a', '10.244.0.1');
