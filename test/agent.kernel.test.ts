@@ -266,6 +266,27 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     await agent.tells(/Rules are in the kernel/);
   });
 
+  test('an EndpointSlice that is broken: its Service keeps its rules, and an Event on it says why', async () => {
+    const [web, ...slices] = objects(WEB);
+    await server.put(NODE, ...objects(WEB));
+    agent = await fromServer();
+    await eventually(() => answers(1), both('pod-1 sees pod-2'));
+    for (const slice of slices) await server.put({ ...slice, endpoints: [{ addresses: ['nowhere'] }] });
+    await agent.tells(/cannot be used/);
+    const about = async () =>
+      (await server.posted()).filter((event) => JSON.stringify(event).includes('InvalidObject'));
+    await eventually(async () => (await about()).length, slices.length);
+    const { namespace, name } = web?.metadata ?? {};
+    for (const event of await about()) {
+      expect(event).toMatchObject({
+        metadata: { namespace },
+        note: expect.stringContaining('endpoints[0].addresses[0]: expected an IPv'),
+        regarding: { kind: 'Service', namespace, name, uid: `uid-${name}` },
+      });
+    }
+    expect(await answers(1)).toEqual(both('pod-1 sees pod-2'));
+  });
+
   test('--cleanup takes out what it has written', async () => {
     await server.put(NODE, ...objects(WEB));
     agent = await fromServer();

@@ -7,11 +7,11 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { NodeEvents } from '../src/agent/events.ts';
+import { Events } from '../src/agent/events.ts';
 import { Log } from '../src/agent/log.ts';
 import { agentSettings } from '../src/agent/settings/settings.ts';
 import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
-import type { Connection } from '../src/sources/kubernetes/connection.ts';
+import { ApiError, type Connection } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
 import { patched } from './support/json-patch.ts';
 import { HAS_KUSTOMIZE } from './support/kubectl.ts';
@@ -121,25 +121,31 @@ function asked(verb: string, path: string): string {
   return `${verb} ${group}/${resource}`;
 }
 
-/** An empty answer to a LIST; a watch that tells nothing until the signal ends it. */
+/** A LIST of something that has a uid; a watch that tells nothing until the signal ends it. */
 function answerTo(watching: boolean, signal: AbortSignal): IncomingMessage {
   const answer = new IncomingMessage(new Socket());
   signal.addEventListener('abort', () => answer.destroy());
   if (watching) return answer;
-  answer.push(JSON.stringify({ kind: 'List', metadata: { resourceVersion: '1' }, items: [] }));
+  answer.push(
+    JSON.stringify({ kind: 'List', metadata: { resourceVersion: '1' }, items: [{ metadata: { uid: '1' } }] }),
+  );
   answer.push(null);
   return answer;
 }
 
 test('roles allow what the agent asks the API server for, and nothing else', async () => {
   const requests = new Set<string>();
+  const posted: string[] = [];
   const connection: Connection = {
-    get: async (path, { watch }, signal) => {
+    get: async (path, { watch, sendInitialEvents }, signal) => {
       requests.add(asked(watch === undefined ? 'list' : 'watch', path));
+      // So that it lists in pages.
+      if (sendInitialEvents) throw new ApiError(422, 'no streams');
       return answerTo(watch !== undefined, signal);
     },
     post: async (path) => {
       requests.add(asked('create', path));
+      posted.push(path);
     },
   };
   const stop = new AbortController();
@@ -150,7 +156,13 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
     verbosity: 0,
     streams: { error: process.stderr, info: process.stderr },
   });
-  await new NodeEvents(connection, 'node-a', log).tell({ type: 'Normal', reason: 'Starting', note: '' });
+  const events = new Events(connection, 'node-a', log);
+  const event = { type: 'Normal', reason: 'Starting', note: '' } as const;
+  await events.tell(event);
+  await events.tell({ ...event, service: { namespace: 'shop', name: 'web' } });
+  expect(posted).toEqual(
+    ['default', 'shop'].map((name) => `/apis/events.k8s.io/v1/namespaces/${name}/events`),
+  );
   await expect.poll(() => requests.size, { timeout: 10_000 }).toBe(7);
   stop.abort();
   await running;
@@ -164,10 +176,10 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
       }),
     ),
   });
-  const allowed = [ofKind('ClusterRole', role), ofKind('Role', role)].flatMap(({ rules }) =>
-    rules.flatMap(({ apiGroups: [group = ''], resources: [resource = ''], verbs }) =>
+  // Services are in all namespaces, and so are Events on them: only a ClusterRole is for them all.
+  const allowed = ofKind('ClusterRole', role).rules.flatMap(
+    ({ apiGroups: [group = ''], resources: [resource = ''], verbs }) =>
       verbs.map((verb) => `${verb} ${group}/${resource}`),
-    ),
   );
   expect(allowed.sort()).toEqual([...requests].sort());
 });

@@ -107,6 +107,7 @@ class Lab {
     const observer: AgentObserver = {
       changed: () => {},
       invalidObject: () => {},
+      leftOut: () => {},
       sourceFailed: () => {},
       clusterChanged: () => {},
       queued: () => told.queued++,
@@ -201,9 +202,13 @@ function fill({ server }: Lab): void {
 
 afterEach(async () => await lab.stop());
 
-describe('what a server does: afterwards, the rules are those of what it holds', () => {
+describe.each([
+  ['as streams', true],
+  ['in pages', false],
+])('lists %s: what a server does, afterwards the rules are those of what it holds', (_, streams) => {
   beforeEach(async () => {
     fill(await begin());
+    lab.server.streamsLists = streams;
     await lab.start();
     await lab.settled();
   });
@@ -301,6 +306,12 @@ describe('what a server does: afterwards, the rules are those of what it holds',
       }),
       fc.record({ do: fc.constant('delete service' as const), i }),
       fc.record({ do: fc.constant('delete slice' as const), i, family: fc.constantFrom(...FAMILIES) }),
+      fc.record({
+        do: fc.constant('cut a list' as const),
+        after: fc.nat(4),
+        by: fc.constantFrom('drop' as const, 'end' as const, 'hang' as const, 410 as const, 500 as const),
+      }),
+      fc.record({ do: fc.constant('stream' as const), lists: fc.boolean() }),
       fc.record({ do: fc.constant('move' as const), zone: fc.constantFrom(ZONES.here, ZONES.there) }),
       fc.constantFrom(
         ...(['disconnect', 'cut', 'compact', 'expire', 'bookmark', 'fail', 'drop', 'wait'] as const).map(
@@ -322,6 +333,11 @@ describe('what a server does: afterwards, the rules are those of what it holds',
           return server.delete(slice({ ...one, endpoints: [] }));
         case 'move':
           return server.put(node({ zone: one.zone }));
+        case 'cut a list':
+          return server.misbehave({ kind: 'cut', after: one.after, by: one.by }, { watch: true });
+        case 'stream':
+          server.streamsLists = one.lists;
+          return;
         case 'disconnect':
           return server.disconnect();
         case 'cut':

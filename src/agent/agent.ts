@@ -8,7 +8,7 @@ import { compileOptions } from '../compiler/options.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
-import type { Source, SourceChange, SourceListener } from '../sources/source.ts';
+import type { ServiceName, Source, SourceChange, SourceListener } from '../sources/source.ts';
 import type { Log } from './log.ts';
 import { FamilyLoop, type RulesObserver } from './sync/family-loop.ts';
 import { FamilyRules, type RulesInput } from './sync/family-rules.ts';
@@ -17,7 +17,10 @@ import type { SyncTimes } from './sync/sync-runner.ts';
 /** Who is told what happens, for metrics, health checks and Events. */
 export interface AgentObserver extends RulesObserver {
   changed(change: SourceChange): void;
-  invalidObject(): void;
+  /** An object cannot be used, and the rules of a Service, if it is known which, are as they were. */
+  invalidObject(note: string, service: ServiceName | undefined): void;
+  /** Something of a Service has no rules. */
+  leftOut(note: string, service: ServiceName): void;
   sourceFailed(resource: string): void;
   /** The cluster, or this node, is another one than before. */
   clusterChanged(cluster: RulesInput['cluster'], facts: NodeFacts, node: Node | undefined): void;
@@ -103,11 +106,14 @@ export class Agent {
         observer.changed(change);
         this.#changed();
       },
-      invalid: (message) => {
-        observer.invalidObject();
+      invalid: (message, service) => {
+        observer.invalidObject(message, service);
         log.error('What cannot be used is left as it was known last', { problem: message });
       },
-      warned: (message) => log.warning(message),
+      warned: (message, service) => {
+        log.warning(message);
+        if (service) observer.leftOut(message, service);
+      },
       failed: (resource, error, retryIn) => {
         observer.sourceFailed(resource);
         log.warning('The API server does not answer as it should; the rules stay', {

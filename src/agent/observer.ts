@@ -2,7 +2,7 @@
 import { RestoreError } from '../applier/restore.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { AgentObserver, AgentOptions } from './agent.ts';
-import type { NodeEvent } from './events.ts';
+import type { AgentEvent } from './events.ts';
 import type { ProxyHealth } from './health/health.ts';
 import { CheckedServices, healthChecks } from './health/health-check-node-ports.ts';
 import type { HealthCheckServers } from './health/health-check-servers.ts';
@@ -13,7 +13,7 @@ export interface Listeners {
   readonly metrics: Metrics;
   readonly health: ProxyHealth;
   readonly healthCheckServers: HealthCheckServers;
-  tell(event: NodeEvent): void;
+  tell(event: AgentEvent): void;
 }
 
 export function observerOf(
@@ -28,7 +28,11 @@ export function observerOf(
   const checked = new CheckedServices();
   return {
     changed: (change) => metrics.changed(change),
-    invalidObject: () => metrics.invalidObject(),
+    invalidObject(note, service) {
+      metrics.invalidObject();
+      if (service) tell({ type: 'Warning', reason: 'InvalidObject', note, service });
+    },
+    leftOut: (note, service) => tell({ type: 'Warning', reason: 'LeftOut', note, service }),
     sourceFailed: (resource) => metrics.sourceFailed(resource),
     clusterChanged(cluster, facts, node) {
       health.setEligible(!node?.beingDeleted);

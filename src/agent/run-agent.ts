@@ -10,7 +10,7 @@ import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
 import { untilChanged } from './config-watch.ts';
-import { type NodeEvent, NodeEvents } from './events.ts';
+import { type AgentEvent, Events } from './events.ts';
 import { ProxyHealth } from './health/health.ts';
 import { HealthCheckServers } from './health/health-check-servers.ts';
 import { agentServers } from './http/servers.ts';
@@ -46,8 +46,8 @@ export async function runAgent(
   const metrics = new Metrics({ version, families, log, ...readPackets });
   const health = new ProxyHealth({ syncPeriod: configuration.iptables.syncPeriod, families });
   const healthCheckServers = new HealthCheckServers({ healthy: () => health.healthy, log });
-  let events: NodeEvents | undefined;
-  const tell = (event: NodeEvent) => void events?.tell(event);
+  let events: Events | undefined;
+  const tell = (event: AgentEvent) => void events?.tell(event);
 
   const base = { ...settings, iptables, log };
   const agent = new Agent({
@@ -72,7 +72,7 @@ export async function runAgent(
     const { manifests, configFile } = settings;
     if (manifests === undefined) {
       const connection = await connect({ ...settings, onRequest: (request) => metrics.apiAnswered(request) });
-      events = new NodeEvents(connection, agent.nodeName, log);
+      events = new Events(connection, agent.nodeName, log);
       tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
       running.push(agent.run(new KubernetesSource(connection, agent.nodeName, agent.listener), stop));
     } else {

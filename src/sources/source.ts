@@ -17,12 +17,20 @@ export interface Source {
 export interface SourceListener {
   /** The cluster or its Nodes are others than before. Only told once everything has been read. */
   changed(change: SourceChange): void;
-  /** An object or a file that cannot be used; what was known of it stays. */
-  invalid(message: string): void;
+  /**
+   * An object or a file that cannot be used; what was known of it stays.
+   * @param service whose rules depend on it, where it is known
+   */
+  invalid(message: string, service?: ServiceName): void;
   /** What the author of the objects should know of. */
-  warned(message: string): void;
+  warned(message: string, service?: ServiceName): void;
   /** The source failed; what was known stays, and it is tried again in so many milliseconds. */
   failed(resource: string, error: Error, retryIn: number): void;
+}
+
+export interface ServiceName {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** How many objects of a kind have changed. */

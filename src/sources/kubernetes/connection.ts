@@ -1,11 +1,11 @@
 /** A connection to the Kubernetes API: what is asked of it, and how it may fail. */
 import { readFile } from 'node:fs/promises';
-import { Agent as HTTPAgent, type IncomingMessage, request as requestHTTP } from 'node:http';
-import { Agent as HTTPSAgent, type RequestOptions, request as requestHTTPS } from 'node:https';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { type Access, type AccessOptions, findAccess } from './access.ts';
+import { type Answer, type Liveness, Transport } from './transport.ts';
 
 /** The API server answered, but not with what was asked for. */
 export class ApiError extends OperationalError {
@@ -30,7 +30,7 @@ export interface Connection {
    * @returns the answer's body, not read yet
    * @throws ApiError for any status but 200; another Error where no answer came
    */
-  get(path: string, query: Query, signal: AbortSignal): Promise<IncomingMessage>;
+  get(path: string, query: Query, signal: AbortSignal): Promise<Readable>;
   /** Sends an object with POST, to make it. Throws like {@link get}. */
   post(path: string, object: object, signal: AbortSignal): Promise<void>;
 }
@@ -49,6 +49,8 @@ export interface SentRequest {
 export interface ConnectionOptions extends AccessOptions {
   /** Told of every request. */
   readonly onRequest?: (request: SentRequest) => void;
+  /** When a connection is asked whether it lives; as client-go asks unless given. */
+  readonly liveness?: Liveness;
 }
 
 /**
@@ -60,32 +62,40 @@ export interface ConnectionOptions extends AccessOptions {
  * list-watch.ts does that itself.
  * @throws AccessError where the kubeconfig cannot be used
  */
-export async function connect({ onRequest, ...options }: ConnectionOptions): Promise<Connection> {
-  let access = findAccess(options);
-  await access;
+export async function connect({ onRequest, liveness, ...options }: ConnectionOptions): Promise<Connection> {
+  const open = async () => new Transport(await findAccess(options), liveness);
+  let transport = open();
+  await transport;
 
   async function send(
     method: 'GET' | 'POST',
     path: string,
     { query = {}, body, signal }: { query?: Query; body?: string; signal: AbortSignal },
-  ): Promise<IncomingMessage> {
-    const used = access;
+  ): Promise<Readable> {
+    const used = transport;
     const found = await used;
-    const url = new URL(path, found.server);
+    const url = new URL(path, found.access.server);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
     const host = url.port === '' ? `${url.hostname}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
-    const answer = await request(url, { ...(await requestOptions(found)), method, signal }, body).catch(
-      (error: unknown) => {
-        onRequest?.({ method, host, code: undefined });
-        throw error;
-      },
-    );
-    onRequest?.({ method, host, code: answer.statusCode });
-    if (answer.statusCode === 200 || answer.statusCode === 201) return answer;
+    const headers = await headersOf(found.access);
+    const answer = await found.send({ method, url, headers, body, signal }).catch((error: unknown) => {
+      onRequest?.({ method, host, code: undefined });
+      throw error;
+    });
+    onRequest?.({ method, host, code: answer.status });
+    if (answer.status === 200 || answer.status === 201) return answer.body;
     // Whoever comes first finds out anew; what cannot be found out now is as it was.
-    if (answer.statusCode === 401 && access === used) access = findAccess(options).catch(() => found);
+    if (answer.status === 401 && transport === used) {
+      transport = open().then(
+        (next) => {
+          void found.close();
+          return next;
+        },
+        () => found,
+      );
+    }
     throw await errorOf(answer);
   }
 
@@ -98,44 +108,23 @@ export async function connect({ onRequest, ...options }: ConnectionOptions): Pro
   };
 }
 
-async function requestOptions({
-  server,
-  proxy,
-  tls,
-  headers,
-  tokenFile,
-  auth,
-}: Access): Promise<RequestOptions> {
+async function headersOf({ headers, tokenFile, auth }: Access): Promise<Readonly<Record<string, string>>> {
   const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, 'utf8')).trim();
-  const through = proxy === undefined ? undefined : { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
-  const Agent = server.startsWith('https:') ? HTTPSAgent : HTTPAgent;
   return {
-    ...tls,
-    headers: {
-      Accept: 'application/json',
-      'Content-Type': 'application/json',
-      'User-Agent': 'svc2ipt',
-      ...headers,
-      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-    },
-    ...(auth === undefined ? {} : { auth }),
-    ...(through ? { agent: new Agent({ proxyEnv: through }) } : {}),
+    Accept: 'application/json',
+    'Content-Type': 'application/json',
+    'User-Agent': 'svc2ipt',
+    ...headers,
+    ...(auth === undefined ? {} : { Authorization: `Basic ${Buffer.from(auth).toString('base64')}` }),
+    ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
   };
-}
-
-function request(url: URL, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const sent = url.protocol === 'https:' ? requestHTTPS(url, options) : requestHTTP(url, options);
-    sent.on('response', resolve).on('error', reject).end(body);
-  });
 }
 
 const statusSchema = z.object({ message: z.string().optional(), code: z.number().optional() });
 
-async function errorOf(answer: IncomingMessage): Promise<ApiError> {
+async function errorOf({ status, headers, body: answer }: Answer): Promise<ApiError> {
   const body = await text(answer).catch(() => '');
-  const status = answer.statusCode ?? 0;
-  const retryAfter = Number(answer.headers['retry-after']);
+  const retryAfter = Number(headers['retry-after']);
   return new ApiError(
     status,
     `HTTP ${status}: ${messageOf(body)}`,

@@ -2,13 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ClusterState } from '../../api/cluster.ts';
-import { endpointSliceSchema } from '../../api/endpoint-slice.ts';
+import { endpointSliceSchema, SERVICE_NAME_LABEL } from '../../api/endpoint-slice.ts';
 import { type Node, nodeSchema } from '../../api/node.ts';
-import { check, formatProblem } from '../../api/problem.ts';
+import { check, formatProblem, type Problem } from '../../api/problem.ts';
 import { serviceSchema } from '../../api/service.ts';
 import { LiveCluster } from '../live-cluster.ts';
-import { NO_CHANGE, type Source, type SourceListener } from '../source.ts';
+import { NO_CHANGE, type ServiceName, type Source, type SourceListener } from '../source.ts';
 import type { Connection } from './connection.ts';
+import { type Known, knownService, knownSlice } from './later-version.ts';
 import { DEFAULT_TIMES, type Follower, type ListWatchTimes, listWatch, type Resource } from './list-watch.ts';
 
 /** What is taken of an object: undefined where it cannot be used. */
@@ -31,6 +32,8 @@ export class KubernetesSource implements Source {
   readonly #cluster = new LiveCluster();
   readonly #listed = new Set<string>();
   readonly #nodes = new Map<string, Node>();
+  /** What was told last of each object that is not as it should be: it comes again with every list. */
+  readonly #told = new Map<string, string>();
 
   constructor(
     connection: Connection,
@@ -61,9 +64,13 @@ export class KubernetesSource implements Source {
     const cluster = this.#cluster;
     await Promise.all([
       this.#follow(
-        '/api/v1/services',
-        {},
-        serviceSchema,
+        {
+          path: '/api/v1/services',
+          selectors: {},
+          schema: serviceSchema,
+          known: knownService,
+          serviceOf: ({ namespace, name }) => (namespace === undefined ? undefined : { namespace, name }),
+        },
         {
           counts: 'services',
           get: (key) => cluster.service(key),
@@ -74,9 +81,14 @@ export class KubernetesSource implements Source {
         signal,
       ),
       this.#follow(
-        '/apis/discovery.k8s.io/v1/endpointslices',
-        { labelSelector: PROXIED },
-        endpointSliceSchema,
+        {
+          path: '/apis/discovery.k8s.io/v1/endpointslices',
+          selectors: { labelSelector: PROXIED },
+          schema: endpointSliceSchema,
+          known: knownSlice,
+          serviceOf: ({ namespace, serviceName: name }) =>
+            namespace === undefined || name === undefined ? undefined : { namespace, name },
+        },
         {
           counts: 'endpointSlices',
           get: (key) => cluster.slice(key),
@@ -87,9 +99,13 @@ export class KubernetesSource implements Source {
         signal,
       ),
       this.#follow(
-        '/api/v1/nodes',
-        { fieldSelector: `metadata.name=${this.#nodeName}` },
-        nodeSchema,
+        {
+          path: '/api/v1/nodes',
+          selectors: { fieldSelector: `metadata.name=${this.#nodeName}` },
+          schema: nodeSchema,
+          known: (value) => ({ value, leftOut: [] }),
+          serviceOf: () => undefined,
+        },
         {
           counts: undefined,
           get: () => this.#nodes.get(this.#nodeName),
@@ -110,12 +126,11 @@ export class KubernetesSource implements Source {
   }
 
   async #follow<Schema extends z.ZodType>(
-    path: string,
-    selectors: Resource<unknown>['selectors'],
-    schema: Schema,
+    kind: Kind<Schema>,
     store: Store<z.output<Schema>>,
     signal: AbortSignal,
   ): Promise<void> {
+    const { path, selectors } = kind;
     const tell = (objects: number, triggered: readonly number[] = []) => {
       const counted = store.counts === undefined ? {} : { [store.counts]: objects };
       if (this.synced) this.#listener.changed({ ...NO_CHANGE, ...counted, triggered });
@@ -123,11 +138,13 @@ export class KubernetesSource implements Source {
     const resource: Resource<Reduced<z.output<Schema>>> = {
       path,
       selectors,
-      reduce: (raw) => this.#reduce(path, schema, raw),
+      keyOf: (raw) => identityOf(raw).key,
+      reduce: (raw) => this.#reduce(kind, raw),
     };
     const follower: Follower<Reduced<z.output<Schema>>> = {
       listed: (all) => {
         const objects = store.replace(all.flatMap(({ key, object }) => object ?? store.get(key) ?? []));
+        this.#forgetToldBut(path, new Set(all.map(({ key }) => key)));
         const first = !this.#listed.has(path);
         this.#listed.add(path);
         if (objects > 0 || first) tell(objects);
@@ -135,7 +152,8 @@ export class KubernetesSource implements Source {
       changed: ({ object, triggered }) => {
         if (object !== undefined && store.set(object)) tell(1, triggered);
       },
-      deleted: ({ key }) => {
+      deleted: (key) => {
+        this.#told.delete(placeOf(path, key));
         if (store.delete(key)) tell(1);
       },
       failed: (error, retryIn) => this.#listener.failed(path, error, retryIn),
@@ -144,31 +162,77 @@ export class KubernetesSource implements Source {
   }
 
   /** Lists of one kind leave `kind` out of their items, so the schemas do without. */
-  #reduce<Schema extends z.ZodType>(path: string, schema: Schema, raw: unknown): Reduced<z.output<Schema>> {
-    const { name = '', namespace, annotations } = metadataSchema.safeParse(raw).data?.metadata ?? {};
-    const key = namespace === undefined ? name : `${namespace}/${name}`;
-    const time = Date.parse(annotations?.[LAST_CHANGE_TRIGGER_TIME] ?? '');
+  #reduce<Schema extends z.ZodType>(kind: Kind<Schema>, raw: unknown): Reduced<z.output<Schema>> {
+    const identity = identityOf(raw);
+    const { key } = identity;
+    const place = placeOf(kind.path, key);
+    const time = Date.parse(triggerTimeOf(raw) ?? '');
     const triggered = Number.isNaN(time) ? [] : [time];
-    const result = check(schema, withoutForeignFields(raw), [`${path} ${key}`]);
-    if (result.ok) return { key, object: result.value, triggered };
-    this.#listener.invalid(result.problems.map(formatProblem).join('; '));
-    return { key, object: undefined, triggered };
+    const { value, leftOut } = kind.known(raw);
+    const result = check(kind.schema, value, [place]);
+    const problems = result.ok
+      ? leftOut.map(({ at, message }) => ({ at: [place, ...at], message }))
+      : result.problems;
+    const message = problems.length === 0 ? undefined : messageOf(problems);
+    if (message === undefined) this.#told.delete(place);
+    else if (this.#told.get(place) !== message) {
+      this.#told.set(place, message);
+      const service = kind.serviceOf(identity);
+      if (result.ok) this.#listener.warned(message, service);
+      else this.#listener.invalid(message, service);
+    }
+    return { key, object: result.ok ? result.value : undefined, triggered };
   }
+
+  /** Objects that are no more are told of anew if they come back. */
+  #forgetToldBut(path: string, keys: ReadonlySet<string>): void {
+    for (const place of this.#told.keys()) {
+      if (place.startsWith(`${path} `) && !keys.has(place.slice(path.length + 1))) this.#told.delete(place);
+    }
+  }
+}
+
+/** One kind of object. */
+interface Kind<Schema extends z.ZodType> extends Pick<Resource<unknown>, 'path' | 'selectors'> {
+  readonly schema: Schema;
+  known(raw: unknown): Known;
+  /** The Service whose rules depend on an object. */
+  serviceOf(identity: Identity): ServiceName | undefined;
+}
+
+/** What tells an object from others, whatever else is wrong with it. */
+interface Identity {
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** `namespace/name`, or the name of a Node. */
+  readonly key: string;
+  /** Of an EndpointSlice. */
+  readonly serviceName: string | undefined;
+}
+
+function identityOf(raw: unknown): Identity {
+  const { name = '', namespace } = nameSchema.safeParse(raw).data?.metadata ?? {};
+  const serviceName = serviceNameSchema.safeParse(raw).data?.metadata.labels[SERVICE_NAME_LABEL];
+  return { name, namespace, key: namespace === undefined ? name : `${namespace}/${name}`, serviceName };
+}
+
+const placeOf = (path: string, key: string): string => `${path} ${key}`;
+
+function triggerTimeOf(raw: unknown): string | undefined {
+  return triggerTimeSchema.safeParse(raw).data?.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
+}
+
+/** Of an object with thousands of endpoints, all may be wrong in the same way. */
+const PROBLEMS_TOLD = 5;
+
+function messageOf(problems: readonly Problem[]): string {
+  const told = problems.slice(0, PROBLEMS_TOLD).map(formatProblem);
+  const others = problems.length - told.length;
+  return [...told, ...(others > 0 ? [`and ${others} more problems`] : [])].join('; ');
 }
 
 /** Set by the EndpointSlice controller: when the first of the Pods or Services changed that made it write. */
 const LAST_CHANGE_TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
-
-/**
- * An object without fields that decide no rule here, but that the API server of a later version may give values that
- * no schema of today knows. A Service must not stay without rules for them.
- */
-function withoutForeignFields(raw: unknown): unknown {
-  const parsed = z.looseObject({ spec: z.looseObject({}) }).safeParse(raw);
-  if (!parsed.success) return raw;
-  const { trafficDistribution: _, ipFamilyPolicy: __, ipFamilies: ___, ...spec } = parsed.data.spec;
-  return { ...parsed.data, spec };
-}
 
 /** Where objects of one kind are kept. What changes them tells whether anything is different from before. */
 interface Store<T> {
@@ -181,10 +245,12 @@ interface Store<T> {
   delete(key: string): boolean;
 }
 
-const metadataSchema = z.object({
-  metadata: z.object({
-    name: z.string().optional(),
-    namespace: z.string().optional(),
-    annotations: z.record(z.string(), z.string()).optional(),
-  }),
+const nameSchema = z.object({
+  metadata: z.object({ name: z.string().optional(), namespace: z.string().optional() }),
+});
+const serviceNameSchema = z.object({
+  metadata: z.object({ labels: z.object({ [SERVICE_NAME_LABEL]: z.string() }) }),
+});
+const triggerTimeSchema = z.object({
+  metadata: z.object({ annotations: z.object({ [LAST_CHANGE_TRIGGER_TIME]: z.string() }) }),
 });

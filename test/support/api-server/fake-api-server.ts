@@ -1,9 +1,11 @@
 /**
- * A Kubernetes API server as far as an agent sees it: lists with pages, watches with bookmarks, a bearer token. It
- * speaks the wire format of v1.36 and misbehaves on command.
+ * A Kubernetes API server as far as an agent sees it: lists with pages or as streams, watches with bookmarks, a bearer
+ * token. It speaks the wire format of v1.36 and misbehaves on command.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createSecureServer, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHTTPSServer } from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 
 /** An object as the server keeps it. */
@@ -24,7 +26,14 @@ export type Fault =
   /** Never answers. */
   | { readonly kind: 'hang' }
   /** Closes the connection without an answer. */
-  | { readonly kind: 'drop' };
+  | { readonly kind: 'drop' }
+  /** Tells so many events of a list that comes as a stream, and then this. */
+  | { readonly kind: 'cut'; readonly after: number; readonly by: 'drop' | 'end' | 'hang' | 410 | 500 };
+
+export interface FakeApiServerOptions {
+  /** Over TLS, with HTTP/2 or without. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly http2: boolean };
+}
 
 interface Event {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -51,9 +60,17 @@ export type Path = keyof typeof PATHS;
 
 export class FakeApiServer {
   readonly requests: string[] = [];
+  /** That requests came by. */
+  readonly httpVersions = new Set<string>();
   /** What was sent to be made, such as Events. */
   readonly posted: unknown[] = [];
   token: string | undefined;
+  /** Older servers refuse lists that come as streams. */
+  streamsLists = true;
+  readonly #tls: FakeApiServerOptions['tls'];
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #endsWatches = true;
   readonly #resources = new Map<string, Resource>();
   /** What lists that were begun have still to give, by the token to go on with. */
   readonly #lists = new Map<string, { readonly version: number; readonly rest: readonly ApiObject[] }>();
@@ -66,16 +83,32 @@ export class FakeApiServer {
   /** Versions before this one are compacted: a watch from one has expired. */
   #oldest = 0;
 
-  constructor() {
+  constructor({ tls }: FakeApiServerOptions = {}) {
+    this.#tls = tls;
     this.#reset();
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#tls ? 'https' : 'http'}://127.0.0.1:${this.#port}`;
   }
 
   async start(): Promise<void> {
-    const server = createServer((request, response) => this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    // Node.js gives requests over HTTP/2 the same methods.
+    const server = !this.#tls
+      ? createServer(answer)
+      : this.#tls.http2
+        ? createSecureServer(
+            { ...this.#tls, allowHTTP1: true },
+            answer as unknown as Parameters<typeof createSecureServer>[1],
+          )
+        : createHTTPSServer(this.#tls, answer);
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket)));
+    });
+    server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session.on('close', () => this.#sessions.delete(session)));
+    });
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     this.#port = (server.address() as AddressInfo).port;
@@ -84,7 +117,7 @@ export class FakeApiServer {
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    server?.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
   }
 
@@ -158,6 +191,23 @@ export class FakeApiServer {
     }
   }
 
+  /** Says on all connections over HTTP/2 that it takes no more requests on them. */
+  goAway(): void {
+    for (const session of this.#sessions) session.goaway();
+  }
+
+  /** Does not end watches any more when their time is over. */
+  neverEnd(): void {
+    this.#endsWatches = false;
+  }
+
+  /** Tells those who watch what no server should. */
+  writeToWatches(line: string): void {
+    for (const { watches } of this.#resources.values()) {
+      for (const watch of watches) watch.write(`${line}\n`);
+    }
+  }
+
   /** Breaks every watch, in the middle of a line if so wanted. */
   disconnect({ midEvent = false } = {}): void {
     for (const resource of this.#resources.values()) {
@@ -171,17 +221,8 @@ export class FakeApiServer {
 
   /** Ends every watch with an ERROR event, as for a version that has expired while it was watched. */
   endWatches(code: number): void {
-    const status = {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      message: 'ended',
-      code,
-    };
     for (const resource of this.#resources.values()) {
-      for (const watch of resource.watches)
-        watch.end(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
+      for (const watch of resource.watches) watch.end(errorLine(code, 'ended'));
       resource.watches.clear();
     }
   }
@@ -212,27 +253,45 @@ export class FakeApiServer {
     for (const watch of resource.watches) watch.write(lineOf(event));
   }
 
-  #bookmarkOf({ kind, apiVersion }: Resource) {
-    const metadata = { resourceVersion: String(this.#version) };
+  #bookmarkOf({ kind, apiVersion }: Resource, annotations?: Readonly<Record<string, string>>) {
+    const metadata = { resourceVersion: String(this.#version), ...(annotations ? { annotations } : {}) };
     return { type: 'BOOKMARK', object: { kind, apiVersion, metadata } };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url);
     const watching = url.searchParams.get('watch') === 'true';
+    this.httpVersions.add(request.httpVersion);
     this.requests.push(`${watching ? 'WATCH' : 'LIST'} ${url.pathname}`);
     const i = this.#faults.findIndex(
       ({ path, watch }) => (path ?? url.pathname) === url.pathname && (watch ?? watching) === watching,
     );
     const [faulty] = i === -1 ? [] : this.#faults.splice(i, 1);
     const resource = this.#resources.get(url.pathname);
-    if (faulty) this.#fail(response, faulty.fault);
+    const listing = watching && url.searchParams.get('sendInitialEvents') === 'true';
+    if (faulty && (faulty.fault.kind !== 'cut' || !listing || !resource)) this.#fail(response, faulty.fault);
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#fail(response, { kind: 'status', status: 401 });
     } else if (request.method === 'POST') void this.#take(request, response);
-    else if (!resource) this.#fail(response, { kind: 'status', status: 404 });
-    else if (watching) this.#watch(resource, Number(url.searchParams.get('resourceVersion')), response);
+    else if (!resource) this.#listByName(url, response);
+    else if (listing && !this.streamsLists) this.#fail(response, { kind: 'status', status: 422 });
+    else if (listing) this.#streamList(resource, url.searchParams, response, faulty?.fault);
+    else if (watching) this.#watch(resource, url.searchParams, response);
     else this.#list(resource, url.searchParams, response);
+  }
+
+  /** What is in a namespace, by its name: `/api/v1/namespaces/default/services?fieldSelector=metadata.name=web`. */
+  #listByName({ pathname, searchParams }: URL, response: ServerResponse): void {
+    const [, namespace] = /\/namespaces\/([^/]+)\//.exec(pathname) ?? [];
+    const resource = this.#resources.get(pathname.replace(/\/namespaces\/[^/]+/, ''));
+    const [, name] = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '') ?? [];
+    if (namespace === undefined || name === undefined || !resource) {
+      this.#fail(response, { kind: 'status', status: 404 });
+      return;
+    }
+    const found = resource.objects.get(`${namespace}/${name}`);
+    const objects = new Map(found ? [[name, found]] : []);
+    this.#list({ ...resource, objects }, searchParams, response);
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -247,7 +306,7 @@ export class FakeApiServer {
       response.destroy();
       return;
     }
-    const { status, headers } = fault;
+    const { status, headers } = fault.kind === 'cut' ? { status: 500, headers: {} } : fault;
     const body = {
       kind: 'Status',
       apiVersion: 'v1',
@@ -282,27 +341,62 @@ export class FakeApiServer {
     response.end(JSON.stringify({ kind: `${kind}List`, apiVersion, metadata, items }));
   }
 
-  #watch(resource: Resource, from: number, response: ServerResponse): void {
+  #watch(resource: Resource, query: URLSearchParams, response: ServerResponse): void {
+    const from = Number(query.get('resourceVersion'));
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.flushHeaders();
     if (from < this.#oldest || from > this.#version) {
-      const status = {
-        kind: 'Status',
-        apiVersion: 'v1',
-        metadata: {},
-        status: 'Failure',
-        reason: 'Expired',
-        code: 410,
-      };
-      response.end(
-        `${JSON.stringify({ type: 'ERROR', object: { ...status, message: 'too old resource version' } })}\n`,
-      );
+      response.end(errorLine(410, 'too old resource version'));
       return;
     }
     for (const event of resource.events) if (event.version > from) response.write(lineOf(event));
-    resource.watches.add(response);
-    response.on('close', () => resource.watches.delete(response));
+    this.#goOn(resource, query, response);
   }
+
+  /** A list as the beginning of a watch. */
+  #streamList(
+    resource: Resource,
+    query: URLSearchParams,
+    response: ServerResponse,
+    fault: Fault | undefined,
+  ): void {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.flushHeaders();
+    const lines = Array.from(
+      resource.objects.values(),
+      (object) => `${JSON.stringify({ type: 'ADDED', object })}\n`,
+    );
+    if (fault?.kind === 'cut') {
+      const { by, after } = fault;
+      const told = lines.slice(0, after).join('');
+      if (by === 'drop') response.write(told, () => response.destroy());
+      else if (by === 'hang') response.write(told);
+      else if (by === 'end') response.end(told);
+      else response.end(`${told}${errorLine(by, 'ended')}`);
+      return;
+    }
+    const bookmark = this.#bookmarkOf(resource, { 'k8s.io/initial-events-end': 'true' });
+    for (const line of lines) response.write(line);
+    response.write(`${JSON.stringify(bookmark)}\n`);
+    this.#goOn(resource, query, response);
+  }
+
+  #goOn(resource: Resource, query: URLSearchParams, response: ServerResponse): void {
+    const end = setTimeout(
+      () => this.#endsWatches && response.end(),
+      Number(query.get('timeoutSeconds') ?? 1800) * 1000,
+    );
+    resource.watches.add(response);
+    response.on('close', () => {
+      clearTimeout(end);
+      resource.watches.delete(response);
+    });
+  }
+}
+
+function errorLine(code: number, message: string): string {
+  const object = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code };
+  return `${JSON.stringify({ type: 'ERROR', object })}\n`;
 }
 
 function lineOf({ type, object }: Event): string {
