@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { type Access, type AccessOptions, findAccess } from './access.ts';
-import { type Answer, type Liveness, Transport } from './transport.ts';
+import { type Liveness, Transport, type TransportAnswer } from './transport.ts';
 
 /** The API server answered, but not with what was asked for. */
 export class ApiError extends OperationalError {
@@ -122,7 +122,7 @@ async function headersOf({ headers, tokenFile, auth }: Access): Promise<Readonly
 
 const statusSchema = z.object({ message: z.string().optional(), code: z.number().optional() });
 
-async function errorOf({ status, headers, body: answer }: Answer): Promise<ApiError> {
+async function errorOf({ status, headers, body: answer }: TransportAnswer): Promise<ApiError> {
   const body = await text(answer).catch(() => '');
   const retryAfter = Number(headers['retry-after']);
   return new ApiError(

@@ -9,7 +9,7 @@ import { serviceSchema } from '../../api/service.ts';
 import { LiveCluster } from '../live-cluster.ts';
 import { NO_CHANGE, type ServiceName, type Source, type SourceListener } from '../source.ts';
 import type { Connection } from './connection.ts';
-import { type Known, knownService, knownSlice } from './later-version.ts';
+import { type KnownObject, knownService, knownSlice } from './later-version.ts';
 import { DEFAULT_TIMES, type Follower, type ListWatchTimes, listWatch, type Resource } from './list-watch.ts';
 
 /** What is taken of an object: undefined where it cannot be used. */
@@ -195,7 +195,7 @@ export class KubernetesSource implements Source {
 /** One kind of object. */
 interface Kind<Schema extends z.ZodType> extends Pick<Resource<unknown>, 'path' | 'selectors'> {
   readonly schema: Schema;
-  known(raw: unknown): Known;
+  known(raw: unknown): KnownObject;
   /** The Service whose rules depend on an object. */
   serviceOf(identity: Identity): ServiceName | undefined;
 }

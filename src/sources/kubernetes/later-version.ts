@@ -6,7 +6,7 @@
 import { type Problem, show } from '../../api/problem.ts';
 
 /** An object as the schemas know it, and what it loses by that. */
-export interface Known {
+export interface KnownObject {
   readonly value: unknown;
   /** Each is about a part that is left out, and that somebody should know of. */
   readonly leftOut: readonly Problem[];
@@ -15,7 +15,7 @@ export interface Known {
 type Mapping = Readonly<Record<string, unknown>>;
 
 /** A Service without the fields that decide no rule, and without values that are not known. */
-export function knownService(raw: unknown): Known {
+export function knownService(raw: unknown): KnownObject {
   const object = mappingOf(raw);
   const given = mappingOf(object?.spec);
   if (!object || !given) return { value: raw, leftOut: [] };
@@ -39,7 +39,7 @@ export function knownService(raw: unknown): Known {
 }
 
 /** An EndpointSlice without the ports of unknown protocols, which no Service has, and none of an unknown address type. */
-export function knownSlice(raw: unknown): Known {
+export function knownSlice(raw: unknown): KnownObject {
   const object = mappingOf(raw);
   if (!object) return { value: raw, leftOut: [] };
   const { kept, leftOut } = knownPorts(object.ports);

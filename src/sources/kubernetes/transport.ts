@@ -16,7 +16,7 @@ import { connect as connectTLS, type TLSSocket } from 'node:tls';
 import type { Access } from './access.ts';
 
 /** An answer, whose body is not read yet. */
-export interface Answer {
+export interface TransportAnswer {
   /** The HTTP status. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -65,7 +65,7 @@ export class Transport {
   }
 
   /** Sends a request. Rejects where no answer comes; any status is an answer. */
-  async send(request: Request): Promise<Answer> {
+  async send(request: Request): Promise<TransportAnswer> {
     const session = await unlessAborted(this.#sessionTo(request.url), request.signal);
     return session ? overHTTP2(session, request) : overHTTP1(this.#access, this.#liveness, request);
   }
@@ -161,7 +161,10 @@ function keepAsking(session: ClientHttp2Session, socket: TLSSocket, { after, pat
   session.once('close', () => clearInterval(asking));
 }
 
-function overHTTP2(session: Session, { method, url, headers, body, signal }: Request): Promise<Answer> {
+function overHTTP2(
+  session: Session,
+  { method, url, headers, body, signal }: Request,
+): Promise<TransportAnswer> {
   return new Promise((resolve, reject) => {
     const path = `${url.pathname}${url.search}`;
     const stream = session.http2.request({ ...headers, ':method': method, ':path': path }, { signal });
@@ -183,7 +186,7 @@ function overHTTP1(
   { proxy, tls }: Access,
   { after }: Liveness,
   { method, url, headers, body, signal }: Request,
-): Promise<Answer> {
+): Promise<TransportAnswer> {
   const secure = url.protocol === 'https:';
   const through = proxy === undefined ? undefined : { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
   const Agent = secure ? HTTPSAgent : HTTPAgent;
