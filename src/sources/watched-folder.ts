@@ -94,6 +94,8 @@ export class WatchedFolder implements Source {
     const watcher = watch(root, { ignoreInitial: true, persistent: false, atomic: false });
     watcher
       .on('all', (event, path) => this.#touch(event, relative(root, path)))
+      // What changed after the first look and before this is told by nobody.
+      .on('ready', () => this.#touch('ready', ''))
       .on('error', () => this.#touch('error', ''));
     signal.addEventListener('abort', () => this.#alarm.ring());
     while (!signal.aborted) {
