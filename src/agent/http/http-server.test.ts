@@ -7,7 +7,15 @@ import { Log } from '../log.ts';
 import { HttpServer, type HttpServerTimes, ListenError, listenOptions } from './http-server.ts';
 import { ANY_PATH, type Page, type Routes, textAnswer } from './routes.ts';
 
-const TIMES: HttpServerTimes = { headers: 50, request: 50, check: 10, idle: 5000, retry: 10, drain: 100 };
+const TIMES: HttpServerTimes = {
+  headers: 50,
+  request: 50,
+  check: 10,
+  idle: 5000,
+  send: 5000,
+  retry: 10,
+  drain: 100,
+};
 const LOCALHOST: ListenOptions = { host: '127.0.0.1', port: 0 };
 
 const running: HttpServer[] = [];
