@@ -39,6 +39,7 @@ const { values: given } = parseArgs({
     latencies: { type: 'string', default: '100' },
     changes: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '100' },
+    hostile: { type: 'boolean', default: false },
   },
 });
 const backend = given.backend as Backend;
@@ -121,7 +122,7 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
 }
 
 /** Milliseconds between two probes of `/livez`. */
-const PROBE_PERIOD = Number(process.env.PP ?? 10);
+const PROBE_PERIOD = 10;
 
 const prober = fork(join(import.meta.dirname, 'probe.ts'), [
   'http://127.0.0.1:10256/livez',
@@ -248,6 +249,7 @@ progress.stop();
 const memory: number[] = [];
 const syncsBefore = await metric(SYNCS);
 await probedUntilNow('random changes');
+const hostile = given.hostile ? fork(join(import.meta.dirname, 'hostile.ts')) : undefined;
 let seed = 1;
 const random = (below: number) => {
   seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -273,6 +275,7 @@ for (let n = 0; n < changes; n++) {
 progress.update(changes);
 progress.stop();
 const probedInChanges = await probedUntilNow('after them');
+hostile?.disconnect();
 
 /** The chains that are not as a compile from scratch of the server's objects wants them. */
 async function differences(): Promise<number> {
@@ -327,7 +330,10 @@ console.log(
             ['one change after quiet, p99', ms(percentile(times, 0.99))],
           ]),
       ['/livez at worst until then', probes(probedInLoad)],
-      [`/livez at worst during ${changes} changes, ${rate} a second`, probes(probedInChanges)],
+      [
+        `/livez at worst during ${changes} changes, ${rate} a second${given.hostile ? ', hostile clients' : ''}`,
+        probes(probedInChanges),
+      ],
       ['resident memory after the cold load', `${atStart.now} MB`],
       ['at its peak until then', `${atStart.peak} MB`],
       [`during ${changes} changes, ${rate} a second`, `${Math.min(...memory)} to ${Math.max(...memory)} MB`],

@@ -2,7 +2,7 @@
 import type { ListenOptions } from 'node:net';
 import { namespacedName } from '../../api/cluster.ts';
 import { familyOf, joinPort } from '../../net/address.ts';
-import { HttpServer, ListenError } from '../http/http-server.ts';
+import { HttpServer, type HttpServerTimes, ListenError } from '../http/http-server.ts';
 import { ANY_PATH, type Answer, jsonAnswer, type Routes, textAnswer } from '../http/routes.ts';
 import type { Log } from '../log.ts';
 import type { HealthCheck } from './health-check-node-ports.ts';
@@ -11,6 +11,7 @@ export interface HealthCheckServersOptions {
   /** Whether this node's rules are fresh; asked for each request. */
   healthy(): boolean;
   readonly log: Log;
+  readonly times?: HttpServerTimes;
 }
 
 /** A health check on one address. */
@@ -66,7 +67,8 @@ export class HealthCheckServers {
   /** Tells whether the address could not be had. */
   async #open(key: string, listen: ListenOptions): Promise<boolean> {
     const { log } = this.#options;
-    const server = new HttpServer({ name: `health check of ${key}`, listen, routes: this.#routes(key), log });
+    const name = `health check of ${key}`;
+    const server = new HttpServer({ ...this.#options, name, listen, routes: this.#routes(key) });
     try {
       await server.start({ hardFail: true });
       this.#servers.set(key, server);

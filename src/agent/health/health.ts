@@ -32,7 +32,10 @@ export interface HealthState {
   readonly ineligible: string | undefined;
 }
 
-/** The agent's event loop has not come round for so many milliseconds: it hangs, whatever it was told last. */
+/**
+ * An event loop that has not come round for so many milliseconds hangs, whatever was told last. The largest cluster keeps
+ * it busy for seconds, and a kubelet wants three bad answers before it acts.
+ */
 const HANGS = 10_000;
 
 /**
@@ -46,6 +49,7 @@ export class ProxyHealth {
   readonly #families: readonly Family[];
   readonly #clock: Clock;
   readonly #cameRoundAt: () => number;
+  readonly #hangs: number;
   #state: HealthState = { queuedAt: new Map(), syncedAt: new Map(), ineligible: undefined };
   #changed: (state: HealthState) => void = () => {};
 
@@ -54,22 +58,26 @@ export class ProxyHealth {
    * @param families those that this node has rules for
    * @param cameRoundAt when the agent's event loop last came round, by the clock's `elapsed`; just now unless given, as
    *   whoever asks in the same thread knows
+   * @param hangs milliseconds after which it should have; ten seconds unless given
    */
   constructor({
     syncPeriod,
     families,
     clock = SYSTEM_CLOCK,
     cameRoundAt = () => clock.elapsed(),
+    hangs = HANGS,
   }: {
     readonly syncPeriod: number;
     readonly families: readonly Family[];
     readonly clock?: Clock;
     readonly cameRoundAt?: () => number;
+    readonly hangs?: number;
   }) {
     this.#patience = 2 * syncPeriod;
     this.#families = families;
     this.#clock = clock;
     this.#cameRoundAt = cameRoundAt;
+    this.#hangs = hangs;
   }
 
   /** What it was told so far. */
@@ -136,7 +144,7 @@ export class ProxyHealth {
 
   #isFresh(family: Family): boolean {
     const now = this.#clock.elapsed();
-    if (now - this.#cameRoundAt() >= HANGS) return false;
+    if (now - this.#cameRoundAt() >= this.#hangs) return false;
     const queuedAt = this.#state.queuedAt.get(family);
     return queuedAt === undefined || now - queuedAt < this.#patience;
   }

@@ -9,7 +9,10 @@ export interface ConnectionLimits {
 }
 
 /** What is closed when there are too many. */
-type Closable = Pick<Socket, 'remoteAddress' | 'destroy' | 'once'>;
+interface Closable extends Pick<Socket, 'remoteAddress'> {
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
 
 export class Connections<S extends Closable> {
   readonly #limits: ConnectionLimits;

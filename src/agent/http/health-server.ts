@@ -9,7 +9,7 @@ import { HealthMemory } from '../health/health-memory.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { FromHealthThread, HealthThreadData, ToHealthThread } from './health-thread.ts';
-import { ListenError, listeningAddress } from './http-server.ts';
+import { type HttpServerTimes, ListenError, listeningAddress } from './http-server.ts';
 
 export interface HealthServerOptions {
   readonly listen: ListenOptions;
@@ -18,6 +18,9 @@ export interface HealthServerOptions {
   readonly families: readonly Family[];
   readonly health: Pick<ProxyHealth, 'state' | 'follow'>;
   readonly log: Log;
+  /** Those of {@link HttpServer}, and of a loop that hangs: see {@link ProxyHealth}. */
+  readonly times?: HttpServerTimes;
+  readonly hangs?: number;
 }
 
 /** The thread is told so often that the event loop comes round, in milliseconds. */
@@ -59,7 +62,7 @@ export class HealthServer {
    */
   async start({ hardFail }: { readonly hardFail: boolean }): Promise<void> {
     this.#comeRound();
-    this.#rounds = setInterval(() => this.#comeRound(), ROUND);
+    this.#rounds = setInterval(() => this.#comeRound(), ROUND).unref();
     this.#options.health.follow((state) => this.#tell({ kind: 'state', state }));
     await this.#begin(hardFail);
   }
@@ -95,10 +98,8 @@ export class HealthServer {
 
   /** Starts the thread; resolves when it has begun. */
   #begin(hardFail: boolean): Promise<void> {
-    const { listen, syncPeriod, families, health, log } = this.#options;
-    const { state } = health;
-    const memory = this.#memory.buffer;
-    const data: HealthThreadData = { listen, hardFail, syncPeriod, families, memory, state };
+    const { health, log, ...options } = this.#options;
+    const data: HealthThreadData = { ...options, hardFail, memory: this.#memory.buffer, state: health.state };
     // The flags of the agent's heap are not for threads.
     const thread = new Worker(THREAD, { workerData: data, resourceLimits: MEMORY, execArgv: [] });
     this.#thread = thread;
@@ -112,7 +113,7 @@ export class HealthServer {
         begun.resolve();
       } else {
         const { code, message: reason } = message;
-        begun.reject(new ListenError('health', listeningAddress(listen), { code, message: reason }));
+        begun.reject(new ListenError('health', listeningAddress(options.listen), { code, message: reason }));
       }
     });
     thread.on('error', (error) => {

@@ -9,7 +9,7 @@ import { type HealthState, ProxyHealth } from '../health/health.ts';
 import { HealthMemory } from '../health/health-memory.ts';
 import type { LogFields } from '../log.ts';
 import { healthPages } from './health-pages.ts';
-import { HttpServer, ListenError } from './http-server.ts';
+import { HttpServer, type HttpServerTimes, ListenError } from './http-server.ts';
 
 /** What it is started with. */
 export interface HealthThreadData {
@@ -17,6 +17,8 @@ export interface HealthThreadData {
   readonly hardFail: boolean;
   readonly syncPeriod: number;
   readonly families: readonly Family[];
+  readonly times?: HttpServerTimes;
+  readonly hangs?: number;
   readonly memory: SharedArrayBuffer;
   readonly state: HealthState;
 }
@@ -43,14 +45,14 @@ const port = parentPort;
 if (!port) throw new Error('health-thread.ts is a thread of the agent');
 const tell = (message: FromHealthThread) => port.postMessage(message);
 
-const { listen, hardFail, syncPeriod, families, state, ...shared } = workerData as HealthThreadData;
-const memory = new HealthMemory(shared.memory);
-const health = new ProxyHealth({ syncPeriod, families, cameRoundAt: () => memory.cameRoundAt });
-health.state = state;
+const data = workerData as HealthThreadData;
+const memory = new HealthMemory(data.memory);
+const health = new ProxyHealth({ ...data, cameRoundAt: () => memory.cameRoundAt });
+health.state = data.state;
 
 const server = new HttpServer({
+  ...data,
   name: 'health',
-  listen,
   routes: healthPages(health, memory),
   log: {
     error: (message, fields = {}) => tell({ kind: 'error', message, fields }),
@@ -66,7 +68,7 @@ port.on('message', (message: ToHealthThread) => {
 });
 
 try {
-  await server.start({ hardFail });
+  await server.start(data);
   tell({ kind: 'started', port: server.port });
 } catch (error) {
   if (!(error instanceof ListenError)) throw error;

@@ -152,6 +152,42 @@ describe('a request', () => {
     expect(received.match(/HTTP\/1.1 200 OK/g)).toHaveLength(2);
   });
 
+  test('that come together are begun one after the other, and not at all once the client has left', async () => {
+    const begun: AbortSignal[] = [];
+    const slow: Page = {
+      answer: ({ over }) => {
+        begun.push(over);
+        return new Promise(() => {});
+      },
+    };
+    const server = await started({ '/slow': slow, '/hello': HELLO });
+    const socket = await raw(server, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
+    await expect.poll(() => begun.length).toBe(1);
+    socket.destroy();
+    await expect.poll(() => begun[0]?.aborted).toBe(true);
+    expect(await send(server, '/hello')).toMatchObject({ status: 200 });
+    expect(begun).toHaveLength(1);
+  });
+
+  test('whose answer nobody takes: the connection is closed', async () => {
+    const page: Page = { answer: () => textAnswer('x'.repeat(50_000_000)) };
+    const server = serverOf({ '/large': page }, LOCALHOST, { ...TIMES, send: 50 });
+    await server.start({ hardFail: true });
+    const socket = await raw(server, 'GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    let received = 0;
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    const closed = new Promise<void>((resolve) =>
+      socket.on('error', () => {}).once('close', () => resolve()),
+    );
+    socket.resume();
+    await closed;
+    expect(received).toBeLessThan(50_000_000);
+  });
+
   test.each([
     ['whose headers never end', 'GET /hello HTTP/1.1\r\nHost: a\r\n'],
     ['whose body never comes', 'PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12'],
