@@ -11,7 +11,7 @@ export interface Probed {
   readonly answers: number;
   /** Answers other than 200, and requests without an answer, once there had been one. */
   readonly bad: number;
-  /** Milliseconds from connecting to the whole answer. */
+  /** Milliseconds from connecting to the whole answer, or until now where none has come yet. */
   readonly worst: number;
 }
 
@@ -19,6 +19,8 @@ const [url = '', every = ''] = process.argv.slice(2);
 
 let probed: Probed = { phase: 'start', answers: 0, bad: 0, worst: 0 };
 let everAnswered = false;
+/** When the requests began that wait for their answers. */
+const waiting = new Set<number>();
 
 /** The status of an answer; undefined where none came. */
 function ask(): Promise<number | undefined> {
@@ -35,7 +37,9 @@ function ask(): Promise<number | undefined> {
 
 async function probe(): Promise<void> {
   const start = performance.now();
+  waiting.add(start);
   const status = await ask();
+  waiting.delete(start);
   const took = performance.now() - start;
   everAnswered ||= status !== undefined;
   if (!everAnswered) return;
@@ -48,7 +52,9 @@ async function probe(): Promise<void> {
 }
 
 process.on('message', (phase: string) => {
-  process.send?.(probed);
+  // Who still waits has waited so long at least.
+  const longest = everAnswered ? performance.now() - Math.min(performance.now(), ...waiting) : 0;
+  process.send?.({ ...probed, worst: Math.max(probed.worst, longest) });
   probed = { phase, answers: 0, bad: 0, worst: 0 };
 });
 process.on('disconnect', () => process.exit());

@@ -8,6 +8,7 @@ import type { Family } from '../../net/address.ts';
 import { type HealthState, ProxyHealth } from '../health/health.ts';
 import { HealthMemory } from '../health/health-memory.ts';
 import type { LogFields } from '../log.ts';
+import { Connections } from './connections.ts';
 import { healthPages } from './health-pages.ts';
 import { HttpServer, type HttpServerTimes, ListenError } from './http-server.ts';
 
@@ -59,7 +60,7 @@ const server = new HttpServer({
     detail: (level, message, fields = {}) => tell({ kind: 'detail', level, message, fields }),
   },
   // Kubelet and load balancers, and whoever else comes: nobody must keep those two waiting.
-  connections: { perSource: 64, total: 256 },
+  connections: new Connections({ perSource: 64, total: 256 }),
 });
 
 port.on('message', (message: ToHealthThread) => {

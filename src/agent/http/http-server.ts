@@ -64,7 +64,7 @@ const TIMES: HttpServerTimes = {
 /** Bytes of a request's line and headers, and of its body; requests of one connection that wait for their answers. */
 const LIMITS = { headers: 8192, body: 1024, pipelined: 32 };
 
-/** The agent needs its file descriptors. Each server has connections of its own. */
+/** The agent needs its file descriptors. */
 const CONNECTIONS: ConnectionLimits = { perSource: 32, total: 128 };
 
 export interface HttpServerOptions {
@@ -76,7 +76,8 @@ export interface HttpServerOptions {
   names?(): readonly string[];
   readonly log: Pick<Log, 'error' | 'detail'>;
   readonly times?: HttpServerTimes;
-  readonly connections?: ConnectionLimits;
+  /** Which connections it keeps, alone or together with other servers; its own, 128 of them, unless given. */
+  readonly connections?: Connections<Socket>;
 }
 
 /** The requests of one connection, answered one after the other. */
@@ -129,7 +130,7 @@ export class HttpServer {
       },
       (request, response) => this.#lineUp(request, response),
     );
-    this.#connections = new Connections(options.connections ?? CONNECTIONS);
+    this.#connections = options.connections ?? new Connections(CONNECTIONS);
     this.#server.on('connection', (socket) => this.#connections.admit(socket));
     // Such as no file descriptor for another connection; failing to listen is told by start().
     this.#server.on('error', (error) => {

@@ -20,10 +20,9 @@ function scene() {
       return await end.promise;
     },
   );
-  const ask = (name: string) => {
-    const over = new AbortController();
+  const ask = (name: string, over = new AbortController()) => {
     const request = { method: 'GET', query: new URLSearchParams({ name }), body: '', over: over.signal };
-    const answer = Promise.resolve(page(request)).then(
+    const answer = Promise.try(() => page(request)).then(
       ({ body }) => body,
       (error: unknown) => String(error),
     );
@@ -120,6 +119,16 @@ describe('a page that costs much', () => {
     ask('a');
     await settle();
     expect(makings).toHaveLength(2);
+  });
+
+  test('is not made for whoever has left already, and keeps nobody waiting for that', async () => {
+    const { ask, settle, names } = scene();
+    const left = new AbortController();
+    left.abort();
+    expect(await ask('a', left).answer).toContain('abort');
+    ask('b');
+    await settle();
+    expect(names()).toEqual(['b']);
   });
 
   test('that is given up keeps nobody who comes then', async () => {

@@ -29,6 +29,8 @@ export class SharedPages {
     make: (request: PageRequest, givenUp: AbortSignal) => Promise<Answer>,
   ): Page['answer'] {
     return (request) => {
+      // Its client has left already, and would never be seen to leave.
+      request.over.throwIfAborted();
       const name = nameOf(request);
       const making = this.#making.get(name) ?? this.#begin(name, (givenUp) => make(request, givenUp));
       making.takers++;
