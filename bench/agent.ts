@@ -122,7 +122,7 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
 }
 
 /** Milliseconds between two probes of `/livez`. */
-const PROBE_PERIOD = 10;
+const PROBE_PERIOD = 50;
 
 const prober = fork(join(import.meta.dirname, 'probe.ts'), [
   'http://127.0.0.1:10256/livez',

@@ -30,7 +30,7 @@ const ROUND = 500;
 const RESTART = 1000;
 
 /** Some megabytes are all that it needs, whatever clients do. */
-const MEMORY = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
+const MEMORY = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 const THREAD = new URL(`./health-thread${extname(import.meta.url)}`, import.meta.url);
 
