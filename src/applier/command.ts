@@ -51,15 +51,21 @@ export async function run(
   }
 }
 
-/** Runs a program and gives what it prints while it comes. Throws a {@link CommandError} like {@link run}. */
+/**
+ * Runs a program and gives what it prints while it comes. Throws a {@link CommandError} like {@link run}.
+ * @param givenUp ends the program, as if it had failed
+ */
 export async function runStreaming(
   command: readonly string[],
   onOutput: (text: string) => void,
+  givenUp?: AbortSignal,
 ): Promise<void> {
   const [program = '', ...args] = command;
+  const ends = givenUp ? { cancelSignal: givenUp } : {};
   try {
     const options = {
       ...OPTIONS,
+      ...ends,
       stdin: 'ignore',
       timeout: PATIENCE * 1000,
       buffer: { stdout: false },
