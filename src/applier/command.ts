@@ -55,14 +55,19 @@ export async function run(command: readonly string[], input?: Iterable<string>):
   }
 }
 
-/** Runs a program and gives what it prints while it comes. Throws a {@link CommandError} like {@link run}. */
+/**
+ * Runs a program and gives what it prints while it comes. Throws a {@link CommandError} like {@link run}.
+ * @param givenUp ends the program, as if it had failed
+ */
 export async function runStreaming(
   command: readonly string[],
   onOutput: (text: string) => void,
+  givenUp?: AbortSignal,
 ): Promise<void> {
   const [program = '', ...args] = command;
+  const ends = givenUp ? { cancelSignal: givenUp } : {};
   try {
-    const child = execa(program, args, { ...OPTIONS, stdin: 'ignore', buffer: { stdout: false } });
+    const child = execa(program, args, { ...OPTIONS, ...ends, stdin: 'ignore', buffer: { stdout: false } });
     child.stdout.setEncoding('utf8').on('data', onOutput);
     await child;
   } catch (error) {

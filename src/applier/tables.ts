@@ -8,8 +8,11 @@ import { SavedReader, type SavedTables } from './kernel.ts';
 import { restore } from './restore.ts';
 
 export interface KernelTables {
-  /** All that is there. Rejects with a HostError where it may not be read. */
-  read(): Promise<SavedTables>;
+  /**
+   * All that is there. Rejects with a HostError where it may not be read.
+   * @param givenUp ends the reading, which rejects then
+   */
+  read(givenUp?: AbortSignal): Promise<SavedTables>;
   /** The chains that our jumps are in, those that they lead to, and our canaries, alone. Rejects like {@link read}. */
   entries(): Promise<SavedTables>;
   /** As much of it as a cleanup needs, if that is to be had for less; else undefined. */
@@ -25,9 +28,10 @@ export interface KernelTables {
 /** The tables behind the programs of iptables. */
 export function kernelTables(host: IptablesPrograms): KernelTables {
   return {
-    async read() {
+    async read(givenUp) {
       const reader = new SavedReader();
-      await runStreaming([host.save, '--counters'], (text) => reader.read(text)).catch((error: unknown) => {
+      const read = runStreaming([host.save, '--counters'], (text) => reader.read(text), givenUp);
+      await read.catch((error: unknown) => {
         throw explain(error, host.save, host.family);
       });
       return reader.finish();

@@ -1,8 +1,9 @@
 /** The HTTP servers of health check node ports. */
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { namespacedName } from '../../api/cluster.ts';
 import { familyOf, joinPort } from '../../net/address.ts';
-import { HttpServer, ListenError } from '../http/http-server.ts';
+import { Connections } from '../http/connections.ts';
+import { HttpServer, type HttpServerTimes, ListenError } from '../http/http-server.ts';
 import { ANY_PATH, type Answer, jsonAnswer, type Routes, textAnswer } from '../http/routes.ts';
 import type { Log } from '../log.ts';
 import type { HealthCheck } from './health-check-node-ports.ts';
@@ -11,6 +12,7 @@ export interface HealthCheckServersOptions {
   /** Whether this node's rules are fresh; asked for each request. */
   healthy(): boolean;
   readonly log: Log;
+  readonly times?: HttpServerTimes;
 }
 
 /** A health check on one address. */
@@ -22,6 +24,8 @@ interface Place {
 /** One server for each address of each health check: opened, kept and closed as the cluster changes. */
 export class HealthCheckServers {
   readonly #options: HealthCheckServersOptions;
+  /** Those of all servers: there may be a server for each of many Services. */
+  readonly #connections = new Connections<Socket>({ perSource: 64, total: 256 });
   /** What is to be served, by Service and address. Servers look here for what they answer. */
   #wanted: ReadonlyMap<string, Place> = new Map();
   readonly #servers = new Map<string, HttpServer>();
@@ -66,7 +70,9 @@ export class HealthCheckServers {
   /** Tells whether the address could not be had. */
   async #open(key: string, listen: ListenOptions): Promise<boolean> {
     const { log } = this.#options;
-    const server = new HttpServer({ name: `health check of ${key}`, listen, routes: this.#routes(key), log });
+    const name = `health check of ${key}`;
+    const connections = this.#connections;
+    const server = new HttpServer({ ...this.#options, name, listen, routes: this.#routes(key), connections });
     try {
       await server.start({ hardFail: true });
       this.#servers.set(key, server);

@@ -18,11 +18,14 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
   return [...written, ...refused].join('\n');
 }
 
-/** `/debug/drift`: how the kernel differs from what was wanted, chain by chain. Throws a HostError. */
-export async function driftPage(rules: FamilyRules): Promise<string> {
+/**
+ * `/debug/drift`: how the kernel differs from what was wanted, chain by chain. Throws as {@link FamilyRules.drift} does.
+ * @param givenUp nobody waits for it any more
+ */
+export async function driftPage(rules: FamilyRules, givenUp: AbortSignal): Promise<string> {
   const { family } = rules.host;
-  if (rules.ruleset === undefined) return `# ${family}: nothing was compiled yet\n`;
-  const differences = await rules.drift();
+  const differences = await rules.drift(givenUp);
+  if (differences === undefined) return `# ${family}: nothing was compiled yet\n`;
   if (differences.length === 0) return `# ${family}: the kernel holds what was wanted\n`;
   const lines = differences.flatMap(({ table, chain, current, wanted }) =>
     unified(`${family} ${table} ${chain}`, current, wanted).map(({ text }) => text),

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { ProxyHealth } from '../health/health.ts';
 import { healthCheckAnswer } from '../health/health-check-servers.ts';
+import { HealthMemory } from '../health/health-memory.ts';
 import { SILENT } from '../log.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { healthPages } from './health-pages.ts';
@@ -75,15 +76,15 @@ const ofMetrics = metricsPages({
   metrics,
   configz: () => ({}),
   rules: async () => '',
-  state: async () => ({}),
+  state: async () => '',
   drift: async () => '',
   enableProfiling: false,
   log: SILENT,
 });
 
 test.each<[string, Routes]>([
-  ['127.0.0.1:10256/healthz', healthPages(health, metrics)],
-  ['127.0.0.1:10256/livez', healthPages(health, metrics)],
+  ['127.0.0.1:10256/healthz', healthPages(health, new HealthMemory())],
+  ['127.0.0.1:10256/livez', healthPages(health, new HealthMemory())],
   ['127.0.0.1:10249/proxyMode', ofMetrics],
   ['192.168.77.1:30088/ (health check node port, no ready local endpoint)', checkOf(0)],
   ['192.168.77.1:30088/ (one ready local endpoint)', checkOf(1)],

@@ -7,7 +7,15 @@ import { Log } from '../log.ts';
 import { HttpServer, type HttpServerTimes, ListenError, listenOptions } from './http-server.ts';
 import { ANY_PATH, type Page, type Routes, textAnswer } from './routes.ts';
 
-const TIMES: HttpServerTimes = { headers: 50, request: 50, check: 10, idle: 5000, retry: 10, drain: 100 };
+const TIMES: HttpServerTimes = {
+  headers: 50,
+  request: 50,
+  check: 10,
+  idle: 5000,
+  send: 5000,
+  retry: 10,
+  drain: 100,
+};
 const LOCALHOST: ListenOptions = { host: '127.0.0.1', port: 0 };
 
 const running: HttpServer[] = [];
@@ -142,6 +150,42 @@ describe('a request', () => {
       if (received.split('hello').length === 3) break;
     }
     expect(received.match(/HTTP\/1.1 200 OK/g)).toHaveLength(2);
+  });
+
+  test('that come together are begun one after the other, and not at all once the client has left', async () => {
+    const begun: AbortSignal[] = [];
+    const slow: Page = {
+      answer: ({ over }) => {
+        begun.push(over);
+        return new Promise(() => {});
+      },
+    };
+    const server = await started({ '/slow': slow, '/hello': HELLO });
+    const socket = await raw(server, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20));
+    await expect.poll(() => begun.length).toBe(1);
+    socket.destroy();
+    await expect.poll(() => begun[0]?.aborted).toBe(true);
+    expect(await send(server, '/hello')).toMatchObject({ status: 200 });
+    expect(begun).toHaveLength(1);
+  });
+
+  test('whose answer nobody takes: the connection is closed', async () => {
+    const page: Page = { answer: () => textAnswer('x'.repeat(50_000_000)) };
+    const server = serverOf({ '/large': page }, LOCALHOST, { ...TIMES, send: 50 });
+    await server.start({ hardFail: true });
+    const socket = await raw(server, 'GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    let received = 0;
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    const closed = new Promise<void>((resolve) =>
+      socket.on('error', () => {}).once('close', () => resolve()),
+    );
+    socket.resume();
+    await closed;
+    expect(received).toBeLessThan(50_000_000);
   });
 
   test.each([

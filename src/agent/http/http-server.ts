@@ -1,20 +1,29 @@
 /** An HTTP server of the agent: a thin layer over `node:http` that outlives whatever clients do. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { joinPort } from '../../net/address.ts';
 import type { Log } from '../log.ts';
+import { type ConnectionLimits, Connections } from './connections.ts';
 import { type Answer, answerRequest, type Routes, textAnswer } from './routes.ts';
+import { trustedHost } from './trusted-host.ts';
 
 /** A server cannot have its address; the message says why. */
 export class ListenError extends Error {
   /** The system's name for it, such as `EADDRINUSE`. */
   readonly code: string | undefined;
+  /** What the system says. */
+  readonly reason: string;
 
-  constructor(server: string, address: string, { code, message }: NodeJS.ErrnoException) {
+  constructor(
+    server: string,
+    address: string,
+    { code, message }: { readonly code?: string | undefined; readonly message: string },
+  ) {
     super(`cannot listen on ${address} (${server}): ${REASONS[code ?? ''] ?? message}`);
     this.name = 'ListenError';
     this.code = code;
+    this.reason = message;
   }
 }
 
@@ -34,6 +43,8 @@ export interface HttpServerTimes {
   readonly check: number;
   /** A connection without a request is kept so long. */
   readonly idle: number;
+  /** Whoever has not taken an answer by then gets no more of it. */
+  readonly send: number;
   /** An address that could not be had is tried again so often, as kube-proxy v1.36 does. */
   readonly retry: number;
   /** Requests that are being answered have so long to end once the server stops. */
@@ -45,20 +56,36 @@ const TIMES: HttpServerTimes = {
   request: 10_000,
   check: 5000,
   idle: 120_000,
+  send: 30_000,
   retry: 5000,
   drain: 1000,
 };
 
-/** Bytes of a request's headers and of its body; connections at a time. The agent needs its file descriptors. */
-const LIMITS = { headers: 8192, body: 1024, connections: 256 };
+/** Bytes of a request's line and headers, and of its body; requests of one connection that wait for their answers. */
+const LIMITS = { headers: 8192, body: 1024, pipelined: 32 };
+
+/** The agent needs its file descriptors. */
+const CONNECTIONS: ConnectionLimits = { perSource: 32, total: 128 };
 
 export interface HttpServerOptions {
   /** What it is for, for messages. */
   readonly name: string;
   readonly listen: ListenOptions;
   readonly routes: Routes;
-  readonly log: Log;
+  /** Names that guarded pages may be asked by, in lower case; none unless given. */
+  names?(): readonly string[];
+  readonly log: Pick<Log, 'error' | 'detail'>;
   readonly times?: HttpServerTimes;
+  /** Which connections it keeps, alone or together with other servers; its own, 128 of them, unless given. */
+  readonly connections?: Connections<Socket>;
+}
+
+/** The requests of one connection, answered one after the other. */
+interface Line {
+  /** When the last of them has been answered. */
+  end: Promise<void>;
+  /** How many have not been answered. */
+  length: number;
 }
 
 /**
@@ -72,10 +99,20 @@ export function listenOptions(ipPort: string): ListenOptions {
   return host === '0.0.0.0' || host === '::' ? { port } : { host, port };
 }
 
+/**
+ * `address:port` of a server for messages, `*` standing for all addresses.
+ * @param port that it has, where it asked for any
+ */
+export function listeningAddress({ host, ...asked }: ListenOptions, port = asked.port ?? 0): string {
+  return host === undefined ? `*:${port}` : joinPort(host, port);
+}
+
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #times: HttpServerTimes;
   readonly #server: Server;
+  readonly #connections: Connections<Socket>;
+  readonly #lines = new WeakMap<Socket, Line>();
   #starting: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -91,9 +128,10 @@ export class HttpServer {
         connectionsCheckingInterval: this.#times.check,
         keepAliveTimeout: this.#times.idle,
       },
-      (request, response) => void this.#respond(request, response),
+      (request, response) => this.#lineUp(request, response),
     );
-    this.#server.maxConnections = LIMITS.connections;
+    this.#connections = options.connections ?? new Connections(CONNECTIONS);
+    this.#server.on('connection', (socket) => this.#connections.admit(socket));
     // Such as no file descriptor for another connection; failing to listen is told by start().
     this.#server.on('error', (error) => {
       if (this.#server.listening)
@@ -144,8 +182,7 @@ export class HttpServer {
   }
 
   get #address(): string {
-    const { host, port = 0 } = this.#options.listen;
-    return host === undefined ? `*:${this.port ?? port}` : joinPort(host, this.port ?? port);
+    return listeningAddress(this.#options.listen, this.port);
   }
 
   async #listen(): Promise<void> {
@@ -159,12 +196,42 @@ export class HttpServer {
     }
   }
 
-  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Requests that come together over one connection are begun one after the other, as Go's servers do: those whose
+   * client has left meanwhile are not begun at all.
+   */
+  #lineUp(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const line: Line = this.#lines.get(socket) ?? { end: Promise.resolve(), length: 0 };
+    this.#lines.set(socket, line);
+    if (++line.length > LIMITS.pipelined) {
+      socket.destroy();
+      return;
+    }
+    if (line.length === 1) this.#connections.answering(socket);
+    const over = new AbortController();
+    const closed = new Promise<void>((resolve) => {
+      response.once('close', () => {
+        over.abort();
+        resolve();
+      });
+    });
+    line.end = line.end.then(async () => {
+      if (!socket.destroyed) {
+        await this.#respond(request, response, over.signal);
+        await closed;
+      }
+      if (--line.length === 0) this.#connections.answered(socket);
+    });
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse, over: AbortSignal): Promise<void> {
     try {
-      this.#send(await this.#answer(request), request, response);
+      const answer = await this.#answer(request, over);
+      if (!over.aborted) this.#send(answer, request, response);
     } catch (error) {
-      // Whoever went away in the middle of a request is no error of ours.
-      if (request.destroyed && !request.complete) return;
+      // Whoever went away in the middle is no error of ours.
+      if (over.aborted || (request.destroyed && !request.complete)) return;
       const { method, url } = request;
       const { name, log } = this.#options;
       log.error('HTTP request', { server: name, method, url, error: String(error) });
@@ -172,11 +239,15 @@ export class HttpServer {
     }
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
-    const { method = '', url: target = '' } = request;
+  async #answer(request: IncomingMessage, over: AbortSignal): Promise<Answer> {
+    const { method = '', url: target = '', headers, headersDistinct } = request;
+    // Proxies and servers that differ in which one they take are how requests are smuggled.
+    if ((headersDistinct.host ?? []).length > 1) return textAnswer('400 more than one Host\n', 400);
     const body = await bodyOf(request);
     if (body === undefined) return textAnswer('413 request too large\n', 413);
-    return await answerRequest(this.#options.routes, { method, target, body });
+    const { routes, names } = this.#options;
+    const trusted = trustedHost(headers.host, names?.() ?? []);
+    return await answerRequest(routes, { method, target, body, over, trusted });
   }
 
   #send({ status = 200, headers, body }: Answer, request: IncomingMessage, response: ServerResponse): void {
@@ -188,6 +259,8 @@ export class HttpServer {
       'X-Content-Type-Options': 'nosniff',
       'Content-Length': Buffer.byteLength(body),
     });
+    const slow = setTimeout(() => request.socket.destroy(), this.#times.send).unref();
+    response.once('close', () => clearTimeout(slow));
     // Without the body where the method is HEAD: Node.js knows.
     response.end(body);
   }

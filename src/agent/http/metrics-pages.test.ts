@@ -14,13 +14,14 @@ function pages({ enableProfiling = false } = {}) {
     configz: () => ({ 'kubeproxy.config.k8s.io': { mode: 'iptables' } }),
     rules: async (family) => `rules of ${family}\n`,
     drift: async (family) => `drift of ${family}\n`,
-    state: async (family) => ({ family: family ?? 'both' }),
+    state: async (family) => `state of ${family ?? 'both'}\n`,
     enableProfiling,
     log,
   });
   return {
     log,
-    ask: (target: string, method = 'GET', body = '') => answerRequest(routes, { method, target, body }),
+    ask: (target: string, method = 'GET', body = '', trusted = true) =>
+      answerRequest(routes, { method, target, body, trusted, over: new AbortController().signal }),
   };
 }
 
@@ -33,11 +34,12 @@ describe('pages', () => {
     ['/debug/rules', TEXT, 'rules of undefined\n'],
     ['/debug/rules?family=ipv4', TEXT, 'rules of ipv4\n'],
     ['/debug/drift?family=ipv6', TEXT, 'drift of ipv6\n'],
-    ['/debug/state', JSON_TYPE, '{\n  "family": "both"\n}\n'],
-    ['/debug/state?family=ipv6', JSON_TYPE, '{\n  "family": "ipv6"\n}\n'],
+    ['/debug/state', JSON_TYPE, 'state of both\n'],
+    ['/debug/state?family=ipv6', JSON_TYPE, 'state of ipv6\n'],
   ])('%s', async (target, type, body) => {
     const answer = await pages().ask(target);
-    expect(answer).toMatchObject({ headers: { 'Content-Type': type }, body });
+    expect(answer).toMatchObject({ headers: { 'Content-Type': type } });
+    expect(String(answer.body)).toBe(body);
     expect(answer.status ?? 200).toBe(200);
   });
 

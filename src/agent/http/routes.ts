@@ -5,18 +5,30 @@ export interface PageRequest {
   readonly method: string;
   readonly query: URLSearchParams;
   readonly body: string;
+  /** Aborted once the answer has been sent, or there is nobody to send it to. */
+  readonly over: AbortSignal;
+}
+
+/** A request as it comes. */
+export interface Asked extends Omit<PageRequest, 'query'> {
+  /** Path and query, as a request line has them. */
+  readonly target: string;
+  /** See {@link Page.guarded}. */
+  readonly trusted: boolean;
 }
 
 export interface Answer {
   /** 200 unless given. */
   readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 export interface Page {
   /** The methods that it takes; GET and HEAD unless given. */
   readonly methods?: readonly string[];
+  /** Tells of the cluster, or changes something: answered only where `Host` is what it should be (trusted-host.ts). */
+  readonly guarded?: true;
   answer(request: PageRequest): Answer | Promise<Answer>;
 }
 
@@ -36,20 +48,20 @@ export function jsonAnswer(body: string, status = 200): Answer {
 }
 
 /**
- * Answers a request with the page of its path: 404 where there is none, 405 where the page does not take the method.
- * @param target path and query, as a request line has them
+ * Answers a request with the page of its path: 404 where there is none, 421 where the page is guarded and the request
+ * names another server, 405 where the page does not take the method.
  * @throws whatever the page throws
  */
-export async function answerRequest(
-  routes: Routes,
-  { method, target, body }: { readonly method: string; readonly target: string; readonly body: string },
-): Promise<Answer> {
+export async function answerRequest(routes: Routes, { target, trusted, ...request }: Asked): Promise<Answer> {
   const [path = '', ...query] = target.split('?');
   const page = routes.get(path) ?? routes.get(ANY_PATH);
   if (!page) return textAnswer('404 page not found\n', 404);
+  if (page.guarded && !trusted) {
+    return textAnswer("421 ask by an IP address, localhost, or this node's name\n", 421);
+  }
   const methods = page.methods ?? ['GET', 'HEAD'];
-  if (methods.includes(method)) {
-    return await page.answer({ method, query: new URLSearchParams(query.join('?')), body });
+  if (methods.includes(request.method)) {
+    return await page.answer({ ...request, query: new URLSearchParams(query.join('?')) });
   }
   const answer = textAnswer('405 method not allowed\n', 405);
   return { ...answer, headers: { ...answer.headers, Allow: methods.join(', ') } };

@@ -5,11 +5,10 @@ import type { Agent, AgentOptions } from '../agent.ts';
 import type { ProxyHealth } from '../health/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { driftPage, rulesPage } from './debug-pages.ts';
-import { healthPages } from './health-pages.ts';
+import { HealthServer } from './health-server.ts';
 import { HttpServer, listenOptions } from './http-server.ts';
 import { type MetricsSuppliers, metricsPages } from './metrics-pages.ts';
-import type { Routes } from './routes.ts';
-import { describeState } from './state.ts';
+import { statePage } from './state.ts';
 
 export interface Served {
   readonly agent: Agent;
@@ -17,20 +16,35 @@ export interface Served {
   readonly metrics: Metrics;
 }
 
+/** What a server is to whoever starts and stops it. */
+export type AgentServer = Pick<HttpServer, 'start' | 'stop'>;
+
 /** The servers that a configuration asks for, not started yet. */
 export function agentServers(
   { configuration, log }: Pick<AgentOptions, 'configuration' | 'log'>,
   { agent, health, metrics }: Served,
-): HttpServer[] {
-  const { healthzBindAddress, metricsBindAddress, enableProfiling } = configuration;
-  const server = (name: string, address: string, routes: Routes) =>
-    new HttpServer({ name, listen: listenOptions(address), routes, log });
+): AgentServer[] {
+  const { healthzBindAddress, metricsBindAddress, enableProfiling, iptables } = configuration;
+  const healthServer = new HealthServer({
+    listen: listenOptions(healthzBindAddress),
+    syncPeriod: iptables.syncPeriod,
+    families: agent.families.map(({ family }) => family),
+    health,
+    log,
+  });
+  if (metricsBindAddress === '') return [healthServer];
+  const shown = {
+    contentType: metrics.contentType,
+    text: () => {
+      healthServer.countInto(metrics);
+      return metrics.text();
+    },
+  };
   const configz = () => ({ 'kubeproxy.config.k8s.io': printConfiguration(configuration) });
-  const pages = metricsPages({ metrics, configz, ...debugSuppliers(agent), enableProfiling, log });
-  return [
-    server('health', healthzBindAddress, healthPages(health, metrics)),
-    ...(metricsBindAddress === '' ? [] : [server('metrics', metricsBindAddress, pages)]),
-  ];
+  const routes = metricsPages({ metrics: shown, configz, ...debugSuppliers(agent), enableProfiling, log });
+  const listen = listenOptions(metricsBindAddress);
+  const names = () => [agent.nodeName.toLowerCase()];
+  return [healthServer, new HttpServer({ name: 'metrics', listen, routes, names, log })];
 }
 
 function debugSuppliers(agent: Agent): Pick<MetricsSuppliers, 'rules' | 'state' | 'drift'> {
@@ -41,12 +55,14 @@ function debugSuppliers(agent: Agent): Pick<MetricsSuppliers, 'rules' | 'state' 
       loops(family)
         .map(({ rules }) => rulesPage(rules))
         .join('\n'),
-    state: async (family) => {
+    state: (family, givenUp) => {
       const inputs = loops(family).flatMap((loop) => agent.inputOf(loop.family) ?? []);
-      return { node: agent.facts, servicePorts: inputs.flatMap(describeState) };
+      return statePage(agent.facts, inputs, givenUp);
     },
-    drift: async (family) => {
-      const pages = await Promise.all(loops(family).map(({ rules }) => driftPage(rules)));
+    drift: async (family, givenUp) => {
+      const pages: string[] = [];
+      // One kernel reading at a time is enough to be busy with.
+      for (const { rules } of loops(family)) pages.push(await driftPage(rules, givenUp));
       return pages.join('\n');
     },
   };

@@ -1,5 +1,7 @@
 /** The service ports and endpoints that the agent believes in, for people who ask why a Service behaves as it does. */
+import { setImmediate } from 'node:timers/promises';
 import { namespacedName, type ServiceEntry } from '../../api/cluster.ts';
+import type { NodeFacts } from '../../api/node.ts';
 import { resolveEndpoints } from '../../compiler/endpoints.ts';
 import { type Fate, planService, type ServicePortPlan } from '../../compiler/plan.ts';
 import type { ServicePort } from '../../compiler/service-ports.ts';
@@ -29,8 +31,18 @@ export interface EndpointState {
   readonly usedBy: readonly ('Cluster' | 'Local')[];
 }
 
-/** Every service port of one family as this node sees it, in the order of their names. */
-export function describeState({ cluster, node, options }: RulesInput): ServicePortState[] {
+/** Milliseconds that describing goes on before others have their turn. */
+const SLICE = 10;
+
+/**
+ * Every service port of one family as this node sees it, in the order of their names, in pieces: between them the agent
+ * does what else there is to do. Of a large cluster it takes long.
+ */
+export async function* describeState({
+  cluster,
+  node,
+  options,
+}: RulesInput): AsyncGenerator<ServicePortState[]> {
   const describePort = (entry: ServiceEntry, { servicePort, ...plan }: ServicePortPlan): ServicePortState => {
     const { name: _, topologyKeys: __, ...port } = servicePort;
     return {
@@ -48,7 +60,37 @@ export function describeState({ cluster, node, options }: RulesInput): ServicePo
       }),
     };
   };
-  return [...cluster.services]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, entry]) => planService(entry, node, options).plans.map((plan) => describePort(entry, plan)));
+  let since = performance.now();
+  for (const [, entry] of [...cluster.services].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    yield planService(entry, node, options).plans.map((plan) => describePort(entry, plan));
+    if (performance.now() - since < SLICE) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+}
+
+/**
+ * `/debug/state` as JSON.
+ * @param inputs of the families that are asked for
+ * @param givenUp nobody waits for it any more: throws
+ */
+export async function statePage(
+  node: NodeFacts,
+  inputs: readonly RulesInput[],
+  givenUp: AbortSignal,
+): Promise<string> {
+  const ports: string[] = [];
+  for (const input of inputs) {
+    for await (const described of describeState(input)) {
+      givenUp.throwIfAborted();
+      ports.push(...described.map((port) => indented(port, '    ')));
+    }
+  }
+  const list = ports.length === 0 ? '[]' : `[\n    ${ports.join(',\n    ')}\n  ]`;
+  return `{\n  "node": ${indented(node, '  ')},\n  "servicePorts": ${list}\n}\n`;
+}
+
+/** JSON as `JSON.stringify` indents it further in. */
+function indented(value: object, by: string): string {
+  return JSON.stringify(value, null, 2).replaceAll('\n', `\n${by}`);
 }

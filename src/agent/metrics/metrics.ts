@@ -152,12 +152,12 @@ export class Metrics {
     this.#metrics.invalidObjects.inc();
   }
 
-  healthzAnswered(code: number): void {
-    this.#metrics.healthzAnswers.inc({ code });
+  healthzAnswered(code: number, times = 1): void {
+    if (times > 0) this.#metrics.healthzAnswers.inc({ code }, times);
   }
 
-  livezAnswered(code: number): void {
-    this.#metrics.livezAnswers.inc({ code });
+  livezAnswered(code: number, times = 1): void {
+    if (times > 0) this.#metrics.livezAnswers.inc({ code }, times);
   }
 
   apiAnswered({ code, host, method }: ApiRequest): void {

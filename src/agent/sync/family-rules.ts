@@ -52,6 +52,17 @@ export interface SyncReport {
   readonly milliseconds: number;
 }
 
+/** So often the kernel is read to be compared with the rules, where syncs come in between. */
+const READINGS = 3;
+
+/** Syncs came again and again while the kernel was read: what was read is of no one moment. */
+export class BusyError extends Error {
+  constructor(readings: number) {
+    super(`rules were being written each of the ${readings} times that the kernel was read; ask again later`);
+    this.name = 'BusyError';
+  }
+}
+
 /** Does one thing at a time: what is asked of it while it is busy waits. */
 export class FamilyRules {
   readonly host: IptablesHost;
@@ -67,6 +78,8 @@ export class FamilyRules {
   #lastWritten: { readonly at: Date; readonly input: RestoreInput } | undefined;
   #lastRefused: { readonly at: Date; readonly error: RestoreError } | undefined;
   #busy: Promise<unknown> = Promise.resolve();
+  /** Ends the reading that was begun last for {@link drift}. */
+  #reading: AbortController | undefined;
 
   constructor(
     host: IptablesHost,
@@ -100,6 +113,7 @@ export class FamilyRules {
    * @throws RestoreError, HostError where the kernel refuses; the next sync then begins with a fresh reading
    */
   sync(input: RulesInput): Promise<SyncReport> {
+    this.#reading?.abort();
     return this.#exclusively(() => this.#sync(input));
   }
 
@@ -113,15 +127,39 @@ export class FamilyRules {
     this.#applier.forget();
   }
 
-  /** How the kernel differs from the rules as they were compiled last. Throws a HostError where it may not be read. */
-  drift(): Promise<ChainDifference[]> {
-    return this.#exclusively(async () => {
+  /**
+   * How the kernel differs from the rules as they were compiled last; undefined before the first sync. No sync waits for
+   * it: one that comes meanwhile goes first, and the kernel is read anew.
+   * @param givenUp ends it; what is thrown then says nothing
+   * @throws HostError where the kernel may not be read; BusyError where syncs leave no time for it
+   */
+  async drift(givenUp: AbortSignal): Promise<ChainDifference[] | undefined> {
+    const { family } = this.host;
+    for (let reading = 0; reading < READINGS; reading++) {
+      await this.#idle();
+      givenUp.throwIfAborted();
       const { ruleset } = this;
-      if (!ruleset) return [];
-      const { family } = this.host;
-      const current = currentTables(await this.#kernel.tables.read(), family);
-      return chainDifferences(planChanges(current, ruleset), family);
-    });
+      if (!ruleset) return undefined;
+      const gaveWay = new AbortController();
+      this.#reading = gaveWay;
+      try {
+        const saved = await this.#kernel.tables.read(AbortSignal.any([givenUp, gaveWay.signal]));
+        if (!gaveWay.signal.aborted) {
+          return chainDifferences(planChanges(currentTables(saved, family), ruleset), family);
+        }
+      } catch (error) {
+        if (!gaveWay.signal.aborted) throw error;
+      }
+    }
+    throw new BusyError(READINGS);
+  }
+
+  /** When nothing is being done, and nothing waits to be. */
+  async #idle(): Promise<void> {
+    for (let busy: unknown; busy !== this.#busy; ) {
+      busy = this.#busy;
+      await busy;
+    }
   }
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,158 @@
+/** What looks at the kernel for people, beside what writes to it. */
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { FakeKernel } from '../../../test/support/fake-kernel.ts';
+import { clusterState } from '../../api/cluster.ts';
+import { DEFAULT_CONFIGURATION } from '../../api/kube-proxy-configuration.ts';
+import { serviceSchema } from '../../api/service.ts';
+import { iptablesPrograms } from '../../applier/host.ts';
+import type { SavedTables } from '../../applier/kernel.ts';
+import { compileOptions } from '../../compiler/options.ts';
+import { completeFacts } from '../../sources/node.ts';
+import { SILENT } from '../log.ts';
+import { BusyError, FamilyRules, type RulesInput } from './family-rules.ts';
+
+const own = { legacyPortNames: undefined, layout: undefined };
+const node = completeFacts([]);
+const options = compileOptions('ipv4', DEFAULT_CONFIGURATION, node, own);
+
+/** A cluster of so many Services. */
+function input(services: number): RulesInput {
+  const objects = Array.from({ length: services }, (_, i) =>
+    serviceSchema.parse({
+      metadata: { name: `s${i}`, namespace: 'default' },
+      spec: { clusterIPs: [`10.96.0.${i + 1}`], ports: [{ port: 80 }] },
+    }),
+  );
+  return { cluster: clusterState(objects, []), node, options };
+}
+
+/** A kernel whose readings for people take until the test lets them end, or until they are given up. */
+async function scene() {
+  const kernel = new FakeKernel('ipv4');
+  const readings: { readonly end: () => void; givenUp: boolean }[] = [];
+  const slowRead = async (givenUp?: AbortSignal): Promise<SavedTables> => {
+    if (!givenUp) return await kernel.read();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const reading = { end: resolve, givenUp: false };
+    readings.push(reading);
+    givenUp.addEventListener('abort', () => {
+      reading.givenUp = true;
+      reject(new Error('given up'));
+    });
+    await promise;
+    return await kernel.read();
+  };
+  const rules = new FamilyRules(
+    {
+      ...iptablesPrograms('ipv4', 'nft'),
+      version: '1.8.9',
+      randomFully: true,
+      recent: true,
+      bpf: true,
+      chainsInOtherBackend: 0,
+    },
+    {
+      tables: {
+        read: slowRead,
+        entries: () => kernel.entries(),
+        glance: () => kernel.glance(),
+        restore: (pieces, wanted) => kernel.restore(pieces, wanted),
+      },
+      deleteStaleFlows: async () => 0,
+      allowLocalnetRouting: async () => {},
+    },
+    { dryRun: false, log: SILENT },
+  );
+  const settle = async () => {
+    for (let i = 0; i < 10; i++) await setImmediate();
+  };
+  return { rules, readings, settle };
+}
+
+const NEVER = new AbortController().signal;
+
+describe('drift', () => {
+  test('before anything was compiled', async () => {
+    const { rules } = await scene();
+    expect(await rules.drift(NEVER)).toBeUndefined();
+  });
+
+  test('none, where the kernel holds what was wanted', async () => {
+    const { rules, readings, settle } = await scene();
+    await rules.sync(input(1));
+    const drift = rules.drift(NEVER);
+    await settle();
+    readings[0]?.end();
+    expect(await drift).toEqual([]);
+  });
+
+  test('a sync that comes while the kernel is read goes first, and the kernel is read anew', async () => {
+    const { rules, readings, settle } = await scene();
+    await rules.sync(input(1));
+    const drift = rules.drift(NEVER);
+    await settle();
+    // Ends although nobody lets the reading end.
+    await rules.sync(input(2));
+    expect(readings[0]?.givenUp).toBe(true);
+    await settle();
+    readings[1]?.end();
+    expect(await drift).toEqual([]);
+    expect(readings).toHaveLength(2);
+  });
+
+  test('a look at whether the rules are there goes on beside it, and ends nothing', async () => {
+    const { rules, readings, settle } = await scene();
+    await rules.sync(input(1));
+    const drift = rules.drift(NEVER);
+    await settle();
+    // Ends although nobody lets the reading end.
+    expect(await rules.isIntact()).toBe(true);
+    readings[0]?.end();
+    expect(await drift).toEqual([]);
+    expect(readings).toMatchObject([{ givenUp: false }]);
+  });
+
+  test('waits for the syncs that wait', async () => {
+    const { rules, readings, settle } = await scene();
+    const syncs = [rules.sync(input(1)), rules.sync(input(2))];
+    const drift = rules.drift(NEVER);
+    expect(readings).toEqual([]);
+    await Promise.all(syncs);
+    await settle();
+    readings[0]?.end();
+    expect(await drift).toEqual([]);
+  });
+
+  test('says so where syncs come again and again', async () => {
+    const { rules, readings, settle } = await scene();
+    await rules.sync(input(1));
+    const drift = rules.drift(NEVER).catch((error: unknown) => error);
+    for (let i = 2; i < 5; i++) {
+      await settle();
+      await rules.sync(input(i));
+    }
+    expect(await drift).toBeInstanceOf(BusyError);
+    expect(readings).toHaveLength(3);
+  });
+
+  test('ends its reading where it is given up', async () => {
+    const { rules, readings, settle } = await scene();
+    await rules.sync(input(1));
+    const givenUp = new AbortController();
+    const drift = rules.drift(givenUp.signal);
+    await settle();
+    givenUp.abort();
+    await expect(drift).rejects.toThrow('given up');
+    expect(readings).toMatchObject([{ givenUp: true }]);
+    // And nothing is left that waits.
+    await rules.sync(input(2));
+  });
+
+  test('does not begin where it is given up before', async () => {
+    const { rules, readings } = await scene();
+    await rules.sync(input(1));
+    await expect(rules.drift(AbortSignal.abort())).rejects.toThrow();
+    expect(readings).toEqual([]);
+  });
+});
