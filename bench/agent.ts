@@ -3,6 +3,8 @@
  * server holds a cluster, the agent follows it into the namespace's kernel, and in the end the kernel is compared with
  * a compile from scratch.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +27,7 @@ import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
 import { type ApiObject, FakeApiServer } from '../test/support/api-server/fake-api-server.ts';
+import type { Probed } from './probe.ts';
 import { percentile, table } from './statistics.ts';
 
 const { values: given } = parseArgs({
@@ -36,6 +39,7 @@ const { values: given } = parseArgs({
     latencies: { type: 'string', default: '100' },
     changes: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '100' },
+    hostile: { type: 'boolean', default: false },
   },
 });
 const backend = given.backend as Backend;
@@ -117,6 +121,21 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
   return { now: of('VmRSS'), peak: of('VmHWM') };
 }
 
+/** Milliseconds between two probes of `/livez`. */
+const PROBE_PERIOD = 50;
+
+const prober = fork(join(import.meta.dirname, 'probe.ts'), [
+  'http://127.0.0.1:10256/livez',
+  String(PROBE_PERIOD),
+]);
+
+/** Ends a phase of probing, and begins another one. */
+async function probedUntilNow(next: string): Promise<Probed> {
+  prober.send(next);
+  const [probed] = await once(prober, 'message');
+  return probed as Probed;
+}
+
 const server = new FakeApiServer();
 await server.start();
 for (let i = 0; i < services; i++) {
@@ -160,6 +179,7 @@ async function metric(name: string): Promise<number> {
 const SYNCS = 'kubeproxy_sync_proxy_rules_duration_seconds_count{ip_family="IPv4"}';
 while ((await metric(SYNCS)) === 0) await sleep(50);
 const coldLoad = performance.now() - started;
+const probedInLoad = await probedUntilNow('after it');
 const atStart = await memoryOf(pid);
 
 // Only now: the agent has prepared the node.
@@ -228,6 +248,8 @@ progress.stop();
 // Changes as fast as they come, of every kind.
 const memory: number[] = [];
 const syncsBefore = await metric(SYNCS);
+await probedUntilNow('random changes');
+const hostile = given.hostile ? fork(join(import.meta.dirname, 'hostile.ts')) : undefined;
 let seed = 1;
 const random = (below: number) => {
   seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -252,6 +274,8 @@ for (let n = 0; n < changes; n++) {
 }
 progress.update(changes);
 progress.stop();
+const probedInChanges = await probedUntilNow('after them');
+hostile?.disconnect();
 
 /** The chains that are not as a compile from scratch of the server's objects wants them. */
 async function differences(): Promise<number> {
@@ -287,18 +311,29 @@ for (const end = performance.now() + 60_000; different > 0 && performance.now() 
 }
 const syncs = (await metric(SYNCS)) - syncsBefore;
 const { now, peak } = await memoryOf(pid);
+prober.disconnect();
 agent.kill('SIGTERM');
 await agent;
 await server.stop();
 
 const ms = (value: number) => `${value.toFixed(0)} ms`;
+const probes = ({ worst, answers, bad }: Probed) => `${ms(worst)} (${answers} answers, ${bad} not 200)`;
 console.log(
   table(
     [`${backend}, ${layout} layout, ${services.toLocaleString('en')} x ${endpoints}`, 'agent'],
     [
       ['from its start to all rules in the kernel', ms(coldLoad)],
-      [`one change after quiet, p50 of ${latencies}`, ms(percentile(times, 0.5))],
-      ['one change after quiet, p99', ms(percentile(times, 0.99))],
+      ...(latencies === 0
+        ? []
+        : [
+            [`one change after quiet, p50 of ${latencies}`, ms(percentile(times, 0.5))],
+            ['one change after quiet, p99', ms(percentile(times, 0.99))],
+          ]),
+      ['/livez at worst until then', probes(probedInLoad)],
+      [
+        `/livez at worst during ${changes} changes, ${rate} a second${given.hostile ? ', hostile clients' : ''}`,
+        probes(probedInChanges),
+      ],
       ['resident memory after the cold load', `${atStart.now} MB`],
       ['at its peak until then', `${atStart.peak} MB`],
       [`during ${changes} changes, ${rate} a second`, `${Math.min(...memory)} to ${Math.max(...memory)} MB`],
