@@ -10,7 +10,7 @@ export interface PageRequest {
 }
 
 /** A request as it comes. */
-export interface Asked extends Omit<PageRequest, 'query'> {
+export interface AskedPage extends Omit<PageRequest, 'query'> {
   /** Path and query, as a request line has them. */
   readonly target: string;
   /** See {@link Page.guarded}. */
@@ -52,7 +52,10 @@ export function jsonAnswer(body: string, status = 200): Answer {
  * names another server, 405 where the page does not take the method.
  * @throws whatever the page throws
  */
-export async function answerRequest(routes: Routes, { target, trusted, ...request }: Asked): Promise<Answer> {
+export async function answerRequest(
+  routes: Routes,
+  { target, trusted, ...request }: AskedPage,
+): Promise<Answer> {
   const [path = '', ...query] = target.split('?');
   const page = routes.get(path) ?? routes.get(ANY_PATH);
   if (!page) return textAnswer('404 page not found\n', 404);

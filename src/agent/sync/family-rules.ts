@@ -99,6 +99,7 @@ export class FamilyRules {
    * @throws RestoreError, HostError where the kernel refuses; the next sync then begins with a fresh reading
    */
   sync(input: RulesInput): Promise<SyncReport> {
+    this.#reading?.abort();
     return this.#exclusively(() => this.#sync(input));
   }
 
