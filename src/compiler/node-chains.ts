@@ -6,6 +6,7 @@ import {
   SHARED_CHAINS,
   type SharedChain,
 } from '../chains/names.ts';
+import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import type { Arranged } from './dispatch-tree.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
@@ -32,7 +33,9 @@ export function nodeChains(
     nat: new Map<SharedChain, Rule[]>(SHARED_CHAINS.nat.map((name) => [name, []])),
   };
   for (const ofServicePort of shared) {
-    for (const { table, chain, rule } of ofServicePort) rules[table].get(chain)?.push(rule);
+    for (const { table, chain, rule } of ofServicePort) {
+      present(rules[table].get(chain), `shared chain ${chain} in ${table}`).push(rule);
+    }
   }
   const chainsOf = (table: ServiceTable): Chain[] => {
     const arranged = [...rules[table]].map(([name, rules]) => ({ name, ...arrange(name, rules) }));

@@ -137,9 +137,9 @@ function fateOf({ verdict, rejectWith, shares, chains }: Becomes): string {
       return 'nobody: no rule takes it';
     case 'endpoints': {
       const [only] = shares.keys();
-      if (shares.size === 1) return only ?? '';
-      const set = setOf(chains)?.name ?? '';
-      return `${shares.size} endpoints (${set})`;
+      if (only !== undefined && shares.size === 1) return only;
+      const set = setOf(chains);
+      return `${shares.size} endpoints${set ? ` (${set.name})` : ''}`;
     }
   }
 }

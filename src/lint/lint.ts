@@ -1,6 +1,8 @@
 /** The entry of lint: what a cluster's objects will do on a node that their authors may not expect. */
+
 import type { ClusterState } from '../api/cluster.ts';
 import type { NodeFacts } from '../api/node.ts';
+import { present } from '../errors/invariant.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkAffinity } from './affinity.ts';
 import { type Context, type LintOptions, type PlannedEntry, prepareContext } from './context.ts';
@@ -55,7 +57,7 @@ function unique(found: readonly Found[]): Found[] {
 
 function inOrder(findings: readonly Finding[]): Finding[] {
   const keys = new Map(findings.map((one) => [one, sortingKey(one)]));
-  const keyOf = (one: Finding) => keys.get(one) ?? '';
+  const keyOf = (one: Finding) => present(keys.get(one), 'key of a finding');
   return findings.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
 }
 

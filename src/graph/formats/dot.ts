@@ -1,5 +1,6 @@
 /** Graphs as Graphviz reads them. */
 
+import { present } from '../../errors/invariant.ts';
 import { printRule } from '../../iptables/print.ts';
 import { printable } from '../../text/printable.ts';
 import { groupsOf, isAside } from '../groups.ts';
@@ -43,7 +44,7 @@ export function printDot(graph: RuleGraph, direction: Direction = 'right'): stri
     const edges = nodes.flatMap(({ id }) => asides.get(id) ?? []);
     for (const [to, leading] of Map.groupBy(edges, ({ to }) => to)) {
       const copy = `${names.get(to)}_${i}`;
-      lines.push(`    ${copy} [label=${quoted(labels.get(to) ?? '')}, ${COPY}]`);
+      lines.push(`    ${copy} [label=${quoted(present(labels.get(to), 'label of a node'))}, ${COPY}]`);
       for (const edge of leading) {
         lines.push(`    ${names.get(edge.from)} -> ${copy} [${describe(edge)}, style=dashed]`);
       }
