@@ -32,5 +32,5 @@ export {
   loadCluster,
 } from './sources/cluster.ts';
 export { type Configuration, parseConfiguration, parseHost } from './sources/configuration.ts';
-export type { SourceText } from './sources/files.ts';
 export { completeFacts, type NodeSources, resolveNode } from './sources/node.ts';
+export type { SourceText } from './sources/source-text.ts';

@@ -95,7 +95,16 @@ describe('the package', () => {
     const rooms = new Set(
       paths().flatMap((path) => /^dist\/(?:(\w+)\/.*|index)\.d\.ts$/.exec(path)?.[1] ?? []),
     );
-    expect([...rooms].sort()).toEqual(['api', 'compiler', 'errors', 'iptables', 'net', 'sources']);
+    expect([...rooms].sort()).toEqual([
+      'api',
+      'chains',
+      'compiler',
+      'errors',
+      'iptables',
+      'net',
+      'sources',
+      'text',
+    ]);
   });
 
   test('has its bill of materials, which names what npm installs with it', async () => {

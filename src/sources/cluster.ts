@@ -12,7 +12,6 @@ import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
 import { inOrderOfNames } from './control-plane/in-order.ts';
-import type { SourceText } from './files.ts';
 import { Memo } from './memo.ts';
 import {
   ObjectIndex,
@@ -21,6 +20,7 @@ import {
   parseSource,
   serviceKeyOf,
 } from './object-index.ts';
+import type { SourceText } from './source-text.ts';
 
 /** The API server's usual `--service-cluster-ip-range`. */
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];

@@ -12,7 +12,7 @@ import { type HostFacts, hostSchema } from '../api/node.ts';
 import { printConfiguration } from '../api/print-configuration.ts';
 import { check, checkOrThrow, formatPath, formatProblem, InputError, type Problem } from '../api/problem.ts';
 import { parseDocuments, type SourceDocument } from './documents.ts';
-import type { SourceText } from './files.ts';
+import type { SourceText } from './source-text.ts';
 
 export interface Configuration {
   readonly kubeProxy: KubeProxyConfiguration;

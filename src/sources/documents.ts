@@ -1,8 +1,8 @@
 /** The documents of a text: YAML (several, with `---` between them) or JSON (several, each on lines of its own). */
 import { Composer, type Document, LineCounter, Parser } from 'yaml';
 import type { Problem } from '../api/problem.ts';
-import type { SourceText } from './files.ts';
 import { readPlainYAML } from './plain-yaml.ts';
+import type { SourceText } from './source-text.ts';
 import { documentValue, type Mistake } from './yaml-value.ts';
 
 export interface SourceDocument {

@@ -4,12 +4,7 @@ import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { InputError, type Problem } from '../api/problem.ts';
-
-/** A text and what to call it. */
-export interface SourceText {
-  readonly name: string;
-  readonly text: string;
-}
+import type { SourceText } from './source-text.ts';
 
 /** What `-f -` is called in messages. */
 export const STANDARD_INPUT = 'standard input';

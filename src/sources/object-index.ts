@@ -10,7 +10,7 @@ import {
 } from '../api/objects.ts';
 import type { Problem } from '../api/problem.ts';
 import { parseDocuments } from './documents.ts';
-import type { SourceText } from './files.ts';
+import type { SourceText } from './source-text.ts';
 
 /** What one text holds, whatever stands in others. */
 export interface ParsedSource {

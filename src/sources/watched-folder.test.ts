@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileChange } from '../../test/support/arbitrary/manifest-files.ts';
 import { InputError } from '../api/problem.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, type LoadOptions, loadCluster } from './cluster.ts';
-import type { SourceText } from './files.ts';
 import type { SourceChange } from './source.ts';
+import type { SourceText } from './source-text.ts';
 import { WatchedFolder } from './watched-folder.ts';
 
 const TIMES = { settled: 40, rescan: 400 };

@@ -9,9 +9,10 @@ import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
 import { ClusterAssembler, type LoadedCluster, type LoadOptions } from './cluster.ts';
-import { isManifest, isVisible, listManifests, readSource, type SourceText } from './files.ts';
+import { isManifest, isVisible, listManifests, readSource } from './files.ts';
 import { type ParsedSource, parseSource } from './object-index.ts';
 import { NO_CHANGE, type Source, type SourceChange, type SourceListener } from './source.ts';
+import type { SourceText } from './source-text.ts';
 
 export interface FolderTimes {
   /**

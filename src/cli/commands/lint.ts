@@ -8,7 +8,8 @@ import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } 
 import { SEVERITIES } from '../../lint/severity.ts';
 import { contains, familyOf, parseCIDR } from '../../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../../sources/cluster.ts';
-import { type SourceText, STANDARD_INPUT } from '../../sources/files.ts';
+import { STANDARD_INPUT } from '../../sources/files.ts';
+import type { SourceText } from '../../sources/source-text.ts';
 import { readInput } from '../inputs.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { LintCommandOptions } from './lint.command.ts';
