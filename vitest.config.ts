@@ -4,6 +4,13 @@ import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
 /** Tests of the applier, which run once more on each other layout. */
 const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
+/** Tests that start programs: svc2ipt itself, npm, git, shells. They take most of the time, and no root. */
+const PROGRAMS = [
+  'src/cli/**/*.test.ts',
+  'src/manual/{completion/completion,man-pages}.test.ts',
+  'src/sources/kubernetes/connection.test.ts',
+  'test/{audit,bill-of-materials,deploy,documentation,package,release}.test.ts',
+];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
 
@@ -22,8 +29,8 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
 }
 
 /**
- * `unit` is fast and needs nothing; `kernel` needs root, iptables and network namespaces, `browser` Chromium,
- * `container` root and the programs of a Docker engine.
+ * `unit` is fast and needs nothing; `programs` starts programs as users do; `kernel` needs root, iptables and network
+ * namespaces, `browser` Chromium, `container` root and the programs of a Docker engine.
  */
 export default defineConfig({
   test: {
@@ -32,9 +39,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,test}/**/*.test.ts'],
-          exclude: [...KERNEL, ...CONTAINER, ...BROWSER],
+          exclude: [...KERNEL, ...CONTAINER, ...BROWSER, ...PROGRAMS],
         },
       },
+      { test: { name: 'programs', include: PROGRAMS, testTimeout: 60_000, hookTimeout: 120_000 } },
       kernelProject('kernel', KERNEL, DEFAULT_LAYOUT),
       ...LAYOUT_NAMES.filter((layout) => layout !== DEFAULT_LAYOUT).map((layout) =>
         kernelProject(`kernel, ${layout} layout`, APPLIER, layout),
