@@ -149,7 +149,6 @@ export class FamilyRules {
   }
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    this.#reading?.abort();
     const result = this.#busy.then(work);
     this.#busy = result.catch(() => {});
     return result;
