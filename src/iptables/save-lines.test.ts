@@ -55,6 +55,14 @@ describe('one line', () => {
     expect(toldOf(`${line}\n`)).toEqual(told);
   });
 
+  test('counters alone, with nothing behind them and a rule before', () => {
+    expect(toldOf('-A A -j B\n[1:2]\n*nat')).toEqual([
+      [1, 'rule', 'A', ' -j B', undefined],
+      [2, 'other', '[1:2]'],
+      [3, 'table', 'nat'],
+    ]);
+  });
+
   test('a rule whose counters stand on the line before is none', () => {
     expect(toldOf('[1:2]\n-A A\n')).toEqual([
       [1, 'other', '[1:2]'],

@@ -74,7 +74,7 @@ export class SaveReader {
         return;
       case BRACKET: {
         const space = text.indexOf(' ', start);
-        if (text.startsWith(APPEND, space + 1) && space < end) {
+        if (space !== -1 && space < end && text.startsWith(APPEND, space + 1)) {
           this.#readRule(text, space + 1, end, text.slice(start, space));
         } else listener.other?.(text.slice(start, end));
         return;
