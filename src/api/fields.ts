@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { familyOf, parseAddress, parseCIDR } from '../net/address.ts';
+import { LAYOUT_CHOICE, LAYOUT_NAMES } from './layout-names.ts';
 import { show } from './problem.ts';
 
 /** Kubernetes writes an absent field as null at times; both mean the same. */
@@ -186,3 +187,6 @@ export function ownName(name: string): string {
 export function oneOfEachFamily(addresses: readonly string[]): boolean {
   return new Set(addresses.map(familyOf)).size === addresses.length;
 }
+
+/** The name of a layout. */
+export const layoutNameSchema = z.enum(LAYOUT_NAMES, { error: LAYOUT_CHOICE });

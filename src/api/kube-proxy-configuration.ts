@@ -3,11 +3,10 @@
  * kube-proxy is about what it may hold, with its defaults filled in.
  */
 import { z } from 'zod';
-import { optional } from './fields.ts';
+import { layoutNameSchema, optional } from './fields.ts';
 import { fromFile, type KubeProxyConfiguration, overlaid } from './kube-proxy-defaults.ts';
 import { givenConfigurationSchema } from './kube-proxy-fields.ts';
 import { checkRules } from './kube-proxy-rules.ts';
-import { layoutNameSchema } from './layout-names.ts';
 
 export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './kube-proxy-defaults.ts';
 

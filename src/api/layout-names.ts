@@ -1,5 +1,4 @@
 /** How Services can be written as rules: the one list of names. `compiler/layouts.ts` must have a row for each. */
-import { z } from 'zod';
 
 /** The first is what holds unless another is asked for. */
 export const LAYOUT_NAMES = ['kube-proxy', 'fast'] as const;
@@ -10,5 +9,3 @@ export const DEFAULT_LAYOUT: LayoutName = LAYOUT_NAMES[0];
 
 /** For people: `kube-proxy or fast`. */
 export const LAYOUT_CHOICE = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(LAYOUT_NAMES);
-
-export const layoutNameSchema = z.enum(LAYOUT_NAMES, { error: LAYOUT_CHOICE });

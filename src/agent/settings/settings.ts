@@ -1,13 +1,12 @@
 /** What the agent is to do: its flags and the configuration file put together, as kube-proxy v1.36 does. */
 import { z } from 'zod';
-import { optional } from '../../api/fields.ts';
+import { layoutNameSchema, optional } from '../../api/fields.ts';
 import {
   DEFAULT_CONFIGURATION,
   type KubeProxyConfiguration,
   overlaySchema,
   type Svc2iptSection,
 } from '../../api/kube-proxy-configuration.ts';
-import { layoutNameSchema } from '../../api/layout-names.ts';
 import { check, InputError, type Problem } from '../../api/problem.ts';
 import type { Configuration } from '../../sources/configuration.ts';
 import { type GivenFlags, textsOf } from './agent-options.ts';
