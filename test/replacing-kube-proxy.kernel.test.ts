@@ -136,7 +136,7 @@ describe.skipIf(!MAY_USE_NAMESPACES || !HAS_WEBSOCKET_STREAMS).each(BACKENDS)('i
     async (which) => {
       const { exitCode, output } = await shell.run(`kubectl apply --dry-run=server ${which}`);
       expect({ exitCode, output }).toEqual({ exitCode: 0, output });
-      expect(output.match(/created \(server dry run\)/g)).toHaveLength(7);
+      expect(output.match(/created \(server dry run\)/g)).toHaveLength(5);
     },
   );
 
