@@ -42,7 +42,8 @@ type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
 export class IncrementalCompiler {
   readonly #node: NodeFacts;
   readonly #options: CompileOptions;
-  readonly #nodePlan: NodePlan;
+  /** What the node itself does, which its rules go by. */
+  readonly nodePlan: NodePlan;
   readonly #changed = new ChangedServices();
   readonly #services = new Map<string, CompiledService>();
   #nodeChains: NodeChains | undefined;
@@ -61,7 +62,7 @@ export class IncrementalCompiler {
   constructor(node: NodeFacts, options: CompileOptions) {
     this.#node = node;
     this.#options = options;
-    this.#nodePlan = planNode(node, options);
+    this.nodePlan = planNode(node, options);
   }
 
   /**
@@ -144,7 +145,7 @@ export class IncrementalCompiler {
   #contextFor(endpointCount: number): LoweringContext {
     return {
       node: this.#node,
-      nodePlan: this.#nodePlan,
+      nodePlan: this.nodePlan,
       options: this.#options,
       largeCluster: isLarge(endpointCount),
     };

@@ -11,8 +11,8 @@ import { planChanges } from '../../applier/plan.ts';
 import { RestoreError } from '../../applier/restore.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
 import { IncrementalCompiler, type RulesetChanges, type RulesetTotals } from '../../compiler/incremental.ts';
-import { planNode } from '../../compiler/node-plan.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
+import { OperationalError } from '../../errors/operational-error.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import type { UdpDestination } from '../../net/flows.ts';
 import type { Log } from '../log.ts';
@@ -37,10 +37,9 @@ export interface SyncReport {
 const READINGS = 3;
 
 /** Syncs came again and again while the kernel was read: what was read is of no one moment. */
-export class BusyError extends Error {
+export class BusyError extends OperationalError {
   constructor(readings: number) {
     super(`rules were being written each of the ${readings} times that the kernel was read; ask again later`);
-    this.name = 'BusyError';
   }
 }
 
@@ -154,8 +153,7 @@ export class FamilyRules {
     return result;
   }
 
-  async #sync(input: RulesInput): Promise<SyncReport> {
-    const { cluster, node, options } = input;
+  async #sync({ cluster, node, options }: RulesInput): Promise<SyncReport> {
     const start = performance.now();
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
@@ -164,7 +162,7 @@ export class FamilyRules {
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
     const result = await this.#apply(known && changes, compiler);
-    if (!this.dryRun) await this.#afterRules(input, compiler.udpDestinations());
+    if (!this.dryRun) await this.#afterRules(compiler, compiler.udpDestinations());
     const full = known === undefined || result.milliseconds.read > 0;
     return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
@@ -184,10 +182,10 @@ export class FamilyRules {
   }
 
   /** Once for each list of UDP destinations: only another one means that flows may have become stale. */
-  async #afterRules({ node, options }: RulesInput, destinations: readonly UdpDestination[]) {
-    const { family } = options;
+  async #afterRules({ nodePlan }: IncrementalCompiler, destinations: readonly UdpDestination[]) {
+    const { family } = this.host;
     const { flowsDeleted, warning } = await followRules(this.#kernel, {
-      localhostNodePorts: planNode(node, options).localhostNodePorts,
+      localhostNodePorts: nodePlan.localhostNodePorts,
       udpDestinations: destinations === this.#flowsFor ? undefined : destinations,
     });
     this.#flowsFor = destinations;

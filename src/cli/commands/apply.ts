@@ -4,8 +4,6 @@ import type { IptablesHost } from '../../applier/host.ts';
 import { followRules, nodeKernel } from '../../applier/node-kernel.ts';
 import type { KernelTables } from '../../applier/tables.ts';
 import { IncrementalCompiler } from '../../compiler/incremental.ts';
-import { planNode } from '../../compiler/node-plan.ts';
-import type { Ruleset } from '../../iptables/types.ts';
 import { type CompilerInput, readInput } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { progress, type Report, together } from '../progress.ts';
@@ -35,18 +33,18 @@ async function applyFamily(
   dryRun: boolean,
   written: Report,
 ): Promise<FamilyOutcome> {
-  const options = input.options(host.family);
-  const compiler = new IncrementalCompiler(input.node, options);
+  const compiler = new IncrementalCompiler(input.node, input.options(host.family));
   compiler.update(input.cluster);
   const ruleset = compiler.ruleset();
   const kernel = nodeKernel(host);
   const applier = new Applier(host, reporting(kernel.tables, written));
-  const rules = countRules(ruleset);
+  const { filter, nat } = compiler.totals.rules;
+  const rules = filter + nat;
   if (dryRun) return { ...(await applier.plan(ruleset)), rules, flowsDeleted: 0 };
 
   const result = await applier.apply(ruleset);
   const { flowsDeleted, warning } = await followRules(kernel, {
-    localhostNodePorts: planNode(input.node, options).localhostNodePorts,
+    localhostNodePorts: compiler.nodePlan.localhostNodePorts,
     udpDestinations: compiler.udpDestinations(),
   });
   if (warning !== undefined) warn(warning);
@@ -70,13 +68,6 @@ function reporting(kernel: KernelTables, written: Report): KernelTables {
       await kernel.restore({ lineCount, [Symbol.iterator]: counted }, wanted);
     },
   };
-}
-
-function countRules({ tables }: Ruleset): number {
-  return tables.reduce(
-    (sum, { chains }) => sum + chains.reduce((count, { rules }) => count + rules.length, 0),
-    0,
-  );
 }
 
 function asJSON(outcomes: readonly FamilyOutcome[], dryRun: boolean): string {

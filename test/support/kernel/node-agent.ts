@@ -14,7 +14,6 @@ import { followRules, nodeKernel } from '../../../src/applier/node-kernel.ts';
 import { planChanges } from '../../../src/applier/plan.ts';
 import { compile } from '../../../src/compiler/compile.ts';
 import { IncrementalCompiler } from '../../../src/compiler/incremental.ts';
-import { planNode } from '../../../src/compiler/node-plan.ts';
 import { type CompileOptions, compileOptions } from '../../../src/compiler/options.ts';
 import { FAMILIES } from '../../../src/net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../../src/sources/cluster.ts';
@@ -80,11 +79,11 @@ function load(objects: readonly unknown[]): ClusterState {
   return state;
 }
 
-async function apply({ host, options, compiler, applier }: FamilyAgent) {
+async function apply({ host, compiler, applier }: FamilyAgent) {
   const changes = compiler.update(cluster);
   const result = await applier.applyChanges(changes, () => compiler.ruleset());
   const { flowsDeleted } = await followRules(nodeKernel(host), {
-    localhostNodePorts: planNode(node, options).localhostNodePorts,
+    localhostNodePorts: compiler.nodePlan.localhostNodePorts,
     udpDestinations: compiler.udpDestinations(),
   });
   return { family: host.family, input: String(result.input), flowsDeleted };
