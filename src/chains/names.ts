@@ -43,13 +43,6 @@ export const CANARY = 'KUBE-PROXY-CANARY';
 
 export const CANARY_TABLES: readonly TableName[] = ['mangle', 'nat', 'filter'];
 
-/** Chains of ours that have one name on every node. */
-const NAMED: Partial<Record<TableName, ReadonlySet<string>>> = {
-  mangle: new Set([CANARY]),
-  nat: new Set([...SHARED_CHAINS.nat, MARK_CHAIN, CANARY]),
-  filter: new Set([...SHARED_CHAINS.filter, KUBELET_CHAIN, CANARY]),
-};
-
 /** What a chain of one service port does: chooses among all endpoints, or the node's own; takes what is from outside. */
 export type ServicePortRole = 'cluster' | 'local' | 'external' | 'firewall';
 
@@ -135,12 +128,17 @@ const OF_SERVICE_PORT: Readonly<Record<string, ChainKind>> = {
   [ENDPOINT]: 'endpoint',
 };
 
-const OF_NODE: ReadonlyMap<string, ChainKind> = new Map<string, ChainKind>([
-  [CANARY, 'canary'],
-  ...[...SHARED_CHAINS.filter, ...SHARED_CHAINS.nat].map((name): [string, ChainKind] => [name, 'shared']),
-  [MARK_CHAIN, 'node'],
-  [KUBELET_CHAIN, 'node'],
-]);
+const shared = (names: readonly SharedChain[]) => names.map((name): [string, ChainKind] => [name, 'shared']);
+
+/** Chains of ours that have one name on every node, by table. */
+const NAMED: Partial<Record<TableName, ReadonlyMap<string, ChainKind>>> = {
+  mangle: new Map([[CANARY, 'canary']]),
+  nat: new Map([...shared(SHARED_CHAINS.nat), [MARK_CHAIN, 'node'], [CANARY, 'canary']]),
+  filter: new Map([...shared(SHARED_CHAINS.filter), [KUBELET_CHAIN, 'node'], [CANARY, 'canary']]),
+};
+
+/** In whatever table. */
+const OF_NODE = new Map(Object.values(NAMED).flatMap((chains) => [...chains]));
 
 /** What a chain is there for; undefined for somebody else's. A name that is like ours only in part is. */
 export function chainKind(chain: string): ChainKind | undefined {

@@ -1,6 +1,8 @@
 /** The rules that commands print or draw: all of them, or those of some Services. */
+
 import type { ClusterState } from '../api/cluster.ts';
 import { InputError, type Problem, show } from '../api/problem.ts';
+import { namesakes } from '../api/unknown-service.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Family, Ruleset, TableName } from '../iptables/types.ts';
 import type { CompilerInput } from './inputs.ts';
@@ -34,8 +36,7 @@ export function onlyTable(ruleset: Ruleset, table: TableName | undefined): Rules
 }
 
 function notInInput(service: string, { services }: ClusterState): Problem {
-  const namesakes = [...services.keys()].filter((name) => name.endsWith(`/${service}`));
-  const hint = namesakes.length > 0 ? ` (${namesakes.join(' or ')}?)` : '';
+  const hint = namesakes(service, services.keys());
   const message = `no Service ${show(service)} in the input, expected NAMESPACE/NAME${hint}`;
   return { at: ['--service'], message };
 }

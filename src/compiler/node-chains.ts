@@ -8,6 +8,7 @@ import {
 } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
+import { LOOPBACK } from '../net/address.ts';
 import type { Arranged } from './dispatch-tree.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
@@ -73,7 +74,7 @@ function nodePortJumps({ options, nodePlan: { nodePortsAt } }: LoweringContext):
     case 'all':
       return [jumpFor([TO_THIS_NODE])];
     case 'all but loopback':
-      return [jumpFor([TO_THIS_NODE, notDestination(options.family === 'ipv6' ? '::1/128' : '127.0.0.0/8')])];
+      return [jumpFor([TO_THIS_NODE, notDestination(LOOPBACK[options.family])])];
     default:
       return nodePortsAt.map((address) => jumpFor([destination(address)]));
   }
@@ -109,8 +110,8 @@ function localnetChain({ nodePlan }: LoweringContext): Chain[] {
   if (!nodePlan.localhostNodePorts) return [];
   const matches: Match[] = [
     comment('block incoming localnet connections'),
-    destination('127.0.0.0/8'),
-    { match: 'source', address: '127.0.0.0/8', negated: true },
+    destination(LOOPBACK.ipv4),
+    { match: 'source', address: LOOPBACK.ipv4, negated: true },
     { match: 'conntrack', states: ['RELATED', 'ESTABLISHED', 'DNAT'], negated: true },
   ];
   return [{ name: KUBELET_CHAIN, rules: [{ matches, target: verdict('DROP') }] }];

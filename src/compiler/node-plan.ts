@@ -1,6 +1,15 @@
 /** Plan: what the node itself does, whatever its Services are. There is no iptables in it. */
 import type { NodeFacts } from '../api/node.ts';
-import { compareAddresses, contains, type Family, familyOf, prefixLength } from '../net/address.ts';
+import {
+  addressBits,
+  compareAddresses,
+  contains,
+  type Family,
+  familyOf,
+  isLoopback,
+  LOOPBACK,
+  prefixLength,
+} from '../net/address.ts';
 import type { CompileOptions } from './options.ts';
 
 /** The one place that decides what rules, sysctls and servers of a node go by, in one family. */
@@ -55,7 +64,6 @@ export function planNode(node: NodeFacts | undefined, options: NodeOptions): Nod
 }
 
 const EVERYTHING = { ipv4: '0.0.0.0/0', ipv6: '::/0' } as const satisfies Record<Family, string>;
-const LOOPBACK = { ipv4: '127.0.0.0/8', ipv6: '::1/128' } as const satisfies Record<Family, string>;
 
 /**
  * The ranges that `nodePortAddresses` gives for this family, its keywords (Kubernetes v1.37) among them; all addresses
@@ -68,7 +76,7 @@ function nodePortRanges(
   const given = nodePortAddresses.flatMap((range) => {
     switch (range) {
       case 'primary':
-        return (node?.ips ?? []).map((ip) => `${ip}/${familyOf(ip) === 'ipv4' ? 32 : 128}`);
+        return (node?.ips ?? []).map((ip) => `${ip}/${addressBits(familyOf(ip))}`);
       case 'localhost':
         return Object.values(LOOPBACK);
       case 'all':
@@ -83,7 +91,7 @@ function nodePortRanges(
 }
 
 function touchesLoopback(range: string): boolean {
-  return contains(LOOPBACK.ipv4, range.slice(0, range.indexOf('/'))) || contains(range, '127.0.0.0');
+  return isLoopback(range.slice(0, range.indexOf('/'))) || contains(range, '127.0.0.0');
 }
 
 function nodePortsAt(
@@ -95,7 +103,7 @@ function nodePortsAt(
   if (ranges.some((range) => prefixLength(range) === 0)) return onLoopback ? 'all' : 'all but loopback';
   return addressesOf(node, family)
     .filter((address) => ranges.some((range) => contains(range, address)))
-    .filter((address) => onLoopback || !contains(LOOPBACK[family], address));
+    .filter((address) => onLoopback || !isLoopback(address));
 }
 
 /** The node's addresses in order, loopback among them. */

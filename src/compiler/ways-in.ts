@@ -2,6 +2,7 @@
 import { commentFor } from '../chains/comments.ts';
 import { MARK_CHAIN, type ServiceTable, type SharedChain, servicePortChain } from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
+import { LOOPBACK } from '../net/address.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
 import {
   destination,
@@ -113,7 +114,7 @@ function externalEntries(
         const matches: Match[] = [
           commentFor(name, 'itself'),
           PROTOCOL_MATCHES[protocol],
-          destination('127.0.0.0/8'),
+          destination(LOOPBACK.ipv4),
           destinationPort(nodePort),
           { match: 'nfacct', name: 'localhost_nps_accepted_pkts' },
         ];

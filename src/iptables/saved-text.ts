@@ -34,19 +34,21 @@ export function readSavedText(
   tables?: readonly string[],
 ): ReadonlyMap<string, ReadonlyMap<string, TextChain>> {
   const read = new Map<string, Map<string, OpenChain>>();
-  let open: { readonly name: string; readonly chains: Map<string, OpenChain> } | undefined;
+  const now: { open: { readonly name: string; readonly chains: Map<string, OpenChain> } | undefined } = {
+    open: undefined,
+  };
   const fail = (message: string) => new ParseError(reader.number, message);
   const opened = (line: string) => {
-    if (!open) throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
-    return open.chains;
+    if (!now.open) throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
+    return now.open.chains;
   };
   const reader = new SaveReader({
     table(name) {
-      if (open) throw fail(`table ${open.name} is not committed yet`);
+      if (now.open) throw fail(`table ${now.open.name} is not committed yet`);
       if (tables && !tables.includes(name)) throw fail(`no such table: *${name}`);
       if (read.has(name)) throw fail(`table ${name} is there twice`);
-      open = { name, chains: new Map() };
-      read.set(name, open.chains);
+      now.open = { name, chains: new Map() };
+      read.set(name, now.open.chains);
     },
     chain(name, policy) {
       const known = policy === 'ACCEPT' || policy === 'DROP' ? policy : undefined;
@@ -59,7 +61,7 @@ export function readSavedText(
     },
     commit() {
       opened('COMMIT');
-      open = undefined;
+      now.open = undefined;
     },
     other(line) {
       opened(line);
@@ -68,8 +70,6 @@ export function readSavedText(
   });
   reader.read(text);
   reader.finish();
-  // TypeScript does not see that the listener has opened one.
-  const last = open as { readonly name: string } | undefined;
-  if (last) throw new ParseError(reader.number, `table ${last.name} is not committed`);
+  if (now.open) throw fail(`table ${now.open.name} is not committed`);
   return read;
 }

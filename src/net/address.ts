@@ -56,9 +56,11 @@ export function contains(cidr: string, address: string): boolean {
   return addressValue(address) >> shift === range.network >> shift;
 }
 
-/** Whether an address is the machine's own, for itself alone. */
+/** The addresses that a machine has for itself alone. */
+export const LOOPBACK = { ipv4: '127.0.0.0/8', ipv6: '::1/128' } as const satisfies Record<Family, string>;
+
 export function isLoopback(address: string): boolean {
-  return address === '::1' || contains('127.0.0.0/8', address);
+  return contains(LOOPBACK[familyOf(address)], address);
 }
 
 /** Orders addresses by family, then by number. */
