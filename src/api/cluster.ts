@@ -50,19 +50,31 @@ export function namespacedName(object: { readonly namespace: string; readonly na
   return `${object.namespace}/${object.name}`;
 }
 
+/** Objects in the order of their names, which are put together once for each and not for each comparison. */
+export function inOrderOfNames<T extends { readonly namespace: string; readonly name: string }>(
+  objects: readonly T[],
+): readonly T[] {
+  if (objects.length < 2) return objects;
+  return objects
+    .map((object) => ({ object, key: namespacedName(object) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ object }) => object);
+}
+
+/** The Service that an EndpointSlice belongs to, by `namespace/name`. */
+export function serviceKeyOf({ namespace, serviceName }: EndpointSlice): string | undefined {
+  return serviceName === undefined ? undefined : `${namespace}/${serviceName}`;
+}
+
 /** Gathers the EndpointSlices of each Service. Those of no Service are left out. */
 export function clusterState(
   services: Iterable<Service>,
   endpointSlices: Iterable<EndpointSlice>,
 ): ClusterState {
-  const slicesOf = Map.groupBy(
-    endpointSlices,
-    ({ namespace, serviceName }) => `${namespace}/${serviceName ?? ''}`,
-  );
+  const slicesOf = Map.groupBy(endpointSlices, serviceKeyOf);
   const entries = Array.from(services, (service): [string, ServiceEntry] => {
     const key = namespacedName(service);
-    const slices = (slicesOf.get(key) ?? []).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    return [key, { service, endpointSlices: slices }];
+    return [key, { service, endpointSlices: inOrderOfNames(slicesOf.get(key) ?? []) }];
   });
   return { services: new Map(entries) };
 }

@@ -1,6 +1,12 @@
 /** A cluster from manifests. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
+import {
+  type ClusterState,
+  inOrderOfNames,
+  namespacedName,
+  type ServiceEntry,
+  serviceKeyOf,
+} from '../api/cluster.ts';
 import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
@@ -11,15 +17,8 @@ import { type Allocation, allocate } from './control-plane/allocation.ts';
 import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
-import { inOrderOfNames } from './control-plane/in-order.ts';
 import { Memo } from './memo.ts';
-import {
-  ObjectIndex,
-  type ObjectsByKind,
-  type ParsedSource,
-  parseSource,
-  serviceKeyOf,
-} from './object-index.ts';
+import { ObjectIndex, type ObjectsByKind, type ParsedSource, parseSource } from './object-index.ts';
 import type { SourceText } from './source-text.ts';
 
 /** The API server's usual `--service-cluster-ip-range`. */

@@ -1,6 +1,13 @@
 /** A cluster that changes, object by object, as the compiler wants to see it: what did not change stays the same. */
 import { isDeepStrictEqual } from 'node:util';
-import { type ClusterState, namespacedName, type ServiceChange, type ServiceEntry } from '../api/cluster.ts';
+import {
+  type ClusterState,
+  inOrderOfNames,
+  namespacedName,
+  type ServiceChange,
+  type ServiceEntry,
+  serviceKeyOf,
+} from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Service } from '../api/service.ts';
 
@@ -45,7 +52,7 @@ export class LiveCluster {
 
   setSlice(slice: EndpointSlice): boolean {
     const key = namespacedName(slice);
-    const service = slice.serviceName === undefined ? undefined : `${slice.namespace}/${slice.serviceName}`;
+    const service = serviceKeyOf(slice);
     const formerService = this.#serviceOf.get(key);
     const moved = formerService !== undefined && formerService !== service && this.deleteSlice(key);
     if (service === undefined) return moved;
@@ -89,8 +96,7 @@ export class LiveCluster {
   }
 
   #slicesOf(service: string): readonly EndpointSlice[] {
-    const slices = [...(this.#slices.get(service)?.values() ?? [])];
-    return slices.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return inOrderOfNames([...(this.#slices.get(service)?.values() ?? [])]);
   }
 
   /** Gives a Service the slices that it has now. Tells whether there is such a Service. */

@@ -1,6 +1,6 @@
 /** The objects of many texts, gathered again whenever some of the texts have changed. */
 import { isDeepStrictEqual } from 'node:util';
-import { namespacedName } from '../api/cluster.ts';
+import { namespacedName, serviceKeyOf } from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import {
   type KubernetesObject,
@@ -55,11 +55,6 @@ function withKeys(placed: PlacedObject): KeyedObject {
 
 function objectKey(object: KubernetesObject): string {
   return `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
-}
-
-/** The Service that an EndpointSlice belongs to, by `namespace/name`. */
-export function serviceKeyOf({ namespace, serviceName }: EndpointSlice): string | undefined {
-  return serviceName === undefined ? undefined : `${namespace}/${serviceName}`;
 }
 
 export type ObjectsByKind = { readonly [K in KubernetesObject['kind']]: readonly ObjectOf<K>[] };

@@ -4,7 +4,7 @@
  * same manifest has the same addresses every time, whatever stands beside it.
  */
 import { createHash } from 'node:crypto';
-import { namespacedName } from '../../api/cluster.ts';
+import { inOrderOfNames, namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
 import {
   addressBits,
@@ -14,7 +14,6 @@ import {
   formatAddress,
   prefixLength,
 } from '../../net/address.ts';
-import { inOrderOfNames } from './in-order.ts';
 
 /** Node ports are assigned from 30000 to 32767, the API server's default for `--service-node-port-range`. */
 const NODE_PORTS = { first: 30000, size: 2768 };

@@ -1,7 +1,6 @@
 /** What an API server never lets in together: Services that claim the same cluster IP or the same node port. */
-import { namespacedName } from '../../api/cluster.ts';
+import { inOrderOfNames, namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
-import { inOrderOfNames } from './in-order.ts';
 
 export interface Conflict {
   /** The later of the two, by name. */
