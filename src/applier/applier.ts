@@ -2,8 +2,14 @@
 
 import { JUMPS } from '../chains/jumps.ts';
 import type { ChainChanges } from '../iptables/compare.ts';
-import type { Ruleset, TableName } from '../iptables/types.ts';
-import { afterApply, type CurrentTable, type CurrentTables, currentTables } from './current.ts';
+import type { Family, Ruleset, TableName } from '../iptables/types.ts';
+import {
+  afterApply,
+  type CurrentTable,
+  type CurrentTables,
+  currentTables,
+  inOrderOfTable,
+} from './current.ts';
 import { hasEntries } from './entries.ts';
 import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
 import type { IptablesPrograms } from './programs.ts';
@@ -91,7 +97,7 @@ export class Applier {
     if (!current || changesJumps(changes, current)) return await this.apply(wanted());
     const start = performance.now();
     const tables = [...current.tables].map(([table, chains]) =>
-      changesOfTable(table, chains, changes[table]),
+      changesOfTable(table, chains, this.#host.family, changes[table]),
     );
     const input = this.#input(tables, current, false);
     const planned = performance.now();
@@ -102,9 +108,11 @@ export class Applier {
       if (!(error instanceof RestoreError)) throw error;
       return await this.apply(wanted());
     }
-    for (const [table, { chains }] of current.tables) {
-      for (const chain of changes[table]?.changed ?? []) chains.set(chain.name, chain);
-      for (const name of changes[table]?.removed ?? []) chains.delete(name);
+    for (const { table, added, changed, removed } of tables) {
+      const chains = current.tables.get(table)?.chains;
+      for (const chain of added) chains?.set(chain.name, chain);
+      for (const { wanted } of changed) chains?.set(wanted.name, wanted);
+      for (const { name } of removed) chains?.delete(name);
     }
     return {
       family: this.#host.family,
@@ -193,26 +201,29 @@ export async function readTables(host: IptablesPrograms): Promise<CurrentTables>
   return currentTables(await kernelTables(host).read(), host.family);
 }
 
-/** Whether a chain comes or goes that jumps from built-in chains lead to. */
+/** Whether a jump from a built-in chain comes, or the chain goes that one leads to. */
 function changesJumps(changes: Partial<Record<TableName, ChainChanges>>, { tables }: CurrentTables): boolean {
-  return JUMPS.some(({ table, to }) => {
+  return JUMPS.some((jump) => {
+    const { table, to } = jump;
     const { changed = [], removed = [] } = changes[table] ?? {};
-    const comes = !tables.get(table)?.chains.has(to) && changed.some(({ name }) => name === to);
+    const comes = !tables.get(table)?.jumps.has(jump) && changed.some(({ name }) => name === to);
     return comes || removed.includes(to);
   });
 }
 
 function changesOfTable(
   table: TableName,
-  { chains }: CurrentTable,
+  tableNow: CurrentTable,
+  family: Family,
   { changed, removed }: ChainChanges = { changed: [], removed: [] },
 ): TableChanges {
+  const { chains } = tableNow;
   return {
     table,
     added: changed.filter(({ name }) => !chains.has(name)),
     changed: changed.flatMap((wanted) => {
       const current = chains.get(wanted.name);
-      return current ? [{ current, wanted }] : [];
+      return current ? [{ current, wanted: inOrderOfTable(tableNow, wanted, family) }] : [];
     }),
     removed: removed.flatMap((name) => chains.get(name) ?? []),
     emptied: [],

@@ -1,9 +1,24 @@
 /** What of ours is in a node's tables. */
 
 import { JUMPS, type Jump } from '../chains/jumps.ts';
-import { CANARY, CANARY_TABLES, isOwnChain, KUBELET_SIGNS } from '../chains/names.ts';
+import {
+  CANARY,
+  CANARY_TABLES,
+  isOwnChain,
+  isSharedChain,
+  KUBELET_CHAIN,
+  KUBELET_SIGNS,
+} from '../chains/names.ts';
 import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
-import { type CurrentChain, isCurrentRule, type SavedChain, type SavedTables, targetsOf } from './kernel.ts';
+import {
+  type CurrentChain,
+  inOrderOf,
+  isCurrentRule,
+  linesOf,
+  type SavedChain,
+  type SavedTables,
+  targetsOf,
+} from './kernel.ts';
 
 /** One family's tables, as far as they are ours. */
 export interface CurrentTables {
@@ -60,15 +75,25 @@ function currentTable(
 /** What is there after a ruleset has been written. Chains that others use stay, without rules. */
 export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTables {
   const tables = CANARY_TABLES.map((name): [TableName, CurrentTable] => {
-    const { usedByOthers, jumps: jumpsBefore } = before.tables.get(name) ?? EMPTY_TABLE;
-    const chains = wantedChains(wanted, name);
+    const tableBefore = before.tables.get(name) ?? EMPTY_TABLE;
+    const { usedByOthers, jumps: jumpsBefore } = tableBefore;
+    const chains = wantedChains(wanted, name, tableBefore);
     const names = new Set(chains.map((chain) => chain.name));
-    const left = [...usedByOthers].filter((chain) => !names.has(chain)).map((name) => ({ name, rules: [] }));
-    const jumps = JUMPS.filter(({ table, to }) => table === name && names.has(to));
+    const stale = [...tableBefore.chains.values()].filter((chain) => !names.has(chain.name));
+    const kept = stale.filter((chain) => isKept(chain, before, wanted));
+    const left = stale
+      .filter((chain) => usedByOthers.has(chain.name) && !kept.includes(chain))
+      .map(({ name }) => ({ name, rules: [] }));
+    const stays = new Set(kept.map((chain) => chain.name));
+    const jumps = JUMPS.filter(
+      (jump) => jump.table === name && (names.has(jump.to) || (stays.has(jump.to) && jumpsBefore.has(jump))),
+    );
     return [
       name,
       {
-        chains: new Map<string, CurrentChain>([...chains, ...left].map((chain) => [chain.name, chain])),
+        chains: new Map<string, CurrentChain>(
+          [...chains, ...kept, ...left].map((chain) => [chain.name, chain]),
+        ),
         jumps: new Map(jumps.map((jump) => [jump, jumpsBefore.get(jump) ?? 1])),
         usedByOthers,
       },
@@ -79,8 +104,38 @@ export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTable
 
 export const EMPTY_TABLE: CurrentTable = { chains: new Map(), jumps: new Map(), usedByOthers: new Set() };
 
-/** The chains that a table shall have: those of the ruleset, and the canary. */
-export function wantedChains(wanted: Ruleset, table: TableName): Chain[] {
+/**
+ * Whether a chain of ours stays with the jumps to it, though it is not in the ruleset: a kubelet's, and the chain without
+ * rules that kube-proxy has in its place where there is nothing for it to do. Where nothing shall be there, only the
+ * kubelet's does.
+ */
+export function isKept(
+  chain: CurrentChain,
+  { kubelet }: CurrentTables,
+  wanted: Ruleset | undefined,
+): boolean {
+  return chain.name === KUBELET_CHAIN && (kubelet || (wanted !== undefined && linesOf(chain).length === 0));
+}
+
+/**
+ * The chains that a table shall have: those of the ruleset, and the canary.
+ * @param current what the table has: where no packet can tell, rules of all Services keep the order that they have
+ */
+export function wantedChains(
+  wanted: Ruleset,
+  table: TableName,
+  current: CurrentTable = EMPTY_TABLE,
+): Chain[] {
   const chains = wanted.tables.find(({ name }) => name === table)?.chains ?? [];
-  return [...chains, { name: CANARY, rules: [] }];
+  return [
+    ...chains.map((chain) => inOrderOfTable(current, chain, wanted.family)),
+    { name: CANARY, rules: [] },
+  ];
+}
+
+/** A chain that a table shall have, in the order that it has in it where no packet can tell. */
+export function inOrderOfTable({ chains }: CurrentTable, wanted: Chain, family: Family): Chain {
+  // Others have the rules of one Service, or of the node, which have one order everywhere.
+  const current = isSharedChain(wanted.name) ? chains.get(wanted.name) : undefined;
+  return current ? inOrderOf(current, wanted, family) : wanted;
 }

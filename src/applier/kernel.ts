@@ -2,6 +2,7 @@
 import { present } from '../errors/invariant.ts';
 import { sameList, sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
+import { inOrderOfPlaces } from '../iptables/order.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
 import { SaveReader } from '../iptables/save-lines.ts';
@@ -119,4 +120,53 @@ export function isCurrentRule(line: string, rule: Rule, family: Family): boolean
 export function meaningsOf(chain: CurrentChain, family: Family): string[] {
   const rules = 'rules' in chain ? chain.rules : chain.lines.map((line) => parseRule(line, family));
   return rules.map(ruleMeaning);
+}
+
+/**
+ * A chain that is wanted, in the order that its rules have in the kernel where no packet can tell. It is the same
+ * object where that is the order that it has.
+ */
+export function inOrderOf(current: CurrentChain, wanted: Chain, family: Family): Chain {
+  const rules = inOrderOfPlaces(wanted.rules, placesIn(current, wanted, family));
+  return rules === wanted.rules ? wanted : { ...wanted, rules };
+}
+
+/** Where each rule that is wanted stands in a chain; undefined for one that it does not have. */
+function placesIn(current: CurrentChain, { rules }: Chain, family: Family): (number | undefined)[] {
+  // Nearly all are the same objects, or spelled as we spell them. Only the others are asked what they mean.
+  const places =
+    'rules' in current
+      ? placesOf(rules, current.rules)
+      : placesOf(
+          rules.map((rule) => printSavedRule(rule, family)),
+          current.lines,
+        );
+  const missing = [...rules.entries()].filter(([i]) => places[i] === undefined);
+  const found = new Set(places);
+  const left = [...linesOrRules(current).entries()].filter(([place]) => !found.has(place));
+  if (missing.length === 0 || left.length === 0) return places;
+  const meanings = left.map(([, rule]) =>
+    ruleMeaning(typeof rule === 'string' ? parseRule(rule, family) : rule),
+  );
+  const placesLeft = placesOf(
+    missing.map(([, rule]) => ruleMeaning(rule)),
+    meanings,
+  );
+  for (const [j, [i]] of missing.entries()) places[i] = left[placesLeft[j] ?? left.length]?.[0];
+  return places;
+}
+
+function linesOrRules(chain: CurrentChain): readonly (string | Rule)[] {
+  return 'lines' in chain ? chain.lines : chain.rules;
+}
+
+/** Where each of the items is among others, of which none is taken twice. */
+function placesOf<T>(items: readonly T[], among: readonly T[]): (number | undefined)[] {
+  const places = new Map<T, number[]>();
+  for (const [place, item] of among.entries()) {
+    const same = places.get(item);
+    if (same) same.push(place);
+    else places.set(item, [place]);
+  }
+  return items.map((item) => places.get(item)?.shift());
 }

@@ -13,6 +13,7 @@ import {
   type PacketsByServicePort,
   packetsTo,
 } from '../../test/support/reachability.ts';
+import { effectOf } from '../../test/support/rule-order.ts';
 import {
   endpoint,
   inputOf,
@@ -23,7 +24,7 @@ import {
   slice,
 } from '../../test/support/rules.ts';
 import { JUMPS } from '../chains/jumps.ts';
-import { CANARY_TABLES, isOwnChain } from '../chains/names.ts';
+import { CANARY_TABLES, isOwnChain, isSharedChain } from '../chains/names.ts';
 import { compile } from '../compiler/compile.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -101,17 +102,17 @@ function expectHolds(kernel: FakeKernel, wanted: Ruleset | undefined): void {
       (wanted ? wantedChains(wanted, table) : []).map((chain) => [chain.name, chain]),
     );
     for (const { name, rules } of wantedHere.values()) {
-      const lines = saved
-        .get(table)
-        ?.get(name)
-        ?.lines.map((line) => ruleMeaning(parseRule(line, family)));
-      expect(lines, `${table} ${name}`).toEqual(rules.map(ruleMeaning));
+      const chain = saved.get(table)?.get(name);
+      expect(chain, `${table} ${name}`).toBeDefined();
+      const held = (chain?.lines ?? []).map((line) => parseRule(line, family));
+      if (isSharedChain(name)) expect(effectOf(held), `${table} ${name}`).toEqual(effectOf(rules));
+      else expect(held.map(ruleMeaning), `${table} ${name}`).toEqual(rules.map(ruleMeaning));
     }
     for (const { name, lines } of saved.get(table)?.values() ?? []) {
       if (!isOwnChain(table, name) || wantedHere.has(name)) continue;
-      const isKubelets = name === 'KUBE-FIREWALL' && current.kubelet;
+      const isKept = name === 'KUBE-FIREWALL' && (current.kubelet || (wanted && lines.length === 0));
       const used = current.tables.get(table)?.usedByOthers.has(name) ?? false;
-      expect(isKubelets || (used && lines.length === 0), `${table} ${name} is left`).toBe(true);
+      expect(isKept || (used && lines.length === 0), `${table} ${name} is left`).toBe(true);
     }
     for (const { from, to, rule } of JUMPS.filter((jump) => jump.table === table)) {
       const lines =
@@ -120,7 +121,8 @@ function expectHolds(kernel: FakeKernel, wanted: Ruleset | undefined): void {
           ?.get(from)
           ?.lines.filter((line) => isCurrentRule(line, rule, family)) ?? [];
       if (wantedHere.has(to)) expect(lines.length, `${table} ${from} to ${to}`).toBeGreaterThanOrEqual(1);
-      else if (!current.kubelet || to !== 'KUBE-FIREWALL') expect(lines, `${from} to ${to}`).toEqual([]);
+      else if (to !== 'KUBE-FIREWALL' || !saved.get(table)?.has(to))
+        expect(lines, `${from} to ${to}`).toEqual([]);
     }
   }
   const again = planChanges(current, wanted);

@@ -3,14 +3,14 @@
  * every state in between treats a packet as the old or the new rules do.
  */
 import { JUMPS, type Jump } from '../chains/jumps.ts';
-import { CANARY_TABLES, KUBELET_CHAIN } from '../chains/names.ts';
+import { CANARY_TABLES } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
 import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.ts';
-import { type CurrentTables, EMPTY_TABLE, wantedChains } from './current.ts';
+import { type CurrentTables, EMPTY_TABLE, isKept, wantedChains } from './current.ts';
 import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
 
@@ -44,11 +44,13 @@ export function planChanges(
   rewrite = false,
 ): TableChanges[] {
   return CANARY_TABLES.map((table) => {
-    const { chains, jumps, usedByOthers } = current.tables.get(table) ?? EMPTY_TABLE;
-    const wantedHere = wanted ? wantedChains(wanted, table) : [];
+    const tableNow = current.tables.get(table) ?? EMPTY_TABLE;
+    const { chains, jumps, usedByOthers } = tableNow;
+    const wantedHere = wanted ? wantedChains(wanted, table, tableNow) : [];
     const names = new Set(wantedHere.map(({ name }) => name));
-    const stays = (name: string) => names.has(name) || (name === KUBELET_CHAIN && current.kubelet);
-    const stale = [...chains.values()].filter(({ name }) => !stays(name));
+    const notWanted = [...chains.values()].filter(({ name }) => !names.has(name));
+    const kept = new Set(notWanted.filter((chain) => isKept(chain, current, wanted)).map(({ name }) => name));
+    const stale = notWanted.filter(({ name }) => !kept.has(name));
     return {
       table,
       added: wantedHere.filter(({ name }) => !chains.has(name)),
@@ -61,7 +63,7 @@ export function planChanges(
       removed: stale.filter(({ name }) => !usedByOthers.has(name)),
       emptied: stale.filter((chain) => usedByOthers.has(chain.name) && linesOf(chain).length > 0),
       jumpsAdded: JUMPS.filter((jump) => jump.table === table && names.has(jump.to) && !jumps.has(jump)),
-      jumpsRemoved: JUMPS.filter(({ to }) => !stays(to)).flatMap((jump) =>
+      jumpsRemoved: JUMPS.filter(({ to }) => !names.has(to) && !kept.has(to)).flatMap((jump) =>
         new Array<Jump>(jumps.get(jump) ?? 0).fill(jump),
       ),
     };
