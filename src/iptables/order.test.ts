@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { effectOf, mayMeet } from '../../test/support/rule-order.ts';
+import { effectOf, mayMeet, orderMatters } from '../../test/support/rule-order.ts';
 import { inOrderOfPlaces } from './order.ts';
 import { parseRule } from './parse.ts';
 import { printSavedRule } from './saved.ts';
@@ -44,6 +44,12 @@ test.each<[string, string[], string[], string[]]>([
     ['-p tcp -d 127.0.0.0/8 --dport 30080 -m nfacct --nfacct-name x -j A', '-p tcp --dport 30080 -j B'],
     ['B', 'A'],
     ['A', 'B'],
+  ],
+  [
+    'the same node port, and the same target',
+    ['-p tcp --dport 30080 -j A', '-p tcp --dport 30080 -m mark --mark 1 -j A', '-p tcp --dport 30080 -j B'],
+    ['B', 'A'],
+    ['A', 'A', 'B'],
   ],
   [
     'an address and the node port that it has, too',
@@ -176,7 +182,7 @@ const toServicePort = fc
 const placesIn = (order: readonly number[]) => order.map((_, i) => order.indexOf(i));
 
 describe('whatever the rules and whatever their places', () => {
-  test('of two that a packet may fit both, each stays before or behind the other', () => {
+  test('of two whose order matters, each stays before or behind the other', () => {
     fc.assert(
       fc.property(chainAndOrder(anyRule), fc.infiniteStream(fc.boolean()), ({ rules, order }, known) => {
         const places = placesIn(order).map((place) => (known.next().value ? place : undefined));
@@ -244,7 +250,7 @@ describe('rules for one address and port each, and what comes last', () => {
       fc.property(chainAndOrder(toServicePort), fc.nat(), fc.nat(), ({ rules, order }, one, moved) => {
         const found = [...allowed(rules, order), last];
         const first = found[one % rules.length] ?? last;
-        const others = found.filter((other) => other !== first && mayMeet(first, other));
+        const others = found.filter((other) => other !== first && orderMatters(first, other));
         const second = others[moved % others.length] ?? last;
         const swapped = found.map((rule) => (rule === first ? second : rule === second ? first : rule));
         const wanted = [...rules, last];

@@ -7,8 +7,9 @@ import type { Rule } from './types.ts';
  * still comes to them in the order in which they are given. A rule without a place comes right behind the one that it
  * is given behind.
  *
- * Two rules change places only where their destinations tell that no packet fits both. There are three kinds of rules,
- * and none moves past one of another kind:
+ * Two rules change places only where their destinations tell that no packet fits both, or where both do the same to it:
+ * have the same target, and no match that does something itself. There are three kinds of rules, and none moves past one
+ * of another kind:
  * - Those for one protocol and port. They move past those for another; and past those for the same one, where all of
  *   these around are for one address each, and the two for different ones.
  * - Those for one address, but not for one port. They move past those for another address.
@@ -20,7 +21,7 @@ export function inOrderOfPlaces(
   places: readonly (number | undefined)[],
 ): readonly Rule[] {
   if (isRising(places)) return rules;
-  const placed = rules.map((rule, i): PlacedRule => ({ rule, place: places[i], ...destinationOf(rule) }));
+  const placed = rules.map((rule, i): PlacedRule => ({ rule, place: places[i], ...traitsOf(rule) }));
   return runsOf(placed).flatMap(sortRun);
 }
 
@@ -42,14 +43,19 @@ interface Destination {
   readonly address: string | undefined;
 }
 
-interface PlacedRule extends Destination {
+interface PlacedRule extends Traits {
   readonly rule: Rule;
   readonly place: number | undefined;
 }
 
-const ANY: Destination = { port: undefined, address: undefined };
+interface Traits extends Destination {
+  /** A match of it does something, too. */
+  readonly acts: boolean;
+}
 
-function destinationOf({ matches, target }: Rule): Destination {
+const ANY: Traits = { port: undefined, address: undefined, acts: true };
+
+function traitsOf({ matches, target }: Rule): Traits {
   if (target?.target === 'unknown') return ANY;
   let [address, protocol, port]: (string | undefined)[] = [];
   let acts = false;
@@ -67,6 +73,7 @@ function destinationOf({ matches, target }: Rule): Destination {
   return {
     port: protocol === undefined || port === undefined ? undefined : `${protocol} ${port}`,
     address,
+    acts,
   };
 }
 
@@ -96,14 +103,32 @@ function kindOf({ port, address }: Destination): 'port' | 'address' | 'none' {
 function sortRun(run: readonly PlacedRule[]): Rule[] {
   // A rule for any address meets all packets to its port.
   const anyAddress = new Set(run.map(({ port, address }) => (address === undefined ? port : undefined)));
-  const lastOf = new Map<string, number>();
+  const groups = new Map<string, Group>();
   let before = -1;
-  const sorted = run.map(({ rule, place, port = '', address }) => {
-    const group = address === undefined || anyAddress.has(port) ? port : `${port} ${address}`;
-    before = Math.max(place ?? before, lastOf.get(group) ?? -1);
-    lastOf.set(group, before);
+  const sorted = run.map(({ rule, place, port = '', address, acts }) => {
+    const key = address === undefined || anyAddress.has(port) ? port : `${port} ${address}`;
+    const group = groups.get(key) ?? { last: undefined, behind: -1, lowest: -1 };
+    groups.set(key, group);
+    if (!group.last || acts || group.last.acts || !sameTarget(group.last.rule, rule))
+      group.lowest = group.behind;
+    before = Math.max(place ?? before, group.lowest);
+    group.behind = Math.max(group.behind, before);
+    group.last = { rule, acts };
     return { rule, place: before };
   });
   // Rules of one place keep their order.
   return sorted.sort((a, b) => a.place - b.place).map(({ rule }) => rule);
+}
+
+/** Rules that a packet may fit all of. */
+interface Group {
+  last: { readonly rule: Rule; readonly acts: boolean } | undefined;
+  /** The place that is behind all of them so far. */
+  behind: number;
+  /** The place that is behind all those that do something else than the last one. */
+  lowest: number;
+}
+
+function sameTarget({ target: a }: Rule, { target: b }: Rule): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

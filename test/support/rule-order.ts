@@ -1,4 +1,6 @@
 /** What the order of a chain's rules means, found out pair by pair: slow, and sure. */
+import { isDeepStrictEqual } from 'node:util';
+import { MATCH_TRAITS } from '../../src/iptables/match-traits.ts';
 import { ruleMeaning } from '../../src/iptables/meaning.ts';
 import type { Rule } from '../../src/iptables/types.ts';
 
@@ -35,15 +37,23 @@ export function mayMeet(a: Rule, b: Rule): boolean {
   return !differ('protocol') && !differ('address') && apart !== true;
 }
 
+/** Whether what becomes of a packet may depend on which of two rules comes first. */
+export function orderMatters(a: Rule, b: Rule): boolean {
+  const acts = [a, b].some(({ matches, target }) => {
+    return target?.target === 'unknown' || matches.some(({ match }) => MATCH_TRAITS[match].acts);
+  });
+  return mayMeet(a, b) && (acts || !isDeepStrictEqual(a.target, b.target));
+}
+
 /**
- * What is the same of two chains where no packet can tell them apart: the rules that each has, and of every two that a
- * packet may fit both, which comes first.
+ * What is the same of two chains where no packet can tell them apart: the rules that each has, and of every two whose
+ * order matters, which comes first.
  */
 export function effectOf(rules: readonly Rule[]): { rules: string[]; order: string[] } {
   const meanings = rules.map(ruleMeaning);
   const order = rules.flatMap((rule, i) =>
     rules.slice(i + 1).flatMap((later, j) => {
-      return mayMeet(rule, later) ? [`${meanings[i]} before ${meanings[i + 1 + j]}`] : [];
+      return orderMatters(rule, later) ? [`${meanings[i]} before ${meanings[i + 1 + j]}`] : [];
     }),
   );
   return { rules: meanings.toSorted(), order: order.sort() };
