@@ -1,6 +1,6 @@
 /** In which order rules may stand so that no packet can tell. */
 import { MATCH_TRAITS } from './match-traits.ts';
-import type { Rule } from './types.ts';
+import type { Protocol, Rule } from './types.ts';
 
 /**
  * The rules of a chain in the order of their places, as far as no packet can tell: whatever rules a packet fits, it
@@ -21,7 +21,7 @@ export function inOrderOfPlaces(
   places: readonly (number | undefined)[],
 ): readonly Rule[] {
   if (isRising(places)) return rules;
-  const placed = rules.map((rule, i): PlacedRule => ({ rule, place: places[i], ...traitsOf(rule) }));
+  const placed = rules.map((rule, i): PlacedRule => ({ rule, place: places[i], traits: traitsOf(rule) }));
   return runsOf(placed).flatMap(sortRun);
 }
 
@@ -37,15 +37,10 @@ function isRising(places: readonly (number | undefined)[]): boolean {
 
 /** What a rule says about where the packets go that fit it: no other fits. */
 interface Destination {
-  /** `tcp 80` */
-  readonly port: string | undefined;
+  /** Either both or none. */
+  readonly port: { readonly protocol: Protocol; readonly number: number } | undefined;
   /** One, not a range. */
   readonly address: string | undefined;
-}
-
-interface PlacedRule extends Traits {
-  readonly rule: Rule;
-  readonly place: number | undefined;
 }
 
 interface Traits extends Destination {
@@ -53,16 +48,24 @@ interface Traits extends Destination {
   readonly acts: boolean;
 }
 
+interface PlacedRule {
+  readonly rule: Rule;
+  readonly place: number | undefined;
+  readonly traits: Traits;
+}
+
 const ANY: Traits = { port: undefined, address: undefined, acts: true };
 
 function traitsOf({ matches, target }: Rule): Traits {
   if (target?.target === 'unknown') return ANY;
-  let [address, protocol, port]: (string | undefined)[] = [];
+  let address: string | undefined;
+  let protocol: Protocol | undefined;
+  let number: number | undefined;
   let acts = false;
   for (const match of matches) {
     if (match.match === 'unknown') return ANY;
     if (match.match === 'destination' && !match.negated) address = oneAddress(match.address);
-    else if (match.match === 'destination-port' && match.last === undefined) port = String(match.port);
+    else if (match.match === 'destination-port' && match.last === undefined) number = match.port;
     else if (match.match === 'protocol') {
       // The port is looked at here: what acts before is done to packets to other ports, too.
       if (acts) return ANY;
@@ -71,49 +74,47 @@ function traitsOf({ matches, target }: Rule): Traits {
     acts ||= MATCH_TRAITS[match.match].acts;
   }
   return {
-    port: protocol === undefined || port === undefined ? undefined : `${protocol} ${port}`,
+    port: protocol === undefined || number === undefined ? undefined : { protocol, number },
     address,
     acts,
   };
 }
 
 function oneAddress(range: string): string | undefined {
-  const [address = '', bits] = range.split('/');
-  return bits === undefined || bits === (address.includes(':') ? '128' : '32') ? address : undefined;
+  const slash = range.indexOf('/');
+  if (slash === -1) return range;
+  return range.endsWith(range.includes(':') ? '/128' : '/32') ? range.slice(0, slash) : undefined;
 }
 
 /** Rules among which order may mean nothing: those with a port, or without but with an address. Others are alone. */
 function runsOf(rules: readonly PlacedRule[]): PlacedRule[][] {
   const runs: PlacedRule[][] = [];
-  let last: PlacedRule | undefined;
+  let last: 'port' | 'address' | 'none' = 'none';
   for (const rule of rules) {
-    const isAlone = rule.port === undefined && rule.address === undefined;
-    if (last && !isAlone && kindOf(last) === kindOf(rule)) runs.at(-1)?.push(rule);
+    const kind = kindOf(rule.traits);
+    if (kind !== 'none' && kind === last) runs.at(-1)?.push(rule);
     else runs.push([rule]);
-    last = rule;
+    last = kind;
   }
   return runs;
 }
 
 function kindOf({ port, address }: Destination): 'port' | 'address' | 'none' {
-  if (port !== undefined) return 'port';
+  if (port) return 'port';
   return address === undefined ? 'none' : 'address';
 }
 
 function sortRun(run: readonly PlacedRule[]): Rule[] {
-  // A rule for any address meets all packets to its port.
-  const anyAddress = new Set(run.map(({ port, address }) => (address === undefined ? port : undefined)));
-  const groups = new Map<string, Group>();
+  const groupOf = groups(run);
   let before = -1;
-  const sorted = run.map(({ rule, place, port = '', address, acts }) => {
-    const key = address === undefined || anyAddress.has(port) ? port : `${port} ${address}`;
-    const group = groups.get(key) ?? { last: undefined, behind: -1, lowest: -1 };
-    groups.set(key, group);
-    if (!group.last || acts || group.last.acts || !sameTarget(group.last.rule, rule))
-      group.lowest = group.behind;
+  const sorted = run.map(({ rule, place, traits }) => {
+    const group = groupOf(traits);
+    const { last } = group;
+    const isAlike = last && !traits.acts && !last.traits.acts && sameTarget(last.rule, rule);
+    if (!isAlike) group.lowest = group.behind;
     before = Math.max(place ?? before, group.lowest);
     group.behind = Math.max(group.behind, before);
-    group.last = { rule, acts };
+    group.last = { rule, traits };
     return { rule, place: before };
   });
   // Rules of one place keep their order.
@@ -122,11 +123,42 @@ function sortRun(run: readonly PlacedRule[]): Rule[] {
 
 /** Rules that a packet may fit all of. */
 interface Group {
-  last: { readonly rule: Rule; readonly acts: boolean } | undefined;
-  /** The place that is behind all of them so far. */
+  readonly protocol: Protocol | undefined;
+  readonly number: number | undefined;
+  last: Omit<PlacedRule, 'place'> | undefined;
+  /** The last place of any of them so far. */
   behind: number;
-  /** The place that is behind all those that do something else than the last one. */
+  /** The last place of those that do something else than the last one. */
   lowest: number;
+}
+
+/** Puts the rules of a run into groups, such that no packet fits rules of two. */
+function groups(run: readonly PlacedRule[]): (destination: Destination) => Group {
+  // A rule for any address meets all packets to its port.
+  const anyAddress = new Map<number, Protocol[]>();
+  for (const { address, port } of run.map(({ traits }) => traits)) {
+    if (address !== undefined || !port) continue;
+    anyAddress.set(port.number, [...(anyAddress.get(port.number) ?? []), port.protocol]);
+  }
+  // Few ports are at one address, and few protocols at one port.
+  const found = new Map<string | number | undefined, Group[]>();
+  return ({ address, port }) => {
+    const isAny = address === undefined || (port && anyAddress.get(port.number)?.includes(port.protocol));
+    const key = isAny ? port?.number : address;
+    const near = found.get(key);
+    const known = near?.find((group) => group.number === port?.number && group.protocol === port?.protocol);
+    if (known) return known;
+    const group: Group = {
+      protocol: port?.protocol,
+      number: port?.number,
+      last: undefined,
+      behind: -1,
+      lowest: -1,
+    };
+    if (near) near.push(group);
+    else found.set(key, [group]);
+    return group;
+  };
 }
 
 function sameTarget({ target: a }: Rule, { target: b }: Rule): boolean {
