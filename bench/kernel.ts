@@ -5,8 +5,10 @@
 import { execaSync } from 'execa';
 import { Applier } from '../src/applier/applier.ts';
 import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
+import { aboutOf } from '../src/chains/comments.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { printRuleset } from '../src/iptables/print.ts';
+import type { Chain, Ruleset } from '../src/iptables/types.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
 import { growth, median, table, time } from './statistics.ts';
 
@@ -25,7 +27,16 @@ interface BackendFigures {
   readonly minimalRestore: readonly number[];
   readonly unchanged: readonly number[];
   readonly save: readonly number[];
+  readonly takenOver: TakenOver;
   readonly cleanup: { readonly total: number; readonly write: number };
+}
+
+/** The same rules, those of all Services in another order, as kube-proxy leaves them. */
+interface TakenOver {
+  /** Milliseconds. */
+  readonly times: readonly number[];
+  /** That were given to iptables-restore. */
+  readonly lines: number;
 }
 
 interface ColdLoad {
@@ -112,11 +123,44 @@ async function measureLoaded(backend: Backend, size: Size) {
     if (!result.input.isEmpty) throw new Error('an unchanged cluster must not be written');
   }
 
+  const takenOver = await takeOver(backend, size, compiler.ruleset());
+
   progress(`${backend}, ${sizeName(size)}: cleanup`);
   const start = performance.now();
   const { milliseconds } = await new Applier(programs).cleanup();
   const cleanup = { total: performance.now() - start, write: milliseconds.write };
-  return { changes, minimalRestore, unchanged, save, cleanup };
+  return { changes, minimalRestore, unchanged, save, takenOver, cleanup };
+}
+
+async function takeOver(backend: Backend, size: Size, ruleset: Ruleset): Promise<TakenOver> {
+  progress(`${backend}, ${sizeName(size)}: taken over`);
+  const programs = iptablesPrograms('ipv4', backend);
+  flush(backend);
+  await new Applier(programs).apply(inOtherOrder(ruleset));
+  const times: number[] = [];
+  let lines = 0;
+  for (let round = 0; round < REPEATS; round++) {
+    const start = performance.now();
+    const { input } = await new Applier(programs).apply(ruleset);
+    times.push(performance.now() - start);
+    lines += input.lineCount;
+  }
+  return { times, lines };
+}
+
+/** The Services visited in another order; what comes behind them stays there. */
+function inOtherOrder({ family, tables }: Ruleset): Ruleset {
+  const reorder = (chain: Chain): Chain => {
+    if (chain.name !== 'KUBE-SERVICES') return chain;
+    const ofServices = chain.rules.filter((rule) => aboutOf(rule));
+    const rest = chain.rules.filter((rule) => !aboutOf(rule));
+    const count = ofServices.length;
+    return {
+      ...chain,
+      rules: [...ofServices.keys().flatMap((i) => ofServices[(i * 7919) % count] ?? []), ...rest],
+    };
+  };
+  return { family, tables: tables.map(({ name, chains }) => ({ name, chains: chains.map(reorder) })) };
 }
 
 /** Empties the tables in whatever way is quickest; not measured. */
@@ -170,13 +214,19 @@ function report(figures: ReadonlyMap<Backend, BackendFigures>): void {
       ms(median(f.save)),
       times(median(f.unchanged) / median(f.save)),
     ],
+    [
+      `${backend}: taken over, ${f.takenOver.lines} lines written`,
+      ms(median(f.takenOver.times)),
+      ms(median(f.save)),
+      times(median(f.takenOver.times) / median(f.save)),
+    ],
     [`${backend}: cleanup`, ms(f.cleanup.total), ms(f.cleanup.write), ''],
   ]);
   console.log(
     `\n${table([`at ${size}`, 'svc2ipt', 'beside it', 'ratio'], rows)}
 
-Beside a change: the smallest possible iptables-restore on the same table. Beside the unchanged cluster: iptables-save
-alone. Beside cleanup: its writing alone, without iptables-save. Medians of ${CHANGES} changes and ${REPEATS} readings.`,
+Beside a change: the smallest possible iptables-restore on the same table. Beside the unchanged cluster, and the one that
+is taken over: iptables-save alone. Beside cleanup: its writing alone, without iptables-save. Medians of ${CHANGES} changes and ${REPEATS} readings.`,
   );
 }
 
