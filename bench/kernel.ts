@@ -154,11 +154,9 @@ function inOtherOrder({ family, tables }: Ruleset): Ruleset {
     if (chain.name !== 'KUBE-SERVICES') return chain;
     const ofServices = chain.rules.filter((rule) => aboutOf(rule));
     const rest = chain.rules.filter((rule) => !aboutOf(rule));
-    const count = ofServices.length;
-    return {
-      ...chain,
-      rules: [...ofServices.keys().flatMap((i) => ofServices[(i * 7919) % count] ?? []), ...rest],
-    };
+    const places = ofServices.map((rule, i) => ({ rule, place: (i * 7919) % ofServices.length }));
+    const reordered = places.sort((a, b) => a.place - b.place).map(({ rule }) => rule);
+    return { ...chain, rules: [...reordered, ...rest] };
   };
   return { family, tables: tables.map(({ name, chains }) => ({ name, chains: chains.map(reorder) })) };
 }

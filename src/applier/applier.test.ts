@@ -192,6 +192,15 @@ describe('what fails is tried again', () => {
 });
 
 describe('cleanup', () => {
+  test('takes out KUBE-FIREWALL without rules, as well', async () => {
+    const kernel = new FakeKernel('ipv6');
+    expect(
+      kernel.tryRestore('*filter\n:KUBE-FIREWALL - [0:0]\n-I INPUT -j KUBE-FIREWALL\nCOMMIT\n'),
+    ).toBeUndefined();
+    await applierOf(kernel).cleanup();
+    expect(kernel.save()).not.toContain('KUBE-');
+  });
+
   test('takes all of it out, and forgets what it knew', async () => {
     const kernel = new FakeKernel('ipv4');
     const applier = applierOf(kernel);
@@ -262,6 +271,48 @@ describe('applyChanges', () => {
     expect(holds(kernel, open)).toBe(true);
     await applier.applyChanges({ filter: { changed: [], removed: ['KUBE-FIREWALL'] } }, () => closed);
     expect(holds(kernel, closed)).toBe(true);
+  });
+
+  test('KUBE-FIREWALL without rules stays with the jumps to it, as kube-proxy keeps it, and is used when it is wanted', async () => {
+    const { cluster, node, options } = inputOf({
+      objects: [service()],
+      host: { interfaceAddresses: ['192.168.0.2/24'] },
+    });
+    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
+    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const kernel = new FakeKernel('ipv4');
+    await applierOf(kernel).apply(closed);
+    const kubeProxys = [':KUBE-FIREWALL - [0:0]', '-I INPUT -j KUBE-FIREWALL', '-I OUTPUT -j KUBE-FIREWALL'];
+    expect(kernel.tryRestore(['*filter', ...kubeProxys, 'COMMIT\n'].join('\n'))).toBeUndefined();
+    const jumps = () => kernel.save().match(/ -A \w+ -j KUBE-FIREWALL$/gm);
+
+    const applier = applierOf(kernel);
+    expect((await applier.apply(closed)).input.isEmpty).toBe(true);
+    expect(await applier.intact()).toBe(true);
+    await applier.apply(open);
+    expect(holds(kernel, open)).toBe(true);
+    expect(jumps()).toHaveLength(2);
+    await applier.apply(closed);
+    expect(jumps()).toBeNull();
+  });
+
+  test('of KUBE-FIREWALL without rules, a jump that is missing comes when there is a rule in it', async () => {
+    const { cluster, node, options } = inputOf({
+      objects: [service()],
+      host: { interfaceAddresses: ['192.168.0.2/24'] },
+    });
+    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
+    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const chain = open.tables.flatMap(({ chains }) => chains).find(({ name }) => name === 'KUBE-FIREWALL');
+    const kernel = new FakeKernel('ipv4');
+    expect(
+      kernel.tryRestore('*filter\n:KUBE-FIREWALL - [0:0]\n-I INPUT -j KUBE-FIREWALL\nCOMMIT\n'),
+    ).toBeUndefined();
+    const applier = applierOf(kernel);
+    await applier.apply(closed);
+    await applier.applyChanges({ filter: { changed: chain ? [chain] : [], removed: [] } }, () => open);
+    expect(kernel.save().match(/ -A \w+ -j KUBE-FIREWALL$/gm)).toHaveLength(2);
+    expect(holds(kernel, open)).toBe(true);
   });
 
   test('over any history, with failures: the same as applying each ruleset', async () => {
