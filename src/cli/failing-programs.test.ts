@@ -243,7 +243,7 @@ describe('cleanup', () => {
 });
 
 describe('other programs', () => {
-  const destinations = [{ address: '10.96.0.10', port: 53, endpoints: new Set<string>() }];
+  const destinations = { current: [], former: [{ address: '10.96.0.10', port: 53 }] };
 
   test('conntrack', async () => {
     await install('conntrack*', 'echo "Operation failed: Invalid argument" >&2; exit 1');
