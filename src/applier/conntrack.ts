@@ -35,10 +35,26 @@ export interface Destinations {
  */
 export async function deleteStaleFlows(family: Family, destinations: Destinations): Promise<number> {
   if (destinations.current.length + destinations.former.length === 0) return 0;
-  const { stdout } = await conntrack(['-L', '-f', family, '-p', 'udp']);
-  const stale = staleFlows(parseFlows(stdout), destinations, localAddresses());
+  const stale = staleFlows(await listFlows(family), destinations, localAddresses());
   for (const flow of stale) await conntrack(['-D', '-f', family, '-p', 'udp', ...selector(flow)]);
   return stale.length;
+}
+
+/**
+ * Whether any flow is sent elsewhere than its sender asked for, by whomever.
+ * @throws as {@link deleteStaleFlows}
+ */
+export async function hasRedirectedFlows(family: Family): Promise<boolean> {
+  return (await listFlows(family)).some(isRedirected);
+}
+
+async function listFlows(family: Family): Promise<UdpFlow[]> {
+  const { stdout } = await conntrack(['-L', '-f', family, '-p', 'udp']);
+  return parseFlows(stdout);
+}
+
+function isRedirected({ destination, port, answers }: UdpFlow): boolean {
+  return answers !== joinPort(destination, port);
 }
 
 /**
@@ -60,7 +76,7 @@ export function staleFlows(
     const endpoints = keys.map((key) => endpointsAt.get(key)).find((found) => found !== undefined);
     const isStale = endpoints
       ? !endpoints.has(answers)
-      : keys.some((key) => formerly.has(key)) && answers !== joinPort(destination, port);
+      : keys.some((key) => formerly.has(key)) && isRedirected(flow);
     if (isStale) stale.set(`${own} ${answers}`, flow);
   }
   return [...stale.values()];
@@ -102,7 +118,7 @@ async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
     // It exits with 1 where nothing fitted: the flow ended by itself in the meantime.
     if (/\b0 flow entries/.test(error.stderr)) return { stdout: '' };
     throw new OperationalError(
-      `the rules are written, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+      `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
       { cause: error },
     );
   }
