@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type ApiObject, FakeApiServer } from '../../test/support/api-server/fake-api-server.ts';
 import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { clusterState } from '../api/cluster.ts';
@@ -18,7 +19,7 @@ import { connect } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import type { ListWatchTimes } from '../sources/kubernetes/list-watch.ts';
 import { Agent, type AgentObserver, RestartError } from './agent.ts';
-import { SILENT } from './log.ts';
+import { Log } from './log.ts';
 
 const NODE = 'node1';
 const ZONES = { here: 'zone-1', there: 'zone-2' } as const;
@@ -85,6 +86,8 @@ const node = ({ zone = ZONES.here as string, podCIDR = '10.244.1.0/24' } = {}): 
   status: { addresses: [{ type: 'InternalIP', address: '192.168.0.1' }] },
 });
 
+const logged = z.object({ severity: z.string().optional(), msg: z.string() });
+
 /** An agent that follows a fake API server, and kernels that take what it writes. */
 class Lab {
   readonly server = new FakeApiServer();
@@ -92,6 +95,14 @@ class Lab {
   readonly told = { queued: 0, synced: 0, failed: [] as string[], drift: 0, flowsLookedAt: 0 };
   readonly agent: Agent;
   readonly configuration: KubeProxyConfiguration;
+  /** The warnings that were logged. */
+  readonly warnings: string[] = [];
+  readonly log = {
+    write: (line: string) => {
+      const { severity, msg } = logged.parse(JSON.parse(line));
+      if (severity === 'warning') this.warnings.push(msg);
+    },
+  };
   ended: Promise<unknown> = Promise.resolve();
   readonly #stop = new AbortController();
 
@@ -128,8 +139,9 @@ class Lab {
       dryRun: false,
       machineFacts: () => ({ name: NODE, randomFully: true }),
       observer,
-      log: SILENT,
+      log: new Log({ format: 'json', verbosity: 0, streams: { error: this.log, info: this.log } }),
       retry: { first: 1, longest: 10 },
+      nodePatience: 20,
     });
   }
 
@@ -472,5 +484,84 @@ describe('detectLocalMode NodeCIDR', () => {
     expect(await lab.ended).toEqual(
       new RestartError('the pod ranges of this node were 10.244.1.0/24 and are 10.244.7.0/24'),
     );
+  });
+});
+
+describe('what it warns of', () => {
+  const NODE_PORTS =
+    'nodePortAddresses is unset: node ports are served on all addresses of this node. ' +
+    'To serve them on its primary address alone, set it to primary (--nodeport-addresses primary).';
+  const NO_SUCH =
+    ': no endpoint counts as one of this node, so Services with a Local policy drop traffic here, and ' +
+    'topology hints do not count. Set hostnameOverride (--hostname-override) to the name of its Node.';
+
+  /** Until everything that a timer begins is done. */
+  const settle = () => sleep(80);
+
+  test('once, whatever changes; again where it was mended in between', async () => {
+    const { server, warnings } = await begin({ clusterCIDR: ['172.16.0.0/16', 'fd00:10:244::/48'] });
+    server.put(node());
+    await lab.start();
+    await lab.settled();
+    const cidr = expect.stringMatching(/^clusterCIDR 172\.16\.0\.0\/16 has none of .* \(10\.244\.1\.0\/24\)/);
+    await eventually(() => warnings.length, 2);
+    expect(warnings).toEqual([NODE_PORTS, cidr]);
+    for (const zone of ['zone-3', 'zone-4']) {
+      server.put(node({ zone }));
+      server.put(service({ i: 0, port: zone.length, local: true }));
+      await lab.settled();
+    }
+    expect(warnings).toHaveLength(2);
+    server.put(node({ podCIDR: '172.16.1.0/24' }));
+    await eventually(() => lab.agent.facts.podCIDRs, ['172.16.1.0/24']);
+    server.put(node());
+    await eventually(() => warnings.length, 3);
+    expect(warnings[2]).toEqual(cidr);
+    await settle();
+    expect(warnings).toHaveLength(3);
+  });
+
+  test('nothing, where all is well', async () => {
+    const { server, warnings } = await begin({ nodePortAddresses: ['primary'] });
+    server.put(node());
+    await lab.start();
+    await lab.settled();
+    await settle();
+    expect(warnings).toEqual([]);
+  });
+
+  test.each<[string, readonly ApiObject[], string]>([
+    ['there are none', [], 'no Node node1 in the cluster'],
+    ['nobody has its name', [other('node2')], 'no Node node1 in the cluster'],
+    [
+      'its host has another name there',
+      [other('node2'), other('node1.example', 'node1')],
+      'no Node node1 in the cluster, which has node1.example',
+    ],
+  ])('no Node for a while: %s', async (_, nodes, expected) => {
+    const { server, warnings } = await begin({ nodePortAddresses: ['primary'] });
+    for (const one of nodes) server.put(one);
+    await lab.start();
+    await eventually(() => warnings.length, 1);
+    expect(warnings).toEqual([`${expected}${NO_SUCH}`]);
+    server.put(service({ i: 0, port: 80, local: true }));
+    await lab.settled();
+    await settle();
+    expect(warnings).toHaveLength(1);
+  });
+
+  function other(name: string, hostname = name): ApiObject {
+    return { ...node(), metadata: { name, labels: { 'kubernetes.io/hostname': hostname } } };
+  }
+
+  test('a Node that comes late, and one that goes, is nothing to speak of', async () => {
+    const { server, warnings } = await begin({ nodePortAddresses: ['primary'] });
+    await lab.start();
+    server.put(node());
+    await lab.settled();
+    await eventually(() => lab.agent.facts.zone, ZONES.here);
+    server.delete(node());
+    await settle();
+    expect(warnings).toEqual([]);
   });
 });

@@ -10,6 +10,7 @@ import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { ServiceName, Source, SourceChange, SourceListener } from '../sources/source.ts';
 import type { Log } from './log.ts';
+import { nodeWarnings } from './node-warnings.ts';
 import { FamilyLoop, type RulesObserver } from './sync/family-loop.ts';
 import { FamilyRules, type RulesInput } from './sync/family-rules.ts';
 import type { SyncTimes } from './sync/sync-runner.ts';
@@ -39,9 +40,14 @@ export interface AgentOptions {
   readonly log: Log;
   /** Pauses after failed syncs; a second to a minute unless given. */
   readonly retry?: SyncTimes['retry'];
+  /** So long this node's object may be missing before anybody is told, in milliseconds; half a minute unless given. */
+  readonly nodePatience?: number;
 }
 
 const RETRY: SyncTimes['retry'] = { first: 1000, longest: 60_000 };
+
+/** A kubelet may start at the same time, and make the Node object. Milliseconds. */
+const NODE_PATIENCE = 30_000;
 
 /** Everything is compared with the kernel every hour, as kube-proxy v1.36 writes everything anew. Milliseconds. */
 const COMPARISON_PERIOD = 3_600_000;
@@ -54,11 +60,17 @@ export class Agent {
   readonly #families: readonly FamilyLoop[];
   readonly #broken = Promise.withResolvers<never>();
   #source: Source | undefined;
+  /** Ends what is being asked; undefined before it runs. */
+  #stopped: AbortSignal | undefined;
   /** This node's object as it was last there: a Node that is deleted leaves its facts behind. */
   #node: Node | undefined;
   #facts: NodeFacts | undefined;
   #waiting = false;
   #telling = false;
+  /** What has been told of the node and its configuration, and still holds. */
+  #warned: readonly string[] = [];
+  /** Until the Node object is missing for too long. */
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -138,11 +150,13 @@ export class Agent {
       setInterval(() => this.compare(), COMPARISON_PERIOD),
     ];
     const stop = new AbortController();
+    this.#warn();
+    this.#stopped = AbortSignal.any([signal, stop.signal]);
     try {
-      await Promise.race([source.run(AbortSignal.any([signal, stop.signal])), this.#broken.promise]);
+      await Promise.race([source.run(this.#stopped), this.#broken.promise]);
     } finally {
       stop.abort();
-      for (const timer of timers) clearInterval(timer);
+      for (const timer of [...timers, this.#patience]) clearInterval(timer);
       await Promise.all(this.#families.map((family) => family.stop()));
     }
   }
@@ -169,9 +183,34 @@ export class Agent {
       this.#broken.reject(new RestartError(message));
       return;
     }
+    const isNews = !isDeepStrictEqual(this.#facts, facts);
     this.#facts = facts;
+    if (isNews) this.#warn();
+    this.#patience ??= setTimeout(() => void this.#missNode(), this.#options.nodePatience ?? NODE_PATIENCE);
     this.#tell();
     for (const family of this.#families) family.changed();
+  }
+
+  /** What holds of the node and its configuration is told once, and again only where it has not held in between. */
+  #warn(): void {
+    const { configuration, iptables, log } = this.#options;
+    const families = iptables.map(({ family }) => family);
+    const warnings = nodeWarnings({ configuration, families, facts: this.#facts });
+    for (const warning of warnings) if (!this.#warned.includes(warning)) log.warning(warning);
+    this.#warned = warnings;
+  }
+
+  /** Once, when everything has been read for a while: a Node that is deleted later has been there. */
+  async #missNode(): Promise<void> {
+    const { machineFacts, log } = this.#options;
+    const stopped = this.#stopped;
+    if (this.#node || !stopped) return;
+    const message = await this.#source?.noSuchNode(this.nodeName, machineFacts().name, stopped);
+    if (message === undefined || this.#node || stopped.aborted) return;
+    log.warning(
+      `${message}: no endpoint counts as one of this node, so Services with a Local policy drop traffic here, and ` +
+        'topology hints do not count. Set hostnameOverride (--hostname-override) to the name of its Node.',
+    );
   }
 
   /** Once for all the changes that come together: whoever is told looks at the whole cluster. */

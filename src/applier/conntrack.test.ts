@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { UdpDestination } from '../net/flows.ts';
+import type { UdpAddress, UdpDestination } from '../net/flows.ts';
 import { parseFlows, staleFlows, type UdpFlow } from './conntrack.ts';
 
 /** Lines of conntrack 1.4.7. */
@@ -138,6 +138,82 @@ describe('staleFlows', () => {
       [flow('fd00::a', 53, '[fd00::9]:53')],
     ],
   ])('%s', (_, flows, destinations, expected) => {
-    expect(staleFlows(flows, destinations, local)).toEqual(expected);
+    expect(staleFlows(flows, { current: destinations, former: [] }, local)).toEqual(expected);
+  });
+
+  test.each<[string, UdpFlow, UdpAddress[], UdpDestination[], boolean]>([
+    [
+      'to a former address',
+      flow('10.96.0.10', 53, '10.0.0.1:53'),
+      [{ address: '10.96.0.10', port: 53 }],
+      [],
+      true,
+    ],
+    [
+      'to another port there',
+      flow('10.96.0.10', 54, '10.0.0.1:53'),
+      [{ address: '10.96.0.10', port: 53 }],
+      [],
+      false,
+    ],
+    [
+      'that nothing ever redirected',
+      flow('10.96.0.10', 53, '10.96.0.10:53'),
+      [{ address: '10.96.0.10', port: 53 }],
+      [],
+      false,
+    ],
+    [
+      'to the same address, but another port behind it',
+      flow('10.96.0.10', 53, '10.96.0.10:5353'),
+      [{ address: '10.96.0.10', port: 53 }],
+      [],
+      true,
+    ],
+    [
+      'to a former node port',
+      flow('192.168.0.2', 30053, '10.0.0.1:53'),
+      [{ address: undefined, port: 30053 }],
+      [],
+      true,
+    ],
+    [
+      'to a program of the node, on a former node port',
+      flow('192.168.0.2', 30053, '192.168.0.2:30053'),
+      [{ address: undefined, port: 30053 }],
+      [],
+      false,
+    ],
+    [
+      'to a former node port of another node',
+      flow('192.168.0.3', 30053, '10.0.0.1:53'),
+      [{ address: undefined, port: 30053 }],
+      [],
+      false,
+    ],
+    [
+      'to a former external IP of the node, whose port is a node port now',
+      flow('192.168.0.2', 30053, '10.0.0.1:53'),
+      [{ address: '192.168.0.2', port: 30053 }],
+      [to(undefined, 30053, '10.0.0.1:53')],
+      false,
+    ],
+    [
+      'to a former node port, at an external IP of the node',
+      flow('192.168.0.2', 30053, '10.0.0.1:53'),
+      [{ address: undefined, port: 30053 }],
+      [to('192.168.0.2', 30053, '10.0.0.1:53')],
+      false,
+    ],
+    ['IPv6', flow('fd00::a', 53, '[fd00::1]:53'), [{ address: 'fd00::a', port: 53 }], [], true],
+    [
+      'IPv6, never redirected',
+      flow('fd00::a', 53, '[fd00::a]:53'),
+      [{ address: 'fd00::a', port: 53 }],
+      [],
+      false,
+    ],
+  ])('of what was served once: %s', (_, flow, former, current, stale) => {
+    expect(staleFlows([flow], { current, former }, local)).toEqual(stale ? [flow] : []);
   });
 });

@@ -1,13 +1,13 @@
 /**
  * Connection tracking of UDP. A UDP flow lives on in the kernel for as long as packets come, and keeps going where
- * its first packet went, whatever the rules say by now. So when endpoints have changed, flows that go elsewhere than
- * the rules would send them are deleted, and their next packet is treated as new. TCP ends by itself.
+ * its first packet went, whatever the rules say by now. So when rules have changed, flows that go elsewhere than they
+ * would send them are deleted, and their next packet is treated as new. TCP ends by itself.
  */
 import { networkInterfaces } from 'node:os';
 import { CommandError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, joinPort, parseAddress } from '../net/address.ts';
-import type { UdpDestination } from '../net/flows.ts';
+import type { UdpAddress, UdpDestination } from '../net/flows.ts';
 import { run } from './command.ts';
 import { HostError } from './host.ts';
 
@@ -19,38 +19,72 @@ export interface UdpFlow {
   readonly answers: string;
 }
 
+/** What flows are held against. */
+export interface Destinations {
+  /** Where the rules send UDP. */
+  readonly current: readonly UdpDestination[];
+  /** What the rules sent on once, and leave alone by now. Where a current destination is the same, that counts. */
+  readonly former: readonly UdpAddress[];
+}
+
 /**
- * Deletes the flows to services' addresses that the rules would not send where they go.
+ * Deletes the flows to addresses of Services, current and former, that the rules would not send where they go. Does
+ * not look where there are none.
  * @returns how many kinds of flow (by destination and answering endpoint) were deleted
  * @throws HostError where conntrack is not installed; OperationalError where it fails
  */
-export async function deleteStaleFlows(
-  family: Family,
-  destinations: readonly UdpDestination[],
-): Promise<number> {
-  if (destinations.length === 0) return 0;
-  const { stdout } = await conntrack(['-L', '-f', family, '-p', 'udp']);
-  const stale = staleFlows(parseFlows(stdout), destinations, localAddresses());
+export async function deleteStaleFlows(family: Family, destinations: Destinations): Promise<number> {
+  if (destinations.current.length + destinations.former.length === 0) return 0;
+  const stale = staleFlows(await listFlows(family), destinations, localAddresses());
   for (const flow of stale) await conntrack(['-D', '-f', family, '-p', 'udp', ...selector(flow)]);
   return stale.length;
 }
 
-/** The flows, each kind once, that go to a destination but not to one of its endpoints. */
+/**
+ * Whether any flow is sent elsewhere than its sender asked for, by whomever.
+ * @throws as {@link deleteStaleFlows}
+ */
+export async function hasRedirectedFlows(family: Family): Promise<boolean> {
+  return (await listFlows(family)).some(isRedirected);
+}
+
+async function listFlows(family: Family): Promise<UdpFlow[]> {
+  const { stdout } = await conntrack(['-L', '-f', family, '-p', 'udp']);
+  return parseFlows(stdout);
+}
+
+function isRedirected({ destination, port, answers }: UdpFlow): boolean {
+  return answers !== joinPort(destination, port);
+}
+
+/**
+ * The flows, each kind once, that go to a current destination but not to one of its endpoints, and those that are sent
+ * on from a former one. What nothing ever redirected is nobody's business there.
+ */
 export function staleFlows(
   flows: readonly UdpFlow[],
-  destinations: readonly UdpDestination[],
+  { current, former }: Destinations,
   local: ReadonlySet<string>,
 ): UdpFlow[] {
-  const byAddress = new Map(destinations.map((d) => [`${d.address ?? ''} ${d.port}`, d.endpoints]));
+  const endpointsAt = new Map(current.map((destination) => [keyOf(destination), destination.endpoints]));
+  const formerly = new Set(former.map(keyOf));
   const stale = new Map<string, UdpFlow>();
   for (const flow of flows) {
     const { destination, port, answers } = flow;
-    const endpoints =
-      byAddress.get(`${destination} ${port}`) ??
-      (local.has(destination) ? byAddress.get(` ${port}`) : undefined);
-    if (endpoints && !endpoints.has(answers)) stale.set(`${destination} ${port} ${answers}`, flow);
+    const own = keyOf({ address: destination, port });
+    const keys = local.has(destination) ? [own, keyOf({ address: undefined, port })] : [own];
+    const endpoints = keys.map((key) => endpointsAt.get(key)).find((found) => found !== undefined);
+    const isStale = endpoints
+      ? !endpoints.has(answers)
+      : keys.some((key) => formerly.has(key)) && isRedirected(flow);
+    if (isStale) stale.set(`${own} ${answers}`, flow);
   }
   return [...stale.values()];
+}
+
+/** What tells one address from another, of any destination. */
+export function keyOf({ address = '', port }: UdpAddress): string {
+  return `${address} ${port}`;
 }
 
 /** Parses the output of `conntrack -L -p udp`. */
@@ -84,7 +118,7 @@ async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
     // It exits with 1 where nothing fitted: the flow ended by itself in the meantime.
     if (/\b0 flow entries/.test(error.stderr)) return { stdout: '' };
     throw new OperationalError(
-      `the rules are written, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+      `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
       { cause: error },
     );
   }

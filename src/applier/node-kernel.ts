@@ -1,20 +1,19 @@
 /** A node's kernel in one family: its tables, and what must follow rules once they are there. */
 import type { UdpDestination } from '../net/flows.ts';
 import { deleteStaleFlows } from './conntrack.ts';
-import { HostError, type IptablesHost } from './host.ts';
+import { HostError } from './host.ts';
+import type { IptablesPrograms } from './programs.ts';
 import { allowLocalnetRouting } from './sysctl.ts';
-import { type KernelTables, kernelTables } from './tables.ts';
+import { kernelTables } from './tables.ts';
+import type { FlowKernel, UdpFlows } from './udp-flows.ts';
 
-export interface NodeKernel {
-  readonly tables: KernelTables;
-  /** See {@link deleteStaleFlows}. */
-  deleteStaleFlows(destinations: readonly UdpDestination[]): Promise<number>;
+export interface NodeKernel extends FlowKernel {
   /** See {@link allowLocalnetRouting}. */
   allowLocalnetRouting(): Promise<void>;
 }
 
 /** This node's kernel, in this network namespace. */
-export function nodeKernel(host: IptablesHost): NodeKernel {
+export function nodeKernel(host: IptablesPrograms): NodeKernel {
   return {
     tables: kernelTables(host),
     deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
@@ -26,8 +25,8 @@ export function nodeKernel(host: IptablesHost): NodeKernel {
 export interface RulesFollowed {
   /** Node ports answer on 127.0.0.0/8, and the rule that closes it to the network is there. */
   readonly localhostNodePorts: boolean;
-  /** Where the rules send UDP; undefined where that is as it was. */
-  readonly udpDestinations: readonly UdpDestination[] | undefined;
+  /** Where the rules send UDP. */
+  readonly udpDestinations: readonly UdpDestination[];
 }
 
 export interface Followed {
@@ -40,16 +39,18 @@ export interface Followed {
 /**
  * Does what follows rules, and only once they are in the kernel: before, 127.0.0.0/8 would be open to the network, and
  * the next packet of a deleted flow would go where the old rules lead.
- * @throws HostError where a sysctl is refused that node ports on localhost depend on
+ * @param flows that expected the destinations before the rules were written
+ * @throws HostError where a sysctl is refused that node ports on localhost depend on; OperationalError where flows
+ *   cannot be deleted: the next time that rules are followed, that is tried again
  */
 export async function followRules(
   kernel: NodeKernel,
+  flows: UdpFlows,
   { localhostNodePorts, udpDestinations }: RulesFollowed,
 ): Promise<Followed> {
   if (localhostNodePorts) await kernel.allowLocalnetRouting();
-  if (!udpDestinations) return { flowsDeleted: 0, warning: undefined };
   try {
-    return { flowsDeleted: await kernel.deleteStaleFlows(udpDestinations), warning: undefined };
+    return { flowsDeleted: await flows.follow(udpDestinations), warning: undefined };
   } catch (error) {
     // Without conntrack, rules are right all the same.
     if (!(error instanceof HostError)) throw error;

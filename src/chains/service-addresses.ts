@@ -46,8 +46,13 @@ export function describeAddress(address: ServiceAddress): string {
  * these rules are there in clusters of any size, by kube-proxy and by svc2ipt.
  */
 export function addressesInRules(ruleset: PreparedRuleset): ServiceAddress[] {
+  return addressesIn(entryRules(ruleset).map(({ table, root, rule }) => ({ table, root, rule: rule.rule })));
+}
+
+/** The addresses that rules for all Services name, each once; see {@link addressesInRules}. */
+export function addressesIn(rules: Iterable<EntryRule<Rule>>): ServiceAddress[] {
   const addresses = new Map<string, ServiceAddress>();
-  for (const shared of entryRules(ruleset)) {
+  for (const shared of rules) {
     const address = addressOfRule(shared);
     if (!address) continue;
     const key = `${address.protocol} ${address.address} ${address.port}`;
@@ -65,31 +70,46 @@ const ROOTS: readonly (readonly [TableName, string])[] = [
 ];
 
 /** A rule that is there for one of all Services, and the chain that it is part of, however that is split. */
-export interface EntryRule {
+export interface EntryRule<R = PreparedRule> {
   readonly table: TableName;
   readonly root: string;
-  readonly rule: PreparedRule;
+  readonly rule: R;
 }
 
 /** The rules of the chains that traffic of all Services passes, and of those that they are split into. */
-export function* entryRules(ruleset: PreparedRuleset): Generator<EntryRule> {
+export function entryRules(ruleset: PreparedRuleset): Generator<EntryRule> {
+  return entriesOf(
+    (table, chain) => ruleset.chain(table, chain)?.rules ?? [],
+    ({ effect }) => (effect.effect === 'jump' ? effect.chain : undefined),
+  );
+}
+
+/**
+ * As {@link entryRules}, of rules in whatever form.
+ * @param rulesOf the rules of a chain, none where there is no such chain
+ * @param targetOf the chain or target that a rule leads to
+ */
+export function* entriesOf<R>(
+  rulesOf: (table: TableName, chain: string) => Iterable<R>,
+  targetOf: (rule: R) => string | undefined,
+): Generator<EntryRule<R>> {
   const seen = new Set(ROOTS.map(([table, name]) => `${table} ${name}`));
   for (const [table, root] of ROOTS) {
     const chains = [root];
     for (const name of chains) {
-      for (const rule of ruleset.chain(table, name)?.rules ?? []) {
-        const { effect } = rule;
+      for (const rule of rulesOf(table, name)) {
         yield { table, root, rule };
-        if (effect.effect !== 'jump' || isServicePortChain(effect.chain)) continue;
-        if (seen.has(`${table} ${effect.chain}`)) continue;
-        seen.add(`${table} ${effect.chain}`);
-        chains.push(effect.chain);
+        const target = targetOf(rule);
+        if (target === undefined || isServicePortChain(target)) continue;
+        if (seen.has(`${table} ${target}`)) continue;
+        seen.add(`${table} ${target}`);
+        chains.push(target);
       }
     }
   }
 }
 
-function addressOfRule({ table, root, rule: { rule } }: EntryRule): ServiceAddress | undefined {
+function addressOfRule({ table, root, rule }: EntryRule<Rule>): ServiceAddress | undefined {
   const about = aboutOf(rule);
   const { protocol, address, port } = destinationOf(rule);
   if (!about || protocol === undefined || port === undefined) return undefined;

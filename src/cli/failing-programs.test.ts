@@ -243,13 +243,13 @@ describe('cleanup', () => {
 });
 
 describe('other programs', () => {
-  const destinations = [{ address: '10.96.0.10', port: 53, endpoints: new Set<string>() }];
+  const destinations = { current: [], former: [{ address: '10.96.0.10', port: 53 }] };
 
   test('conntrack', async () => {
     await install('conntrack*', 'echo "Operation failed: Invalid argument" >&2; exit 1');
     await expect(deleteStaleFlows('ipv4', destinations)).rejects.toThrow(
       new OperationalError(
-        'the rules are written, but UDP clients may stay with endpoints that are gone: ' +
+        'the rules are as they should be, but UDP clients may stay with endpoints that are gone: ' +
           'conntrack -L -f ipv4 -p udp ended with exit code 1: Operation failed: Invalid argument\n' +
           BY_HAND,
       ),

@@ -13,7 +13,7 @@ import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { resolveNode } from '../sources/node.ts';
+import { noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import type { InputOptions } from './options.ts';
 import { progress } from './progress.ts';
@@ -171,7 +171,7 @@ function enumerate(names: readonly string[]): string {
 function nodeWarnings(cluster: ClusterState, node: NodeFacts, nodes: ReadonlyMap<string, unknown>): string[] {
   if (node.name !== '') {
     const known = nodes.size === 0 || nodes.has(node.name);
-    return known ? [] : [`no Node ${node.name} in the input, which has ${enumerate([...nodes.keys()])}`];
+    return known ? [] : [noSuchNode(node.name, 'in the input', nodes.keys())];
   }
   const local = [...cluster.services.values()].some(
     ({ service }) => service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local',

@@ -10,6 +10,7 @@ import {
   familyOf,
   formatAddress,
   joinPort,
+  overlaps,
   parseAddress,
   parseCIDR,
   prefixLength,
@@ -204,6 +205,22 @@ describe('parseCIDR', () => {
         expect(prefixLength(expected)).toBe(prefix);
       }),
     );
+  });
+});
+
+describe('overlaps', () => {
+  test.each<[string, string, boolean]>([
+    ['10.244.0.0/16', '10.244.1.0/24', true],
+    ['10.244.0.0/16', '10.244.0.0/16', true],
+    ['10.244.0.0/16', '10.245.0.0/24', false],
+    ['10.244.0.0/24', '10.244.1.0/24', false],
+    ['0.0.0.0/0', '10.244.1.0/24', true],
+    ['0.0.0.0/0', 'fd00::/8', false],
+    ['fd00:10:244::/48', 'fd00:10:244:1::/64', true],
+    ['fd00:10:244::/48', 'fd00:10:245:1::/64', false],
+  ])('%s, %s: %s', (a, b, expected) => {
+    expect(overlaps(a, b)).toBe(expected);
+    expect(overlaps(b, a)).toBe(expected);
   });
 });
 

@@ -56,6 +56,12 @@ export function contains(cidr: string, address: string): boolean {
   return addressValue(address) >> shift === range.network >> shift;
 }
 
+/** Whether two canonical CIDRs have an address in common: then one of them holds the other. */
+export function overlaps(a: string, b: string): boolean {
+  const [wide, narrow] = prefixLength(a) <= prefixLength(b) ? [a, b] : [b, a];
+  return contains(wide, narrow.slice(0, narrow.indexOf('/')));
+}
+
 /** The addresses that a machine has for itself alone. */
 export const LOOPBACK = { ipv4: '127.0.0.0/8', ipv6: '::1/128' } as const satisfies Record<Family, string>;
 

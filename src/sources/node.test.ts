@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
-import { completeFacts, resolveNode } from './node.ts';
+import { completeFacts, noSuchNode, resolveNode } from './node.ts';
 
 const NODE_A: Node = {
   kind: 'Node',
@@ -110,5 +110,17 @@ describe('where a fact comes from', () => {
 
   test('the first source that has it', () => {
     expect(completeFacts([{ zone: undefined }, { zone: '' }, { zone: 'z' }, { zone: 'y' }]).zone).toBe('z');
+  });
+});
+
+describe('noSuchNode', () => {
+  test.each<[string, readonly string[], string]>([
+    ['node-x', [], 'no Node node-x in the input'],
+    ['node-x', ['node-a', 'node-b'], 'no Node node-x in the input, which has node-a, node-b'],
+    ['node-x', ['node-a', 'node-x.example'], 'no Node node-x in the input, which has node-x.example, node-a'],
+    ['Node-X.example', ['a', 'node-x'], 'no Node Node-X.example in the input, which has node-x, a'],
+    ['node-x', [...'abcdefg'], 'no Node node-x in the input, which has a, b, c, d, e and 2 more'],
+  ])('%s, where there are %j', (name, known, expected) => {
+    expect(noSuchNode(name, 'in the input', known)).toBe(expected);
   });
 });

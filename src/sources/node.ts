@@ -56,3 +56,24 @@ export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
     conntrackTCPBeLiberal: first('conntrackTCPBeLiberal') ?? false,
   };
 }
+
+/** So many Nodes are named. */
+const NAMED = 5;
+
+/**
+ * `no Node node-c in the input, which has node-a, node-b`
+ * @param known the names of the Nodes that there are, as far as they are known: those of the same host come first
+ */
+export function noSuchNode(name: string, where: string, known: Iterable<string>): string {
+  const { near = [], others = [] } = Object.groupBy(known, (other) =>
+    hostName(other) === hostName(name) ? 'near' : 'others',
+  );
+  const names = [...near, ...others];
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return `no Node ${name} ${where}${names.length === 0 ? '' : `, which has ${names.slice(0, NAMED).join(', ')}${more}`}`;
+}
+
+/** A name as far as its first dot: what one calls `node-a` may be `node-a.example` to others. */
+export function hostName(name: string): string {
+  return name.toLowerCase().replace(/\..*/, '');
+}

@@ -9,6 +9,12 @@ export interface Source {
   readonly nodes: ReadonlyMap<string, Node>;
   /** Whether everything has been read at least once. Until then no rule may be written. */
   readonly synced: boolean;
+  /**
+   * Says that there is no Node of a name, and which ones may be meant, as far as the source can tell. Undefined where it
+   * has no Nodes at all: whoever writes manifests may do without.
+   * @param machineName what this machine calls itself, whatever it is told to be
+   */
+  noSuchNode(name: string, machineName: string | undefined, signal: AbortSignal): Promise<string | undefined>;
   /** Follows the cluster until the signal ends it. Throws an InputError where it cannot begin. */
   run(signal: AbortSignal): Promise<void>;
 }

@@ -66,6 +66,20 @@ async function eventually<T>(actual: () => T, expected: T): Promise<void> {
   expect(actual()).toEqual(expected);
 }
 
+test('a Node that is not there is missed where there are others', async () => {
+  await write('a.yaml', service('a'));
+  follow();
+  await eventually(() => watched.synced, true);
+  expect(await watched.noSuchNode('node-x')).toBeUndefined();
+  for (const name of ['node-a', 'node-x.example']) {
+    await write(`${name}.yaml`, `{apiVersion: v1, kind: Node, metadata: {name: ${name}}}\n`);
+  }
+  await eventually(() => watched.nodes.size, 2);
+  expect(await watched.noSuchNode('node-x')).toBe(
+    'no Node node-x in the manifests, which has node-x.example, node-a',
+  );
+});
+
 test('files appear, change and go', async () => {
   await write('a.yaml', service('a'));
   follow();

@@ -10,6 +10,7 @@ import type { Node } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
 import { ClusterAssembler, type LoadedCluster, type LoadOptions } from './cluster.ts';
 import { isManifest, isVisible, listManifests, readSource } from './files.ts';
+import { noSuchNode } from './node.ts';
 import { type ParsedSource, parseSource } from './object-index.ts';
 import { NO_CHANGE, type Source, type SourceChange, type SourceListener } from './source.ts';
 import type { SourceText } from './source-text.ts';
@@ -83,6 +84,10 @@ export class WatchedFolder implements Source {
 
   get synced(): boolean {
     return this.#synced;
+  }
+
+  async noSuchNode(name: string): Promise<string | undefined> {
+    return this.#nodes.size === 0 ? undefined : noSuchNode(name, 'in the manifests', this.#nodes.keys());
   }
 
   /** Follows the folder until the signal ends it. Throws an InputError where there is no such folder to begin with. */

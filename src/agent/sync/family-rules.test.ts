@@ -5,11 +5,13 @@ import { FakeKernel } from '../../../test/support/fake-kernel.ts';
 import { clusterState } from '../../api/cluster.ts';
 import { DEFAULT_CONFIGURATION } from '../../api/kube-proxy-configuration.ts';
 import { serviceSchema } from '../../api/service.ts';
+import { HostError } from '../../applier/host.ts';
 import type { SavedTables } from '../../applier/kernel.ts';
 import { iptablesPrograms } from '../../applier/programs.ts';
 import { compileOptions } from '../../compiler/options.ts';
+import { OperationalError } from '../../errors/operational-error.ts';
 import { completeFacts } from '../../sources/node.ts';
-import { SILENT } from '../log.ts';
+import { Log, SILENT } from '../log.ts';
 import { BusyError, FamilyRules, type RulesInput } from './family-rules.ts';
 
 const own = { legacyPortNames: undefined, layout: undefined };
@@ -26,6 +28,15 @@ function input(services: number): RulesInput {
   );
   return { cluster: clusterState(objects, []), node, options };
 }
+
+const HOST = {
+  ...iptablesPrograms('ipv4', 'nft'),
+  version: '1.8.9',
+  randomFully: true,
+  recent: true,
+  bpf: true,
+  chainsInOtherBackend: 0,
+};
 
 /** A kernel whose readings for people take until the test lets them end, or until they are given up. */
 async function scene() {
@@ -44,14 +55,7 @@ async function scene() {
     return await kernel.read();
   };
   const rules = new FamilyRules(
-    {
-      ...iptablesPrograms('ipv4', 'nft'),
-      version: '1.8.9',
-      randomFully: true,
-      recent: true,
-      bpf: true,
-      chainsInOtherBackend: 0,
-    },
+    HOST,
     {
       tables: {
         read: slowRead,
@@ -69,6 +73,97 @@ async function scene() {
   };
   return { rules, readings, settle };
 }
+
+/** So many UDP Services, each with an endpoint. */
+function udp(services: number): RulesInput {
+  const { cluster, ...rest } = input(services);
+  const entries = [...cluster.services.values()].map(({ service }) => ({
+    ...service,
+    ports: service.ports.map((port) => ({ ...port, protocol: 'UDP' as const })),
+  }));
+  return { cluster: clusterState(entries, []), ...rest };
+}
+
+describe('stale flows', () => {
+  /** What connection tracking was looked at for: the addresses of former destinations. */
+  function follower(kernel = new FakeKernel('ipv4')) {
+    const asked: (readonly (string | undefined)[])[] = [];
+    const warnings: string[] = [];
+    const failing: { with?: Error } = {};
+    const rules = new FamilyRules(
+      HOST,
+      {
+        tables: kernel,
+        deleteStaleFlows: async ({ former }) => {
+          asked.push(former.map(({ address }) => address));
+          if (failing.with) throw failing.with;
+          return former.length;
+        },
+        allowLocalnetRouting: async () => {},
+      },
+      {
+        dryRun: false,
+        log: new Log({
+          format: 'text',
+          verbosity: 0,
+          streams: {
+            error: { write: () => {} },
+            info: { write: (line: string) => warnings.push(line.replace(/^.*?\] /, '')) },
+          },
+        }),
+      },
+    );
+    return { rules, kernel, asked, warnings, failing };
+  }
+
+  test('of a Service that is deleted, once', async () => {
+    const { rules, asked } = follower();
+    for (const services of [2, 2, 1, 1]) await rules.sync(udp(services));
+    expect(asked.map((former) => former.join(' '))).toEqual(['', '10.96.0.2']);
+  });
+
+  test('of what the kernel had before there was an agent', async () => {
+    const before = follower();
+    await before.rules.sync(udp(3));
+    const { rules, asked } = follower(before.kernel);
+    await rules.sync(udp(1));
+    expect(asked).toEqual([['10.96.0.2', '10.96.0.3']]);
+  });
+
+  test('also where rules are refused first, when some may have been written', async () => {
+    const { rules, kernel, asked } = follower();
+    await rules.sync(udp(2));
+    kernel.failNext(4);
+    await expect(rules.sync(udp(3))).rejects.toThrow('line 1 failed');
+    await rules.sync(udp(1));
+    expect(asked).toEqual([[], ['10.96.0.2', '10.96.0.3']]);
+  });
+
+  test('are due until they can be deleted, and the sync fails for as long', async () => {
+    const { rules, asked, failing } = follower();
+    await rules.sync(udp(2));
+    failing.with = new OperationalError('conntrack failed');
+    await expect(rules.sync(udp(1))).rejects.toThrow('conntrack failed');
+    await expect(rules.sync(udp(1))).rejects.toThrow('conntrack failed');
+    delete failing.with;
+    await rules.sync(udp(1));
+    await rules.sync(udp(1));
+    expect(asked).toEqual([[], ['10.96.0.2'], ['10.96.0.2'], ['10.96.0.2']]);
+  });
+
+  test('stay without conntrack, which is said once, and are due when it comes', async () => {
+    const { rules, asked, warnings, failing } = follower();
+    failing.with = new HostError('conntrack is not installed');
+    for (const services of [2, 1, 1]) await rules.sync(udp(services));
+    expect(warnings).toEqual(['"conntrack is not installed" family="ipv4"\n']);
+    delete failing.with;
+    await rules.sync(udp(1));
+    expect(asked.at(-1)).toEqual(['10.96.0.2']);
+    failing.with = new HostError('conntrack is not installed');
+    await rules.sync(udp(0));
+    expect(warnings).toHaveLength(2);
+  });
+});
 
 const NEVER = new AbortController().signal;
 

@@ -10,11 +10,11 @@ import { followRules, type NodeKernel } from '../../applier/node-kernel.ts';
 import { planChanges } from '../../applier/plan.ts';
 import { RestoreError } from '../../applier/restore.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
+import { UdpFlows } from '../../applier/udp-flows.ts';
 import { IncrementalCompiler, type RulesetChanges, type RulesetTotals } from '../../compiler/incremental.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import type { Ruleset } from '../../iptables/types.ts';
-import type { UdpDestination } from '../../net/flows.ts';
 import type { Log } from '../log.ts';
 
 /** What the rules are made for. */
@@ -53,8 +53,9 @@ export class FamilyRules {
   readonly #log: Log;
   #compiler: IncrementalCompiler | undefined;
   #compiledFor: Omit<RulesInput, 'cluster'> | undefined;
-  /** Where flows have been looked at for; another list means that some may have become stale. */
-  #flowsFor: readonly UdpDestination[] = [];
+  readonly #flows: UdpFlows;
+  /** Why flows stay where they are, as the log has told; undefined where they do not. */
+  #flowsWarning: string | undefined;
   #lastWritten: { readonly at: Date; readonly input: RestoreInput } | undefined;
   #lastRefused: { readonly at: Date; readonly error: RestoreError } | undefined;
   #busy: Promise<unknown> = Promise.resolve();
@@ -68,7 +69,8 @@ export class FamilyRules {
   ) {
     this.host = host;
     this.#kernel = kernel;
-    this.#applier = new Applier(host, kernel.tables);
+    this.#flows = new UdpFlows(host.family, kernel);
+    this.#applier = new Applier(host, this.#flows.tables);
     this.dryRun = dryRun;
     this.#log = log;
   }
@@ -161,8 +163,9 @@ export class FamilyRules {
     this.#compiler = compiler;
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
+    if (!this.dryRun) this.#flows.expect(compiler.udpDestinations());
     const result = await this.#apply(known && changes, compiler);
-    if (!this.dryRun) await this.#afterRules(compiler, compiler.udpDestinations());
+    if (!this.dryRun) await this.#afterRules(compiler);
     const full = known === undefined || result.milliseconds.read > 0;
     return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
@@ -181,15 +184,14 @@ export class FamilyRules {
     }
   }
 
-  /** Once for each list of UDP destinations: only another one means that flows may have become stale. */
-  async #afterRules({ nodePlan }: IncrementalCompiler, destinations: readonly UdpDestination[]) {
+  async #afterRules(compiler: IncrementalCompiler): Promise<void> {
     const { family } = this.host;
-    const { flowsDeleted, warning } = await followRules(this.#kernel, {
-      localhostNodePorts: nodePlan.localhostNodePorts,
-      udpDestinations: destinations === this.#flowsFor ? undefined : destinations,
+    const { flowsDeleted, warning } = await followRules(this.#kernel, this.#flows, {
+      localhostNodePorts: compiler.nodePlan.localhostNodePorts,
+      udpDestinations: compiler.udpDestinations(),
     });
-    this.#flowsFor = destinations;
-    if (warning !== undefined) this.#log.warning(warning, { family });
+    if (warning !== undefined && warning !== this.#flowsWarning) this.#log.warning(warning, { family });
+    this.#flowsWarning = warning;
     if (flowsDeleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: flowsDeleted });
   }
 }

@@ -3,6 +3,7 @@ import { Applier, type ApplyResult, type TableResult } from '../../applier/appli
 import type { IptablesHost } from '../../applier/host.ts';
 import { followRules, nodeKernel } from '../../applier/node-kernel.ts';
 import type { KernelTables } from '../../applier/tables.ts';
+import { UdpFlows } from '../../applier/udp-flows.ts';
 import { IncrementalCompiler } from '../../compiler/incremental.ts';
 import { type CompilerInput, readInput } from '../inputs.ts';
 import { thisNode } from '../node.ts';
@@ -37,15 +38,18 @@ async function applyFamily(
   compiler.update(input.cluster);
   const ruleset = compiler.ruleset();
   const kernel = nodeKernel(host);
-  const applier = new Applier(host, reporting(kernel.tables, written));
+  const flows = new UdpFlows(host.family, kernel);
+  const applier = new Applier(host, reporting(flows.tables, written));
   const { filter, nat } = compiler.totals.rules;
   const rules = filter + nat;
   if (dryRun) return { ...(await applier.plan(ruleset)), rules, flowsDeleted: 0 };
 
+  const udpDestinations = compiler.udpDestinations();
+  flows.expect(udpDestinations);
   const result = await applier.apply(ruleset);
-  const { flowsDeleted, warning } = await followRules(kernel, {
+  const { flowsDeleted, warning } = await followRules(kernel, flows, {
     localhostNodePorts: compiler.nodePlan.localhostNodePorts,
-    udpDestinations: compiler.udpDestinations(),
+    udpDestinations,
   });
   if (warning !== undefined) warn(warning);
   return { ...result, rules, flowsDeleted };

@@ -15,7 +15,7 @@ export type CleanupCommandOptions = OptionsOf<typeof cleanupCommand>;
 
 export function addCleanup(program: Command): void {
   addNotes(cleanupCommand(program), {
-    text: 'Rules and chains of other programs stay as they are. Services cannot be reached through this node any more, until something writes their rules again.',
+    text: 'Rules and chains of other programs stay as they are. Services cannot be reached through this node any more, until something writes their rules again: TCP connections that exist go on until they end, UDP flows are deleted.',
     examples: [
       { line: 'svc2ipt cleanup', about: 'before a node leaves its cluster' },
       {

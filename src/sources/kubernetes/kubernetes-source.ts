@@ -7,10 +7,18 @@ import { type Node, nodeSchema } from '../../api/node.ts';
 import { check, formatProblem, type Problem } from '../../api/problem.ts';
 import { serviceSchema } from '../../api/service.ts';
 import { LiveCluster } from '../live-cluster.ts';
+import { hostName, noSuchNode } from '../node.ts';
 import { NO_CHANGE, type ServiceName, type Source, type SourceListener } from '../source.ts';
 import type { Connection } from './connection.ts';
 import { type KnownObject, knownService, knownSlice } from './later-version.ts';
-import { DEFAULT_TIMES, type Follower, type ListWatchTimes, listWatch, type Resource } from './list-watch.ts';
+import {
+  DEFAULT_TIMES,
+  type Follower,
+  type ListWatchTimes,
+  listAll,
+  listWatch,
+  type Resource,
+} from './list-watch.ts';
 
 /** What is taken of an object: undefined where it cannot be used. */
 interface Reduced<T> {
@@ -23,6 +31,11 @@ interface Reduced<T> {
 
 /** The selector that kube-proxy v1.36 watches EndpointSlices with. */
 const PROXIED = '!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name';
+
+const NODES = '/api/v1/nodes';
+
+/** What a label may have as its value, but for the empty one (Kubernetes' validation). */
+const LABEL_VALUE = /^[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
 
 export class KubernetesSource implements Source {
   readonly #connection: Connection;
@@ -57,6 +70,26 @@ export class KubernetesSource implements Source {
 
   get synced(): boolean {
     return this.#listed.size === 3;
+  }
+
+  /** Asks for the Nodes of hosts with these names and no others: a large cluster has thousands. */
+  async noSuchNode(name: string, machineName: string | undefined, signal: AbortSignal): Promise<string> {
+    const hosts = [name, machineName ?? name].flatMap((one) => [one, hostName(one)]);
+    const values = [...new Set(hosts)].filter((host) => LABEL_VALUE.test(host));
+    const resource = {
+      path: NODES,
+      selectors: { labelSelector: `kubernetes.io/hostname in (${values.join(',')})` },
+      reduce: (raw: unknown) => identityOf(raw).key,
+    };
+    // Which Node is meant is a help, and no more.
+    const found =
+      values.length === 0
+        ? []
+        : await listAll(this.#connection, resource, signal, this.#times).then(
+            ({ objects }) => objects,
+            () => [],
+          );
+    return noSuchNode(name, 'in the cluster', found);
   }
 
   /** Follows the cluster until the signal ends it. */
@@ -100,7 +133,7 @@ export class KubernetesSource implements Source {
       ),
       this.#follow(
         {
-          path: '/api/v1/nodes',
+          path: NODES,
           selectors: { fieldSelector: `metadata.name=${this.#nodeName}` },
           schema: nodeSchema,
           known: (value) => ({ value, leftOut: [] }),

@@ -145,10 +145,13 @@ const listSchema = z.object({
   items: z.array(z.unknown()).nullable(),
 });
 
-/** Lists page by page. A list that expires between two pages (410) is made again without pages. */
-async function listAll<T>(
+/**
+ * Lists page by page. A list that expires between two pages (410) is made again without pages.
+ * @throws ApiError where the server refuses, and whatever a connection fails with
+ */
+export async function listAll<T>(
   connection: Connection,
-  { path, selectors, reduce }: Resource<T>,
+  { path, selectors, reduce }: Pick<Resource<T>, 'path' | 'selectors' | 'reduce'>,
   signal: AbortSignal,
   times: ListWatchTimes,
 ): Promise<{ objects: T[]; resourceVersion: string }> {

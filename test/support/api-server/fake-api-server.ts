@@ -267,7 +267,7 @@ export class FakeApiServer {
       ({ path, watch }) => (path ?? url.pathname) === url.pathname && (watch ?? watching) === watching,
     );
     const [faulty] = i === -1 ? [] : this.#faults.splice(i, 1);
-    const resource = this.#resources.get(url.pathname);
+    const resource = selected(this.#resources.get(url.pathname), url.searchParams);
     const listing = watching && url.searchParams.get('sendInitialEvents') === 'true';
     if (faulty && (faulty.fault.kind !== 'cut' || !listing || !resource)) this.#fail(response, faulty.fault);
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
@@ -392,6 +392,17 @@ export class FakeApiServer {
       resource.watches.delete(response);
     });
   }
+}
+
+/** What of a resource is there by selectors such as agents ask with for Nodes. Events of a watch are not chosen by them. */
+function selected(resource: Resource | undefined, query: URLSearchParams): Resource | undefined {
+  const [, name] = /^metadata\.name=(.+)$/.exec(query.get('fieldSelector') ?? '') ?? [];
+  const [, label = '', values] = /^([^! ]+) in \((.+)\)$/.exec(query.get('labelSelector') ?? '') ?? [];
+  if (!resource || (name === undefined && values === undefined)) return resource;
+  const fits = ({ metadata }: ApiObject) =>
+    (name === undefined || metadata.name === name) &&
+    (values === undefined || values.split(',').includes(String(Object(metadata.labels)[label])));
+  return { ...resource, objects: new Map([...resource.objects].filter(([, object]) => fits(object))) };
 }
 
 function errorLine(code: number, message: string): string {

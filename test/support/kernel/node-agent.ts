@@ -10,8 +10,9 @@ import type { ClusterState } from '../../../src/api/cluster.ts';
 import { Applier, readTables } from '../../../src/applier/applier.ts';
 import { chainDifferences } from '../../../src/applier/chain-diff.ts';
 import { detectHost, type IptablesHost } from '../../../src/applier/host.ts';
-import { followRules, nodeKernel } from '../../../src/applier/node-kernel.ts';
+import { followRules, type NodeKernel, nodeKernel } from '../../../src/applier/node-kernel.ts';
 import { planChanges } from '../../../src/applier/plan.ts';
+import { UdpFlows } from '../../../src/applier/udp-flows.ts';
 import { compile } from '../../../src/compiler/compile.ts';
 import { IncrementalCompiler } from '../../../src/compiler/incremental.ts';
 import { type CompileOptions, compileOptions } from '../../../src/compiler/options.ts';
@@ -45,6 +46,8 @@ interface FamilyAgent {
   readonly host: IptablesHost;
   readonly options: CompileOptions;
   readonly compiler: IncrementalCompiler;
+  readonly kernel: NodeKernel;
+  readonly flows: UdpFlows;
   readonly applier: Applier;
 }
 
@@ -53,7 +56,9 @@ const agents = FAMILIES.flatMap((family): FamilyAgent[] => {
   if (!iptables) return [];
   const options = compileOptions(family, configuration.kubeProxy, node, configuration.own);
   const compiler = new IncrementalCompiler(node, options);
-  return [{ host: iptables, options, compiler, applier: new Applier(iptables) }];
+  const kernel = nodeKernel(iptables);
+  const flows = new UdpFlows(family, kernel);
+  return [{ host: iptables, options, compiler, kernel, flows, applier: new Applier(iptables, flows.tables) }];
 });
 
 let cluster: ClusterState = { services: new Map() };
@@ -79,10 +84,11 @@ function load(objects: readonly unknown[]): ClusterState {
   return state;
 }
 
-async function apply({ host, compiler, applier }: FamilyAgent) {
+async function apply({ host, compiler, kernel, flows, applier }: FamilyAgent) {
   const changes = compiler.update(cluster);
+  flows.expect(compiler.udpDestinations());
   const result = await applier.applyChanges(changes, () => compiler.ruleset());
-  const { flowsDeleted } = await followRules(nodeKernel(host), {
+  const { flowsDeleted } = await followRules(kernel, flows, {
     localhostNodePorts: compiler.nodePlan.localhostNodePorts,
     udpDestinations: compiler.udpDestinations(),
   });
