@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { isOwnChain } from '../chains/names.ts';
-import { CommandError } from '../errors/command-error.ts';
+import { CommandError, OutputError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { quotable } from '../text/printable.ts';
 import { backendInUse } from './backend.ts';
 import { run } from './command.ts';
-import { parseSaved } from './kernel.ts';
+import { SavedReader } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
 
@@ -165,8 +165,13 @@ async function checkReadable(iptables: string, family: Family): Promise<void> {
 
 async function ownChains(save: string): Promise<number> {
   try {
-    const { stdout } = await run([save, '--counters']);
-    return [...parseSaved(stdout)].reduce(
+    const command = [save, '--counters'];
+    const { stdout } = await run(command);
+    const reader = new SavedReader();
+    reader.read(stdout);
+    const tables = reader.finish();
+    if (reader.problem !== undefined) throw new OutputError(command, reader.problem);
+    return [...tables].reduce(
       (sum, [table, chains]) => sum + [...chains.keys()].filter((chain) => isOwnChain(table, chain)).length,
       0,
     );

@@ -1,13 +1,12 @@
 /** The kernel's tables of one family, as the applier reaches them. */
 import type { Ruleset } from '../iptables/types.ts';
-import { runStreaming } from './command.ts';
 import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
-import { explainFailure } from './host.ts';
-import { SavedReader, type SavedTables } from './kernel.ts';
+import type { SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
 import type { RestoreInput } from './restore-input.ts';
+import { readSaved } from './saved-tables.ts';
 
 export interface KernelTables {
   /**
@@ -33,14 +32,7 @@ export interface KernelTables {
 /** The tables behind the programs of iptables. */
 export function kernelTables(host: IptablesPrograms): KernelTables {
   return {
-    async read(givenUp) {
-      const reader = new SavedReader();
-      const read = runStreaming([host.save, '--counters'], (text) => reader.read(text), givenUp);
-      await read.catch((error: unknown) => {
-        throw explainFailure(error, host.save, host.family);
-      });
-      return reader.finish();
-    },
+    read: (givenUp) => readSaved(host, [], { givenUp }),
     entries: () => readEntries(host),
     glance: () => glance(host),
     restore: (input, wanted) => restore(host, input, wanted),
