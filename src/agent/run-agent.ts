@@ -1,5 +1,6 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { HostFacts } from '../api/node.ts';
+import { limitCommands } from '../applier/command.ts';
 import { detectHost, type Host, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
@@ -22,6 +23,12 @@ import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
 
 /**
+ * A program that takes longer is given up, in milliseconds: the most that iptables-restore has taken is 53 s (5,000 Services
+ * x 50 endpoints on iptables-nft, BENCHMARKS.md), and a busy node takes twice as long.
+ */
+const COMMAND_TIMEOUT = 120_000;
+
+/**
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the
  * rules stay.
  * @param version of svc2ipt
@@ -34,7 +41,8 @@ export async function runAgent(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const { configuration, dryRun } = settings;
+  const { configuration, own, dryRun } = settings;
+  limitCommands({ patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000, ownGroups: true });
   if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
