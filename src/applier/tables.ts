@@ -2,6 +2,7 @@
 import type { Ruleset } from '../iptables/types.ts';
 import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
+import { expectSameBackend } from './host.ts';
 import type { SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
@@ -29,12 +30,21 @@ export interface KernelTables {
   ): Promise<void>;
 }
 
-/** The tables behind the programs of iptables. */
+/** The tables behind the programs of iptables, as long as these are the same ones. */
 export function kernelTables(host: IptablesPrograms): KernelTables {
   return {
-    read: (givenUp) => readSaved(host, [], { givenUp }),
-    entries: () => readEntries(host),
+    async read(givenUp) {
+      await expectSameBackend(host);
+      return await readSaved(host, [], { givenUp });
+    },
+    async entries() {
+      await expectSameBackend(host);
+      return await readEntries(host);
+    },
     glance: () => glance(host),
-    restore: (input, wanted) => restore(host, input, wanted),
+    async restore(input, wanted) {
+      await expectSameBackend(host);
+      await restore(host, input, wanted);
+    },
   };
 }
