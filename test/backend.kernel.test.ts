@@ -18,7 +18,8 @@ async function detected(namespace: NetworkNamespace): Promise<string> {
 test.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('%s is found by its chains and rules', async (backend) => {
   await using namespace = await NetworkNamespace.create();
   const wait = ['--wait', '60'];
-  expect(await detected(namespace)).toBe('iptables');
+  const { stdout: version } = await namespace.run('iptables', ['--version']);
+  expect(await detected(namespace)).toBe(version.includes('nf_tables') ? 'iptables-nft' : 'iptables-legacy');
   expect((await namespace.run('cat', ['/proc/net/ip_tables_names'])).stdout).not.toContain('mangle');
 
   await namespace.run(`ip6tables-${backend}`, [...wait, '-A', 'INPUT', '-j', 'ACCEPT']);

@@ -15,6 +15,7 @@ import { iptablesPrograms } from '../applier/programs.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
+import { NO_OPTIONS } from '../sources/configuration.ts';
 import { connect } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import type { ListWatchTimes } from '../sources/kubernetes/list-watch.ts';
@@ -129,7 +130,7 @@ class Lab {
     };
     this.agent = new Agent({
       configuration: this.configuration,
-      own: { legacyPortNames: undefined, layout: undefined },
+      own: NO_OPTIONS,
       iptables: FAMILIES.map(host),
       kernelOf: ({ family }) => ({
         tables: this.kernels[family],

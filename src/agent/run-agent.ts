@@ -1,6 +1,7 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { HostFacts } from '../api/node.ts';
-import { detectHost, type Host, interfaceAddresses } from '../applier/host.ts';
+import { limitCommands } from '../applier/command.ts';
+import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
 import { FAMILIES } from '../net/address.ts';
@@ -22,6 +23,12 @@ import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
 
 /**
+ * A program that takes longer is given up, in milliseconds: the most that iptables-restore has taken is 53 s (5,000 Services
+ * x 50 endpoints on iptables-nft, BENCHMARKS.md), and a busy node takes twice as long.
+ */
+const COMMAND_TIMEOUT = 120_000;
+
+/**
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the
  * rules stay.
  * @param version of svc2ipt
@@ -34,7 +41,8 @@ export async function runAgent(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const { configuration, dryRun } = settings;
+  const { configuration, own, dryRun } = settings;
+  limitCommands({ patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000, ownGroups: true });
   if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
@@ -53,7 +61,7 @@ export async function runAgent(
   const agent = new Agent({
     ...base,
     kernelOf: nodeKernel,
-    machineFacts: () => currentFacts(host, settings),
+    machineFacts: followMachine(host, settings, log),
     observer: observerOf(base, { metrics, health, healthCheckServers, tell }),
   });
   const servers = agentServers(base, { agent, health, metrics });
@@ -61,6 +69,8 @@ export async function runAgent(
   const ended = new AbortController();
   const stop = AbortSignal.any([signal, ended.signal]);
   const compare = () => {
+    // What is still to be read will be read as it is then.
+    if (agent.comparisonWaits) return;
     log.info('SIGHUP: everything is compared with the kernel');
     agent.compare();
   };
@@ -89,10 +99,27 @@ export async function runAgent(
   }
 }
 
-/** The addresses of interfaces change while the agent runs, and only `nodePortAddresses` looks at them. */
-function currentFacts(host: Host, { configuration }: AgentSettings): HostFacts {
-  const looked = configuration.nodePortAddresses.length > 0;
-  return { ...machineFacts(host), interfaceAddresses: looked ? interfaceAddresses() : [] };
+/**
+ * The addresses of interfaces change while the agent runs, and only `nodePortAddresses` looks at them. While they cannot be
+ * read, they are those that were read last.
+ */
+function followMachine(host: Host, { configuration }: AgentSettings, log: Log): () => HostFacts {
+  if (configuration.nodePortAddresses.length === 0) {
+    return () => ({ ...machineFacts(host), interfaceAddresses: [] });
+  }
+  let known: readonly string[] = host.interfaceAddresses;
+  let told = false;
+  return () => {
+    try {
+      known = interfaceAddresses();
+      told = false;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      if (!told) log.error('Addresses stay as they were known last', { error: error.message });
+      told = true;
+    }
+    return { ...machineFacts(host), interfaceAddresses: known };
+  };
 }
 
 /** As kube-proxy v1.36: whoever starts it again starts it with the new configuration. */

@@ -554,6 +554,12 @@ describe("svc2ipt's own section", () => {
     ['nothing in it', { svc2ipt: {} }, []],
     ['a flag', { svc2ipt: { legacyPortNames: true } }, []],
     ['a layout', { svc2ipt: { layout: 'fast' } }, []],
+    ['how long programs may take', { svc2ipt: { commandTimeout: '90s' } }, []],
+    [
+      'no time at all',
+      { svc2ipt: { commandTimeout: '0s' } },
+      ['svc2ipt.commandTimeout: expected a duration longer than 0, got 0'],
+    ],
     [
       'a layout that there is not',
       { svc2ipt: { layout: 'nft' } },

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { layoutNameSchema, optional } from './fields.ts';
 import { fromFile, type KubeProxyConfiguration, overlaid } from './kube-proxy-defaults.ts';
-import { givenConfigurationSchema } from './kube-proxy-fields.ts';
+import { durationText, givenConfigurationSchema } from './kube-proxy-fields.ts';
 import { checkRules } from './kube-proxy-rules.ts';
 
 export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './kube-proxy-defaults.ts';
@@ -28,6 +28,10 @@ export const svc2iptSectionSchema = z
     svc2ipt: z.strictObject({
       legacyPortNames: optional(z.boolean()),
       layout: optional(layoutNameSchema),
+      /** The agent gives up a program that takes longer, in milliseconds. */
+      commandTimeout: optional(
+        durationText.refine((milliseconds) => milliseconds > 0, { error: 'a duration longer than 0' }),
+      ),
     }),
   })
   .transform(({ svc2ipt }) => svc2ipt);

@@ -29,7 +29,7 @@ const textOrDefault = text.transform((value) => value || undefined);
 const DURATION = 'a duration such as 30s, 1m or 2h22m';
 
 /** A Go duration, in milliseconds. kube-proxy refuses negative ones wherever it uses them. */
-const durationText = z.string({ error: DURATION }).transform((value, context) => {
+export const durationText = z.string({ error: DURATION }).transform((value, context) => {
   const milliseconds = parseDuration(value);
   if (milliseconds !== undefined && milliseconds >= 0) return milliseconds;
   const message = milliseconds === undefined ? DURATION : 'a duration that is not negative';

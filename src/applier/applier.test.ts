@@ -6,13 +6,14 @@ import { FakeKernel } from '../../test/support/fake-kernel.ts';
 import { inputOf, service, slice } from '../../test/support/rules.ts';
 import { compile } from '../compiler/compile.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
+import { CommandError } from '../errors/command-error.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { Applier } from './applier.ts';
 import { currentTables } from './current.ts';
 import { isUnchanged, planChanges } from './plan.ts';
 import { type Backend, iptablesPrograms } from './programs.ts';
-import { RestoreError } from './restore.ts';
+import { RestoreError, refusal } from './restore.ts';
 
 function applierOf(kernel: FakeKernel): Applier {
   return new Applier(iptablesPrograms(kernel.family, kernel.backend), kernel);
@@ -165,6 +166,26 @@ describe('what fails is tried again', () => {
     expect(kernel.inputs).toHaveLength(3);
     await applier.apply(BEFORE);
     expect(holds(kernel, BEFORE)).toBe(true);
+  });
+
+  test('not where iptables-restore did not come to an end; the next time begins with a reading', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    const working = kernel.restore.bind(kernel);
+    let calls = 0;
+    kernel.restore = async () => {
+      calls++;
+      throw refusal(new CommandError(['iptables-restore'], { stoppedAfter: 120 }), '', undefined);
+    };
+    await expect(applier.applyChanges(CHANGES, () => AFTER)).rejects.toThrow('did not end within 120 s');
+    await expect(applier.apply(AFTER)).rejects.toThrow('did not end within 120 s');
+    expect(calls).toBe(2);
+    kernel.restore = working;
+    const reads = kernel.reads;
+    await applier.apply(AFTER);
+    expect(kernel.reads).toBe(reads + 1);
+    expect(holds(kernel, AFTER)).toBe(true);
   });
 
   test('another error is not', async () => {

@@ -66,9 +66,10 @@ export class Applier {
 
   /**
    * Makes the kernel hold a ruleset, its jumps and our canaries. Writes the difference, in transactions that keep
-   * traffic flowing; nothing where there is none. What fails is tried again on a fresh reading, then as a rewrite of
+   * traffic flowing; nothing where there is none. What is refused is tried again on a fresh reading, then as a rewrite of
    * everything.
-   * @throws RestoreError where that fails, too; HostError where the kernel may not be read
+   * @throws RestoreError where that is refused, too, or iptables-restore did not come to an end; HostError where the
+   *   kernel may not be read
    */
   async apply(wanted: Ruleset): Promise<ApplyResult> {
     // The second time on a fresh reading: what we knew may be wrong, if somebody else changed our chains.
@@ -77,7 +78,7 @@ export class Applier {
         return await this.#try(wanted, false);
       } catch (error) {
         this.forget();
-        if (!(error instanceof RestoreError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
     return await this.#try(wanted, true);
@@ -105,7 +106,7 @@ export class Applier {
       await this.#write(input, undefined);
     } catch (error) {
       this.forget();
-      if (!(error instanceof RestoreError)) throw error;
+      if (!isRefusal(error)) throw error;
       return await this.apply(wanted());
     }
     for (const { table, added, changed, removed } of tables) {
@@ -140,7 +141,7 @@ export class Applier {
       return await this.#cleanup(currentTables(seen, this.#host.family), start);
     } catch (error) {
       // What others wrote into our chains may lead where a glance does not see it.
-      if (!(error instanceof RestoreError)) throw error;
+      if (!isRefusal(error)) throw error;
       return await this.#cleanup(undefined, start);
     }
   }
@@ -194,6 +195,11 @@ export class Applier {
     await this.#kernel.restore(input, wanted);
     return performance.now() - start;
   }
+}
+
+/** Whether another input may be taken. A program that hangs, say, is told of at once: whoever waits must know. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RestoreError && error.refused;
 }
 
 /** Reads one family's tables. Throws a HostError where that is not possible. */

@@ -1,6 +1,6 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
 import { KUBELET_SIGNS } from '../chains/names.ts';
-import { CommandError } from '../errors/command-error.ts';
+import { CommandError, OutputError } from '../errors/command-error.ts';
 import { SaveReader } from '../iptables/save-lines.ts';
 import { runStreaming } from './command.ts';
 import type { Backend } from './programs.ts';
@@ -44,6 +44,11 @@ export class UseCounter {
     this.#reader.read(chunk);
   }
 
+  /** See {@link SaveReader.problem}; known once all has been read. */
+  get problem(): string | undefined {
+    return this.#reader.problem;
+  }
+
   get use(): BackendUse {
     return { ...this.#use };
   }
@@ -69,10 +74,14 @@ export async function backendInUse(
 async function useOf(programs: readonly string[], args: readonly string[] = []): Promise<BackendUse> {
   const counter = new UseCounter();
   for (const program of programs) {
-    await runStreaming([program, ...args], (text) => counter.read(text)).catch((error: unknown) => {
+    const command = [program, ...args];
+    try {
+      await runStreaming(command, (text) => counter.read(text));
+      if (counter.problem !== undefined) throw new OutputError(command, counter.problem);
+    } catch (error) {
       // It is not installed, or not in the kernel: then nobody uses it.
       if (!(error instanceof CommandError) || error.interrupted) throw error;
-    });
+    }
   }
   return counter.use;
 }

@@ -1,6 +1,6 @@
 /** One chain of the kernel, without all the others. */
 
-import { CommandError } from '../errors/command-error.ts';
+import { CommandError, OutputError } from '../errors/command-error.ts';
 import type { TableName } from '../iptables/types.ts';
 import { run } from './command.ts';
 import { explainFailure, WAIT_FOR_LOCK } from './host.ts';
@@ -16,7 +16,7 @@ const NO_SUCH_CHAIN = /No chain\/target\/match by that name|is incompatible, use
 /**
  * Lists one chain.
  * @returns its rules, whose counters are not read; undefined where there is no such chain
- * @throws HostError where the kernel may not be read
+ * @throws HostError where the kernel may not be read; OutputError where that is no listing
  */
 export async function listChain(
   { iptables, family }: IptablesPrograms,
@@ -24,10 +24,15 @@ export async function listChain(
   chain: string,
 ): Promise<SavedChain | undefined> {
   try {
-    const { stdout } = await run([iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain]);
+    const command = [iptables, ...WAIT_FOR_LOCK, '-t', table, '-S', chain];
+    const { stdout } = await run(command);
     const reader = new SavedReader();
-    reader.read(`*${table}\n${stdout}`);
-    return reader.finish().get(table)?.get(chain);
+    reader.read(`*${table}\n${stdout}\nCOMMIT\n`);
+    const found = reader.finish().get(table)?.get(chain);
+    if (reader.problem !== undefined) throw new OutputError(command, 'it is no listing of a chain');
+    // A chain that is there is listed at least by its name.
+    if (!found) throw new OutputError(command, `the chain ${chain} is not in it`);
+    return found;
   } catch (error) {
     if (error instanceof CommandError && NO_SUCH_CHAIN.test(error.stderr)) return undefined;
     throw explainFailure(error, iptables, family);

@@ -1,11 +1,11 @@
 /** Programs that fail, each in its way: real ones, made for it. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CommandError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
-import { run, runStreaming } from './command.ts';
+import { limitCommands, run, runStreaming } from './command.ts';
 
 let folder: string;
 
@@ -135,6 +135,25 @@ describe('a program that fails', () => {
       exitCode: 2,
       stderr: 'no',
     });
+  });
+});
+
+describe('where each has a group of its own', () => {
+  beforeAll(() => limitCommands({ patience: 0.5, ownGroups: true }));
+  afterAll(() => limitCommands({ patience: 600, ownGroups: false }));
+
+  test.each([
+    ['run', (command: readonly string[]) => run(command)],
+    ['runStreaming', (command: readonly string[]) => runStreaming(command, () => {})],
+  ])('%s ends a program that takes too long, and all that it has started', async (_, start) => {
+    const started = join(folder, 'started');
+    // The child has the output open, too: whoever killed the parent alone would wait for it.
+    const script = sh(`trap '' TERM; sleep 60 & echo $! >'${started}'; wait`);
+    await expect(start(script)).rejects.toThrow(/ did not end within 0\.5 s, and was stopped\n/);
+    const pid = Number(await readFile(started, 'utf8'));
+    // A zombie until whoever has inherited it asks for it.
+    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => `${pid} (sleep) X`);
+    expect(state).toMatch(/\(sleep\) [ZX]/);
   });
 });
 

@@ -10,8 +10,26 @@ export interface CommandOutput {
 export interface RunOptions {
   /** What goes to its standard input, piece by piece; nothing unless given. */
   readonly input?: Iterable<string>;
-  /** Seconds that it may take; ten minutes unless given, longer than anything takes that will still come to an end. */
+  /** Seconds that it may take; those of {@link limitCommands} unless given. */
   readonly patience?: number;
+}
+
+export interface CommandLimits {
+  /** Seconds that a program may take where nobody says otherwise. */
+  readonly patience: number;
+  /**
+   * Each program has a process group of its own, and one that takes longer is killed with all that it has started. Not
+   * for whoever sits at a terminal: Ctrl-C reaches one group.
+   */
+  readonly ownGroups: boolean;
+}
+
+/** Longer than anything takes that will still come to an end: the user sees that it goes on, and may end it. */
+let limits: CommandLimits = { patience: 600, ownGroups: false };
+
+/** Sets how long programs may take, for the whole life of the process. */
+export function limitCommands(other: CommandLimits): void {
+  limits = other;
 }
 
 /** Characters of standard output (a string can hold few more), and of standard error. */
@@ -26,8 +44,6 @@ const OPTIONS = {
   maxBuffer: MOST_PRINTED,
 } as const;
 
-const PATIENCE = 600;
-
 /**
  * Runs a program and gives what it printed.
  * @param command the program and its arguments
@@ -35,12 +51,13 @@ const PATIENCE = 600;
  */
 export async function run(
   command: readonly string[],
-  { input, patience = PATIENCE }: RunOptions = {},
+  { input, patience = limits.patience }: RunOptions = {},
 ): Promise<CommandOutput> {
   const [program = '', ...args] = command;
   try {
     const options = {
       ...OPTIONS,
+      ...groupOptions(),
       stdin: input ? pieces(input) : 'ignore',
       timeout: patience * 1000,
     } as const;
@@ -62,20 +79,27 @@ export async function runStreaming(
 ): Promise<void> {
   const [program = '', ...args] = command;
   const ends = givenUp ? { cancelSignal: givenUp } : {};
+  const { patience } = limits;
   try {
     const options = {
       ...OPTIONS,
+      ...groupOptions(),
       ...ends,
       stdin: 'ignore',
-      timeout: PATIENCE * 1000,
+      timeout: patience * 1000,
       buffer: { stdout: false },
     } as const;
     const child = execa(program, args, options);
     child.stdout.setEncoding('utf8').on('data', onOutput);
     await child;
   } catch (error) {
-    throw told(command, error, PATIENCE);
+    throw told(command, error, patience);
   }
+}
+
+/** There is nothing that a program of iptables had to tidy up: the kernel gives back its lock, and takes a table or not. */
+function groupOptions() {
+  return limits.ownGroups ? ({ killDescendants: true, killSignal: 'SIGKILL' } as const) : {};
 }
 
 /** To execa, a list is several inputs. */
@@ -86,7 +110,7 @@ function* pieces(input: Iterable<string>): Iterable<string> {
 /** What execa throws, told by a CommandError; faults of ours as they are. */
 function told(command: readonly string[], error: unknown, patience: number): unknown {
   if (!(error instanceof ExecaError)) return error;
-  // Nothing is wrong with the program: the input could not be made.
-  if (error.exitCode === 0) return error.cause;
+  // Nothing is wrong with the program: the input could not be made. (It may have ended just when its time was up.)
+  if (error.exitCode === 0 && !error.timedOut) return error.cause;
   return new CommandError(command, failureOf(error, patience));
 }

@@ -8,11 +8,10 @@ import { JUMPS } from '../chains/jumps.ts';
 import { CANARY, CANARY_TABLES } from '../chains/names.ts';
 import type { TableName } from '../iptables/types.ts';
 import { listChain } from './chain-listing.ts';
-import { runStreaming } from './command.ts';
 import { type CurrentTables, currentTables, EMPTY_TABLE } from './current.ts';
-import { explainFailure } from './host.ts';
-import { type CurrentChain, type SavedChain, SavedReader, type SavedTables } from './kernel.ts';
+import type { CurrentChain, SavedChain, SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
+import { readSaved } from './saved-tables.ts';
 
 /** The chains of each table that our jumps are in, those that they lead to, and our canary. */
 export const ENTRY_CHAINS: ReadonlyMap<TableName, readonly string[]> = new Map(
@@ -71,15 +70,10 @@ async function listChains(
 }
 
 async function readFromAll(
-  { save, family }: IptablesPrograms,
+  programs: IptablesPrograms,
   table: TableName,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, SavedChain>> {
-  const reader = new SavedReader((chain) => names.includes(chain));
-  await runStreaming([save, '--counters', '-t', table], (text) => reader.read(text)).catch(
-    (error: unknown) => {
-      throw explainFailure(error, save, family);
-    },
-  );
-  return reader.finish().get(table) ?? new Map();
+  const saved = await readSaved(programs, ['-t', table], { only: (chain) => names.includes(chain) });
+  return saved.get(table) ?? new Map();
 }

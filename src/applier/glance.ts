@@ -66,6 +66,8 @@ export async function lookAround(
 async function chainNames(family: Family): Promise<ChainName[] | undefined> {
   try {
     const { stdout } = await run(['nft', 'list', 'chains', family === 'ipv4' ? 'ip' : 'ip6']);
+    // What nft never prints tells nothing; iptables-save will say what is wrong, if anything is.
+    if (!isListing(stdout)) return undefined;
     let table: TableName | undefined;
     return stdout.split('\n').flatMap((line) => {
       const opened = /^table ip6? (\S+) \{/.exec(line)?.[1];
@@ -77,4 +79,9 @@ async function chainNames(family: Family): Promise<ChainName[] | undefined> {
     if (error instanceof CommandError) return undefined;
     throw error;
   }
+}
+
+/** Whether a text may be what `nft list chains` prints: tables in braces, and else only remarks. */
+function isListing(text: string): boolean {
+  return /^(?:table [^\n]*\{[^\n]*\n(?:\t[^\n]*\n)*\}\n|#[^\n]*\n|\n)*$/.test(text);
 }

@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { isOwnChain } from '../chains/names.ts';
-import { CommandError } from '../errors/command-error.ts';
+import { CommandError, OutputError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { quotable } from '../text/printable.ts';
 import { backendInUse } from './backend.ts';
 import { run } from './command.ts';
-import { parseSaved } from './kernel.ts';
+import { SavedReader } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
 
@@ -99,8 +99,7 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
 const savePrograms = (backend: Backend) => FAMILIES.map((family) => iptablesPrograms(family, backend).save);
 
 async function detectIptables(family: Family, wanted: Backend | undefined): Promise<IptablesHost> {
-  const program = wanted ? `${PROGRAMS[family]}-${wanted}` : PROGRAMS[family];
-  const { version, backend } = await detectVersion(program);
+  const { program, version, backend } = await findProgram(family, wanted);
   const restore = `${program}-restore`;
   const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
   const [randomFully, recent, bpf, chainsInOtherBackend] = await Promise.all([
@@ -122,6 +121,46 @@ async function detectIptables(family: Family, wanted: Backend | undefined): Prom
     bpf,
     chainsInOtherBackend,
   };
+}
+
+interface FoundProgram {
+  readonly program: string;
+  readonly version: string;
+  readonly backend: Backend;
+}
+
+/**
+ * The iptables of a backend, or the machine's own choice. That is called by the name that it alone has where there is one:
+ * what `iptables` stands for may be changed while we run (update-alternatives), and rules would then be in both.
+ */
+async function findProgram(family: Family, wanted: Backend | undefined): Promise<FoundProgram> {
+  const program = PROGRAMS[family];
+  if (wanted) {
+    const named = `${program}-${wanted}`;
+    return { program: named, ...(await detectVersion(named)) };
+  }
+  const own = await detectVersion(program);
+  const named = `${program}-${own.backend}`;
+  const same = await detectVersion(named).catch((error: unknown) => {
+    if (error instanceof OperationalError) return undefined;
+    throw error;
+  });
+  const isSame = same?.version === own.version && same.backend === own.backend;
+  return { program: isSame ? named : program, ...own };
+}
+
+/**
+ * Where the programs go by a name that may come to stand for another backend, makes sure that it has not.
+ * @throws HostError where it has: what we write would be beside our rules in the other
+ */
+export async function expectSameBackend({ family, backend, iptables }: IptablesPrograms): Promise<void> {
+  if (iptables !== PROGRAMS[family]) return;
+  const now = await detectVersion(iptables);
+  if (now.backend === backend) return;
+  throw new HostError(
+    `${iptables} was iptables-${backend} and is iptables-${now.backend} now; its rules would be beside those in the other, ` +
+      'so none are written: make it what it was, or start svc2ipt again',
+  );
 }
 
 async function detectVersion(program: string): Promise<{ version: string; backend: Backend }> {
@@ -165,8 +204,13 @@ async function checkReadable(iptables: string, family: Family): Promise<void> {
 
 async function ownChains(save: string): Promise<number> {
   try {
-    const { stdout } = await run([save, '--counters']);
-    return [...parseSaved(stdout)].reduce(
+    const command = [save, '--counters'];
+    const { stdout } = await run(command);
+    const reader = new SavedReader();
+    reader.read(stdout);
+    const tables = reader.finish();
+    if (reader.problem !== undefined) throw new OutputError(command, reader.problem);
+    return [...tables].reduce(
       (sum, [table, chains]) => sum + [...chains.keys()].filter((chain) => isOwnChain(table, chain)).length,
       0,
     );
@@ -212,9 +256,21 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
 }
 
-/** The addresses on this machine's interfaces, such as `192.168.0.2/24`. */
+/**
+ * The addresses on this machine's interfaces, such as `192.168.0.2/24`.
+ * @throws HostError where the system does not tell, as there is no file descriptor left to ask it with
+ */
 export function interfaceAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses) =>
+  let interfaces: ReturnType<typeof networkInterfaces>;
+  try {
+    interfaces = networkInterfaces();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new HostError(
+      `the addresses of this machine cannot be read (${reason}): see what its limits are (ulimit -a, prlimit)`,
+    );
+  }
+  return Object.values(interfaces).flatMap((addresses) =>
     (addresses ?? []).flatMap(({ cidr, scopeid }) => (cidr && !scopeid ? [cidr] : [])),
   );
 }

@@ -64,6 +64,11 @@ export class SavedReader {
     this.#reader.read(chunk);
   }
 
+  /** See {@link SaveReader.problem}; known once all has been read. */
+  get problem(): string | undefined {
+    return this.#reader.problem;
+  }
+
   finish(): SavedTables {
     this.#reader.finish();
     return this.#tables;

@@ -11,16 +11,22 @@ import { run } from './command.ts';
 import { LockError, WAIT_FOR_LOCK } from './host.ts';
 import type { IptablesPrograms } from './programs.ts';
 
-/** iptables-restore refused its input. Transactions before the failed one are done, of that one nothing is. */
+/** iptables-restore did not do all of it. Transactions before the failed one are done, of that one nothing is. */
 export class RestoreError extends OperationalError {
   /** The input's line that was refused, counted from 1, where iptables tells. */
   readonly line: number | undefined;
+  /**
+   * It has looked at its input and refused it. Else it did not start, was killed, or took too long: another input would
+   * fare no better.
+   */
+  readonly refused: boolean;
   /** What was given to iptables-restore. */
   readonly input: string;
 
-  constructor(message: string, line: number | undefined, input: string) {
+  constructor(message: string, { line, refused, input }: Pick<RestoreError, 'line' | 'refused' | 'input'>) {
     super(message);
     this.line = line;
+    this.refused = refused;
     this.input = input;
   }
 }
@@ -53,7 +59,8 @@ export function refusal(
   const [program = ''] = error.command;
   if (LockError.isToldBy(error.stderr)) return new LockError(program);
   const line = failedLine(error.stderr);
-  if (line === undefined) return new RestoreError(error.message, line, input);
+  const refused = error.exitCode !== undefined;
+  if (line === undefined) return new RestoreError(error.message, { line, refused, input });
   const lines = input.split('\n');
   const servicePort = servicePortOf(lines[line - 1] ?? '', wanted);
   const about = servicePort === undefined ? '' : ` (for ${servicePort})`;
@@ -61,7 +68,7 @@ export function refusal(
     `${program} refused line ${line}${about}: ${quotable(error.stderr)}`,
     ...excerpt(lines, line),
   ].join('\n');
-  return new RestoreError(message, line, input);
+  return new RestoreError(message, { line, refused, input });
 }
 
 /** `line 7: CHAIN_USER_ADD failed`, `Error occurred at line: 7`, `line 7 failed` */

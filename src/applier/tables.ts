@@ -1,13 +1,13 @@
 /** The kernel's tables of one family, as the applier reaches them. */
 import type { Ruleset } from '../iptables/types.ts';
-import { runStreaming } from './command.ts';
 import { readEntries } from './entries.ts';
 import { glance } from './glance.ts';
-import { explainFailure } from './host.ts';
-import { SavedReader, type SavedTables } from './kernel.ts';
+import { expectSameBackend } from './host.ts';
+import type { SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
 import type { RestoreInput } from './restore-input.ts';
+import { readSaved } from './saved-tables.ts';
 
 export interface KernelTables {
   /**
@@ -30,19 +30,21 @@ export interface KernelTables {
   ): Promise<void>;
 }
 
-/** The tables behind the programs of iptables. */
+/** The tables behind the programs of iptables, as long as these are the same ones. */
 export function kernelTables(host: IptablesPrograms): KernelTables {
   return {
     async read(givenUp) {
-      const reader = new SavedReader();
-      const read = runStreaming([host.save, '--counters'], (text) => reader.read(text), givenUp);
-      await read.catch((error: unknown) => {
-        throw explainFailure(error, host.save, host.family);
-      });
-      return reader.finish();
+      await expectSameBackend(host);
+      return await readSaved(host, [], { givenUp });
     },
-    entries: () => readEntries(host),
+    async entries() {
+      await expectSameBackend(host);
+      return await readEntries(host);
+    },
     glance: () => glance(host),
-    restore: (input, wanted) => restore(host, input, wanted),
+    async restore(input, wanted) {
+      await expectSameBackend(host);
+      await restore(host, input, wanted);
+    },
   };
 }

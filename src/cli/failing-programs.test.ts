@@ -32,6 +32,7 @@ const WORKING = `
 case "\${0##*/} $*" in
 *' --version') echo 'iptables v1.8.9 (nf_tables)' ;;
 *' -C '*) exit 1 ;;
+*' -S '*) for chain; do :; done; echo "-P $chain ACCEPT" ;;
 *-save*) printf '*nat\\n:PREROUTING ACCEPT [0:0]\\nCOMMIT\\n' ;;
 'nft list chains'*) printf 'table ip nat {\\n\\tchain PREROUTING {\\n\\t}\\n}\\n' ;;
 esac
@@ -201,6 +202,34 @@ test.each<[string, string, string]>([
   await install(failing, 'echo Invalid argument >&2; exit 4');
   const { message } = await failureOf(command);
   expect(message).toBe(`${told} ended with exit code 4: Invalid argument\n${BY_HAND}`);
+});
+
+describe('what a program prints that ends well is not taken for an empty kernel', () => {
+  test.each<[string, string, string, string]>([
+    ['diff', 'iptables-nft-save\\ *', 'echo garbage', 'line 1 is "garbage"'],
+    [
+      'apply',
+      'ip6tables-nft-save\\ *',
+      String.raw`printf '*nat\n:KUBE-SERVICES - [0:0]\n'`,
+      'line 2 is the last one, and no COMMIT',
+    ],
+    ['agent', 'iptables-legacy-save*', 'echo usage:', 'line 1 is "usage:"'],
+    ['cleanup', 'iptables-nft\\ *-S*', 'echo nothing', 'it is no listing of a chain'],
+    ['cleanup', 'iptables-nft\\ *-S*', ':', 'the chain PREROUTING is not in it'],
+    ['cleanup', '*nft\\ list*|iptables-nft-save*', 'echo nothing', 'line 1 is "nothing"'],
+  ])('%s, where %s does %s', async (command, printing, how, problem) => {
+    await install(printing, `${how}; exit`);
+    const { message } = await failureOf(command);
+    expect(message).toContain(` ended with exit code 0, and what it printed cannot be right: ${problem}\n`);
+    expect(message).toMatch(/\nrun it by hand, and see which program it is \(command -v ip6?tables-\S+\)$/);
+  });
+
+  test('nor for a node that uses no iptables yet', async () => {
+    await install('iptables-legacy-save*', 'echo garbage; exit');
+    await expect(diffAction({ filename: [objects] })).rejects.toThrow(
+      /^iptables-legacy-save ended with exit code 0, and what it printed cannot be right: line 1 is "garbage"\n/,
+    );
+  });
 });
 
 describe('a program that was killed has not answered', () => {

@@ -11,7 +11,7 @@ import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
-import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
+import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import { readSource, readSources } from '../sources/files.ts';
 import { noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
@@ -96,7 +96,7 @@ function filenames({ filename }: InputOptions): readonly string[] {
 
 async function readConfiguration(path: string | undefined): Promise<Configuration> {
   if (path !== undefined) return parseConfiguration(await readSource(path));
-  return { kubeProxy: DEFAULT_CONFIGURATION, own: { legacyPortNames: undefined, layout: undefined } };
+  return { kubeProxy: DEFAULT_CONFIGURATION, own: NO_OPTIONS };
 }
 
 async function readHost(path: string | undefined): Promise<HostFacts> {

@@ -57,6 +57,18 @@ export class CommandError extends OperationalError {
   }
 }
 
+/** A program that ended well and printed something else than it should: nothing follows about what it was asked. */
+export class OutputError extends OperationalError {
+  /** @param problem what is wrong with what it printed, such as `line 1 is "no rules"` */
+  constructor(command: readonly string[], problem: string) {
+    const [program = ''] = command;
+    super(
+      `${quotable(command.join(' '))} ended with exit code 0, and what it printed cannot be right: ` +
+        `${quotable(problem)}\nrun it by hand, and see which program it is (command -v ${quotable(program)})`,
+    );
+  }
+}
+
 interface Ending {
   readonly what: string;
   readonly toDo: string;

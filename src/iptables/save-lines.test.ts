@@ -92,3 +92,43 @@ test('the same in whatever pieces it comes', () => {
     }),
   );
 });
+
+describe('whether it is a whole output of iptables-save', () => {
+  test.each<[string, string | undefined]>([
+    ['', undefined],
+    ['# a remark\n\n', undefined],
+    ['*nat\n:A - [0:0]\n[1:2] -A A\nCOMMIT\n# Completed\n*raw\nCOMMIT', undefined],
+    ['*nat\n-P INPUT ACCEPT\n-N A\n-A A -j B\nCOMMIT\n', undefined],
+    ['*nat\n:A - [0:0]\n[1:2] -A A\n', 'line 3 is the last one, and no COMMIT'],
+    ['*nat\n:A - [0:0]\n[1:2] -A A -j', 'line 3 is the last one, and no COMMIT'],
+    ['*nat\nCOMM', 'line 2 is "COMM"'],
+    ['*nat\n*filter\nCOMMIT\n', 'line 2 is "*filter"'],
+    [':A - [0:0]\n', 'line 1 is ":A - [0:0]"'],
+    ['-A A -j B\n', 'line 1 is "-A A -j B"'],
+    ['*nat\nCOMMIT\n[1:2] -A A\n', 'line 3 is "[1:2] -A A"'],
+    ['COMMIT\n', 'line 1 is "COMMIT"'],
+    ['*nat\n[1:2]\nCOMMIT\n', 'line 2 is "[1:2]"'],
+    ['*nat\n-I A 1 -j B\nCOMMIT\n', 'line 2 is "-I A 1 -j B"'],
+    [
+      'Segmentation fault of a program with many words',
+      'line 1 is "Segmentation fault of a program with man"',
+    ],
+  ])('%j', (text, problem) => {
+    const reader = new SaveReader({});
+    for (const character of text) reader.read(character);
+    reader.finish();
+    expect(reader.problem).toBe(problem);
+  });
+
+  test('cut anywhere but between tables, it is not', () => {
+    const text = '*nat\n:A - [0:0]\n[1:2] -A A -j RETURN\nCOMMIT\n';
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: text.length - 2 }), (end) => {
+        const reader = new SaveReader({});
+        reader.read(text.slice(0, end));
+        reader.finish();
+        expect(reader.problem).toBeDefined();
+      }),
+    );
+  });
+});

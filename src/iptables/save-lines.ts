@@ -33,6 +33,9 @@ export class SaveReader {
   /** The start of a line whose end has not come yet. */
   #rest = '';
   #number = 0;
+  /** A table has begun that is not committed yet. */
+  #open = false;
+  #oddLine: string | undefined;
 
   constructor(listener: SaveListener) {
     this.#listener = listener;
@@ -41,6 +44,15 @@ export class SaveReader {
   /** The number of the line that is being told, or was told last, from 1. */
   get number(): number {
     return this.#number;
+  }
+
+  /**
+   * Why what was read so far is no whole output of iptables-save, for people; undefined where it is one. Each of its
+   * tables ends with COMMIT, and outside of them are only remarks. An output that is empty is whole: nobody has used a
+   * table yet.
+   */
+  get problem(): string | undefined {
+    return this.#oddLine ?? (this.#open ? `line ${this.#number} is the last one, and no COMMIT` : undefined);
   }
 
   read(chunk: string): void {
@@ -67,31 +79,54 @@ export class SaveReader {
       case HASH:
         return;
       case STAR:
+        this.#expectOpen(false, text, start, end);
+        this.#open = true;
         listener.table?.(text.slice(start + 1, end).trimEnd());
         return;
       case COLON:
+        this.#expectOpen(true, text, start, end);
         this.#readChain(text.slice(start + 1, end));
         return;
       case BRACKET: {
         const space = text.indexOf(' ', start);
         if (space !== -1 && space < end && text.startsWith(APPEND, space + 1)) {
+          this.#expectOpen(true, text, start, end);
           this.#readRule(text, space + 1, end, text.slice(start, space));
-        } else listener.other?.(text.slice(start, end));
+        } else this.#readOther(text.slice(start, end));
         return;
       }
       case DASH:
         if (text.startsWith(APPEND, start)) {
+          this.#expectOpen(true, text, start, end);
           this.#readRule(text, start, end, undefined);
           return;
         }
         if (text.startsWith('-N ', start) || text.startsWith('-P ', start)) {
+          this.#expectOpen(true, text, start, end);
           this.#readChain(text.slice(start + 3, end));
           return;
         }
     }
     const line = text.slice(start, end);
-    if (line.trimEnd() === 'COMMIT') listener.commit?.();
-    else listener.other?.(line);
+    if (line.trimEnd() === 'COMMIT') {
+      this.#expectOpen(true, text, start, end);
+      this.#open = false;
+      listener.commit?.();
+    } else this.#readOther(line);
+  }
+
+  #expectOpen(open: boolean, text: string, start: number, end: number): void {
+    if (this.#open !== open) this.#isOdd(text.slice(start, end));
+  }
+
+  #readOther(line: string): void {
+    this.#isOdd(line);
+    this.#listener.other?.(line);
+  }
+
+  /** The first one says most: what follows may be right, but for where it stands. */
+  #isOdd(line: string): void {
+    this.#oddLine ??= `line ${this.#number} is ${JSON.stringify(line.slice(0, 40))}`;
   }
 
   #readChain(words: string): void {

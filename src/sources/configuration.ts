@@ -20,6 +20,13 @@ export interface Configuration {
   readonly own: Svc2iptSection;
 }
 
+/** A section of our own that says nothing. */
+export const NO_OPTIONS: Svc2iptSection = {
+  legacyPortNames: undefined,
+  layout: undefined,
+  commandTimeout: undefined,
+};
+
 /**
  * Reads a configuration: a KubeProxyConfiguration, and in a second document a `svc2ipt` section, either of which may
  * be missing.
@@ -68,7 +75,7 @@ function configurationOf(documents: readonly SourceDocument[]): Configuration {
   if (problems.length > 0) throw new InputError(problems);
   return {
     kubeProxy: kubeProxy ?? DEFAULT_CONFIGURATION,
-    own: own ?? { legacyPortNames: undefined, layout: undefined },
+    own: own ?? NO_OPTIONS,
   };
 }
 

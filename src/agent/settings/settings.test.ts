@@ -361,8 +361,15 @@ describe('a configuration file', () => {
     [['--legacy-port-names=false'], false, 'fast'],
     [['--layout', 'kube-proxy'], true, 'kube-proxy'],
   ])('may have a section of our own: %j', (args, legacyPortNames, layout) => {
-    const own = parseConfiguration({ name: 'f', text: 'svc2ipt: {legacyPortNames: true, layout: fast}' });
-    expect(agentSettings(given(...args), own).settings.own).toEqual({ legacyPortNames, layout });
+    const own = parseConfiguration({
+      name: 'f',
+      text: 'svc2ipt: {legacyPortNames: true, layout: fast, commandTimeout: 3s}',
+    });
+    expect(agentSettings(given(...args), own).settings.own).toEqual({
+      legacyPortNames,
+      layout,
+      commandTimeout: 3000,
+    });
   });
 
   test('that kube-proxy writes has nothing in it to warn of', () => {

@@ -98,7 +98,7 @@ export function agentSettings(
     settings: {
       ...ownSettings,
       configuration,
-      own: { legacyPortNames, layout },
+      own: { legacyPortNames, layout, commandTimeout: file?.own.commandTimeout },
       kubeconfig: configuration.clientConnection.kubeconfig || undefined,
       logging: { format, verbosity, splitStream: options[format].splitStream },
     },

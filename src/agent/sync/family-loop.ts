@@ -88,6 +88,11 @@ export class FamilyLoop {
     this.#request({ ...NOTHING, write: true, compare: true });
   }
 
+  /** Whether {@link compare} was asked for, and the kernel is still to be read for it. */
+  get comparisonWaits(): boolean {
+    return this.#todo.compare;
+  }
+
   /** Begins nothing more, and waits for what is being written. */
   async stop(): Promise<void> {
     await this.#runner.stop();

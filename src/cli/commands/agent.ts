@@ -78,6 +78,9 @@ function logOptions({ logging: { format, verbosity, splitStream } }: AgentSettin
   return { format, verbosity, streams };
 }
 
+/** The highest level that Kubernetes' components have. */
+const MOST_VERBOSE = 10;
+
 /** SIGUSR1 tells more from now on, by one level; SIGUSR2 as much as at the start. */
 function followVerbosity(log: Log): void {
   const first = log.verbosity;
@@ -85,6 +88,8 @@ function followVerbosity(log: Log): void {
     log.verbosity = verbosity;
     log.info('Verbosity set', { verbosity });
   };
-  process.on('SIGUSR1', () => set(log.verbosity + 1));
+  process.on('SIGUSR1', () => {
+    if (log.verbosity < MOST_VERBOSE) set(log.verbosity + 1);
+  });
   process.on('SIGUSR2', () => set(first));
 }

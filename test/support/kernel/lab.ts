@@ -78,8 +78,10 @@ export const CONFIGURATION = {
 } as const;
 
 /** The text of a configuration, with the layout that the tests run on. */
-export function configurationText(configuration: object = CONFIGURATION): string {
-  return [configuration, { svc2ipt: { layout: LAYOUT } }].map((part) => JSON.stringify(part)).join('\n---\n');
+export function configurationText(configuration: object = CONFIGURATION, own: object = {}): string {
+  return [configuration, { svc2ipt: { layout: LAYOUT, ...own } }]
+    .map((part) => JSON.stringify(part))
+    .join('\n---\n');
 }
 
 export const HOST = {

@@ -25,12 +25,17 @@ const AGENT_CONFIGURATION = {
 };
 
 export interface AgentStart {
-  readonly backend: Backend;
+  /** It finds out by itself unless given. */
+  readonly backend?: Backend | undefined;
   /** The rest of the command line, such as where the cluster comes from. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Fields of the configuration that are another than usual. */
-  readonly fields?: object;
+  readonly fields?: object | undefined;
+  /** Options of svc2ipt's own. */
+  readonly own?: object | undefined;
+  /** A command that becomes the agent, which follows it. */
+  readonly through?: readonly string[] | undefined;
 }
 
 export class RunningAgent implements AsyncDisposable {
@@ -38,9 +43,10 @@ export class RunningAgent implements AsyncDisposable {
   readonly #process: ReturnType<typeof startAgent>;
   #log = '';
 
-  private constructor(lab: Lab, { backend, args, env = {} }: AgentStart, config: string) {
+  private constructor(lab: Lab, { backend, args, env = {}, through = [] }: AgentStart, config: string) {
     this.#lab = lab;
-    this.#process = startAgent(lab, ['--config', config, '--backend', backend, ...args], env);
+    const chosen = backend === undefined ? [] : ['--backend', backend];
+    this.#process = startAgent(lab, through, ['--config', config, ...chosen, ...args], env);
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
     });
@@ -48,7 +54,7 @@ export class RunningAgent implements AsyncDisposable {
 
   static async start(lab: Lab, start: AgentStart): Promise<RunningAgent> {
     const config = join(lab.folder, 'agent.yaml');
-    await writeFile(config, configurationText({ ...AGENT_CONFIGURATION, ...start.fields }));
+    await writeFile(config, configurationText({ ...AGENT_CONFIGURATION, ...start.fields }, start.own));
     return new RunningAgent(lab, start, config);
   }
 
@@ -86,6 +92,11 @@ export class RunningAgent implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
+  /** Nobody reads its log any more. */
+  leaveLog(): void {
+    this.#process.stderr.destroy();
+  }
+
   get pid(): number {
     return this.#process.pid ?? 0;
   }
@@ -95,8 +106,14 @@ export class RunningAgent implements AsyncDisposable {
   }
 }
 
-function startAgent(lab: Lab, args: readonly string[], env: Readonly<Record<string, string>>) {
-  const [program = '', ...words] = [...lab.inside('node'), process.execPath, MAIN, 'agent', ...args];
+function startAgent(
+  lab: Lab,
+  through: readonly string[],
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+) {
+  const agent = [process.execPath, MAIN, 'agent', ...args];
+  const [program = '', ...words] = [...lab.inside('node'), ...through, ...agent];
   return execa(program, words, {
     env: { ...lab.environment, ...env },
     reject: false,
