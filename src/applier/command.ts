@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly input?: Iterable<string>;
   /** Seconds that it may take; ten minutes unless given, longer than anything takes that will still come to an end. */
   readonly patience?: number;
+  /** Is told the process that runs it. */
+  readonly started?: (pid: number) => void;
 }
 
 /** Characters of standard output (a string can hold few more), and of standard error. */
@@ -35,7 +37,7 @@ const PATIENCE = 600;
  */
 export async function run(
   command: readonly string[],
-  { input, patience = PATIENCE }: RunOptions = {},
+  { input, patience = PATIENCE, started }: RunOptions = {},
 ): Promise<CommandOutput> {
   const [program = '', ...args] = command;
   try {
@@ -44,7 +46,9 @@ export async function run(
       stdin: input ? pieces(input) : 'ignore',
       timeout: patience * 1000,
     } as const;
-    const { stdout, stderr } = await execa(program, args, options);
+    const child = execa(program, args, options);
+    if (child.pid !== undefined) started?.(child.pid);
+    const { stdout, stderr } = await child;
     return { stdout, stderr };
   } catch (error) {
     throw told(command, error, patience);

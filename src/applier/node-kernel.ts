@@ -4,9 +4,12 @@ import { deleteStaleFlows } from './conntrack.ts';
 import { HostError, type IptablesHost } from './host.ts';
 import { allowLocalnetRouting } from './sysctl.ts';
 import { type KernelTables, kernelTables } from './tables.ts';
+import { type KernelWatch, UNWATCHED } from './watch/kernel-watch.ts';
 
 export interface NodeKernel {
   readonly tables: KernelTables;
+  /** Who else changes them. */
+  readonly watch: KernelWatch;
   /** See {@link deleteStaleFlows}. */
   deleteStaleFlows(destinations: readonly UdpDestination[]): Promise<number>;
   /** See {@link allowLocalnetRouting}. */
@@ -14,9 +17,10 @@ export interface NodeKernel {
 }
 
 /** This node's kernel, in this network namespace. */
-export function nodeKernel(host: IptablesHost): NodeKernel {
+export function nodeKernel(host: IptablesHost, watch: KernelWatch = UNWATCHED): NodeKernel {
   return {
-    tables: kernelTables(host),
+    tables: kernelTables(host, watch),
+    watch,
     deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
     allowLocalnetRouting,
   };

@@ -7,6 +7,7 @@ import { DEFAULT_CONFIGURATION } from '../../api/kube-proxy-configuration.ts';
 import { serviceSchema } from '../../api/service.ts';
 import type { SavedTables } from '../../applier/kernel.ts';
 import { iptablesPrograms } from '../../applier/programs.ts';
+import { EVERYTHING, UNWATCHED } from '../../applier/watch/kernel-watch.ts';
 import { compileOptions } from '../../compiler/options.ts';
 import { completeFacts } from '../../sources/node.ts';
 import { SILENT } from '../log.ts';
@@ -55,10 +56,11 @@ async function scene() {
     {
       tables: {
         read: slowRead,
-        entries: () => kernel.entries(),
+        list: (chains) => kernel.list(chains),
         glance: () => kernel.glance(),
         restore: (pieces, wanted) => kernel.restore(pieces, wanted),
       },
+      watch: UNWATCHED,
       deleteStaleFlows: async () => 0,
       allowLocalnetRouting: async () => {},
     },
@@ -67,7 +69,7 @@ async function scene() {
   const settle = async () => {
     for (let i = 0; i < 10; i++) await setImmediate();
   };
-  return { rules, readings, settle };
+  return { rules, kernel, readings, settle };
 }
 
 const NEVER = new AbortController().signal;
@@ -101,16 +103,30 @@ describe('drift', () => {
     expect(readings).toHaveLength(2);
   });
 
-  test('a look at whether the rules are there goes on beside it, and ends nothing', async () => {
-    const { rules, readings, settle } = await scene();
+  test('what others changed is mended first, and the kernel is read anew', async () => {
+    const { rules, kernel, readings, settle } = await scene();
     await rules.sync(input(1));
     const drift = rules.drift(NEVER);
     await settle();
+    kernel.tryRestore('*nat\n-I KUBE-SERVICES -j ACCEPT\nCOMMIT\n');
+    const chains = new Map([['nat' as const, new Set(['KUBE-SERVICES'])]]);
     // Ends although nobody lets the reading end.
-    expect(await rules.isIntact()).toBe(true);
-    readings[0]?.end();
+    expect(await rules.mend({ chains, by: ['nft (PID 7)'] })).toMatchObject({
+      by: ['nft (PID 7)'],
+      differences: [{ table: 'nat', chain: 'KUBE-SERVICES' }],
+    });
+    expect(readings[0]?.givenUp).toBe(true);
+    await settle();
+    readings[1]?.end();
     expect(await drift).toEqual([]);
-    expect(readings).toMatchObject([{ givenUp: false }]);
+    expect(rules.mended).toHaveLength(1);
+  });
+
+  test('where nothing differs, nothing was mended', async () => {
+    const { rules } = await scene();
+    await rules.sync(input(1));
+    expect(await rules.mend(EVERYTHING)).toBeUndefined();
+    expect(rules.mended).toEqual([]);
   });
 
   test('waits for the syncs that wait', async () => {
