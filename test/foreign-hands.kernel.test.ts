@@ -7,14 +7,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LAYOUT_NAMES } from '../src/api/layout-names.ts';
-import { FAMILIES, type Family } from '../src/net/address.ts';
+import type { Family } from '../src/net/address.ts';
 import { type LabService, labCluster } from './support/kernel/cluster.ts';
 import { Lab } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
 
-const PLACES = BACKENDS.flatMap((backend) =>
-  LAYOUT_NAMES.flatMap((layout) => FAMILIES.map((family) => ({ backend, layout, family }))),
+/** Each backend with each layout and each family, but not with each pair of them: a fault takes more than a second. */
+const PLACES = BACKENDS.flatMap((backend, i) =>
+  LAYOUT_NAMES.map(
+    (layout, j) => ({ backend, layout, family: (i + j) % 2 === 0 ? 'ipv4' : 'ipv6' }) as const,
+  ),
 );
 
 const WEB: LabService = { name: 'web', index: 1, endpoints: ['pod-1', 'pod-3'] };
@@ -136,12 +139,14 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
    */
   async function rules(): Promise<string[]> {
     const { stdout } = await lab.run('node', [`${program}-save`]);
+    const busy = [...stdout.matchAll(/lab\/busy.* -j KUBE-\w+-(\w{16})$/gm)].map(([, hash]) => hash ?? '');
     let [table, last, deciding] = ['', '', 0];
     const lines = stdout.split('\n').flatMap((line) => {
       if (line.startsWith('*')) table = line.slice(1);
       if (line.startsWith(':KUBE-PROXY-CANARY')) return [`${table} ${line}`];
       const [, chain, rule = ''] = /^-A (\S+) (.*)/.exec(line) ?? [];
-      if (chain === undefined || line.includes('lab/busy')) return [];
+      if (chain === undefined || line.includes('lab/busy') || busy.some((hash) => chain.endsWith(hash)))
+        return [];
       if (chain !== last) [last, deciding] = [chain, 0];
       if (chain.startsWith('KUBE-')) return [`${table} ${line}`];
       if (rule.includes('-j KUBE-')) return [`${table} ${chain}, behind ${deciding}: ${rule}`];
@@ -182,7 +187,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
       args: ['--manifests', folder, '--layout', layout, '-v', '2'],
       fields: { iptables: { syncPeriod: '1s', minSyncPeriod: '50ms' } },
     });
-    await agent.tells(/full=true[\s\S]*full=true/);
+    await agent.tells(/full=true[\s\S]*full=true/, 60);
     loaded = (async () => {
       for (let i = 0; !load.signal.aborted; i++) {
         await put('busy', { ...BUSY, endpoints: i % 2 === 0 ? ['pod-2', 'pod-3'] : ['pod-1'] });
@@ -211,8 +216,10 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
     const names = new RegExp(`somebody changed our rules.*${chain.source}`, 'i');
     await eventually(async () => names.exec(agent.log.slice(told)) !== null || agent.log.slice(told), true);
     if (backend === 'nft') expect(agent.log.slice(told)).toMatch(/by="?[\w-]*tables-nft[\w-]* \(PID \d+\)/);
-    const page = await agent.page('http://127.0.0.1:10249/debug/drift');
-    expect(page.body).toMatch(new RegExp(`had changed this[\\s\\S]*${chain.source}`));
+    // While syncs come again and again, it asks to be asked later.
+    const page = async () => (await agent.page('http://127.0.0.1:10249/debug/drift')).body;
+    const mended = new RegExp(`had changed this[\\s\\S]*${chain.source}`);
+    await eventually(async () => mended.test(await page()), true);
   });
 
   test('what is not ours is left alone, and not told', async () => {

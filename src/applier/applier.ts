@@ -28,6 +28,8 @@ export interface ApplyResult {
   readonly input: RestoreInput;
   /** What was other than wanted before, chain by chain, for people. */
   differences(): ChainDifference[];
+  /** Those of them that are others' doing, where a change of ours was refused for it; nobody has looked for others. */
+  foreign(): ChainDifference[];
   /** Milliseconds spent reading the kernel, working out the difference, and writing it. */
   readonly milliseconds: { readonly read: number; readonly plan: number; readonly write: number };
 }
@@ -128,7 +130,8 @@ export class Applier {
     } catch (error) {
       this.forget();
       if (!(error instanceof RestoreError)) throw error;
-      return await this.apply(wanted());
+      const result = await this.apply(wanted());
+      return { ...result, foreign: () => result.differences().filter((one) => !isOf(changes, one)) };
     }
     for (const [table, { chains }] of current.tables) {
       for (const chain of changes[table]?.changed ?? []) chains.set(chain.name, chain);
@@ -139,6 +142,7 @@ export class Applier {
       tables: tables.map(summarize),
       input,
       differences: () => chainDifferences(tables, this.#host.family),
+      foreign: () => [],
       milliseconds: { read: 0, plan: planned - start, write: performance.now() - planned },
     };
   }
@@ -202,6 +206,7 @@ export class Applier {
       tables: changes.map(summarize),
       input,
       differences: () => chainDifferences(changes, this.#host.family),
+      foreign: () => [],
       milliseconds: { read: known ? 0 : read - start, plan: performance.now() - read, write: 0 },
     };
     return { current, changes, result };
@@ -227,6 +232,12 @@ const MOST_LISTED = 40;
 /** Reads one family's tables. Throws a HostError where that is not possible. */
 export async function readTables(host: IptablesPrograms): Promise<CurrentTables> {
   return currentTables(await kernelTables(host).read(), host.family);
+}
+
+/** Whether a chain differs because it is to be another one. */
+function isOf(changes: Partial<Record<TableName, ChainChanges>>, { table, chain }: ChainDifference): boolean {
+  const { changed = [], removed = [] } = changes[table] ?? {};
+  return changed.some(({ name }) => name === chain) || removed.includes(chain);
 }
 
 /** Whether a chain comes or goes that jumps from built-in chains lead to. */

@@ -118,7 +118,7 @@ export class FamilyLoop {
   }
 
   async #mend(doubt: Doubt): Promise<Mended | undefined> {
-    const { observer, log } = this.#options;
+    const { observer } = this.#options;
     const start = performance.now();
     const mended = await this.#rules.mend(doubt).catch((error: unknown) => {
       const milliseconds = performance.now() - start;
@@ -126,8 +126,12 @@ export class FamilyLoop {
       observer.syncFailed(this.family, { error: asError(error), full, milliseconds });
       throw error;
     });
-    if (!mended) return undefined;
-    const { by, differences } = mended;
+    if (mended) this.#tellMended(mended);
+    return mended;
+  }
+
+  #tellMended({ by, differences }: Mended): void {
+    const { observer, log } = this.#options;
     log.warning('Somebody changed our rules: mended', {
       family: this.family,
       ...(by.length > 0 ? { by: by.join(', ') } : {}),
@@ -135,7 +139,6 @@ export class FamilyLoop {
       ...(differences.length > 0 ? { changed: changesInWords(differences) } : {}),
     });
     observer.driftFound(this.family);
-    return mended;
   }
 
   async #write(input: RulesInput): Promise<void> {
@@ -146,6 +149,7 @@ export class FamilyLoop {
     observer.syncing(family);
     try {
       const report = await this.#rules.sync(input);
+      if (report.mended) this.#tellMended(report.mended);
       observer.synced(family, report);
       if (this.#todo.write) observer.queued(family);
       const news = this.#rules.dryRun ? 'Rules would be written' : 'Rules are in the kernel';

@@ -27,6 +27,8 @@ export interface RulesInput {
 
 export interface SyncReport {
   readonly result: ApplyResult;
+  /** What others had done, and was found because it was in the way. */
+  readonly mended: Mended | undefined;
   /** Everything was compared with the kernel, not only what has changed. */
   readonly full: boolean;
   readonly totals: RulesetTotals;
@@ -136,11 +138,14 @@ export class FamilyRules {
       if (chains) await this.#applier.look(chains);
       else this.#applier.forget();
       const result = await this.#apply(undefined, compiler);
-      if (result.input.isEmpty) return undefined;
-      const mended = { at: new Date(), by, differences: result.differences() };
-      this.#mended = [...this.#mended.slice(1 - MENDED_KEPT), mended];
-      return mended;
+      return result.input.isEmpty ? undefined : this.#remember(by, result.differences());
     });
+  }
+
+  #remember(by: readonly string[], differences: readonly ChainDifference[]): Mended {
+    const mended = { at: new Date(), by, differences };
+    this.#mended = [...this.#mended.slice(1 - MENDED_KEPT), mended];
+    return mended;
   }
 
   /** What others did to our rules, and was mended: the last few times, the newest last. */
@@ -200,7 +205,10 @@ export class FamilyRules {
     const result = await this.#apply(known && changes, compiler);
     if (!this.dryRun) await this.#afterRules(compiler, compiler.udpDestinations());
     const full = known === undefined || result.milliseconds.read > 0;
-    return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
+    const foreign = result.foreign();
+    const by = foreign.length > 0 ? this.#kernel.watch.doubt()?.by : undefined;
+    const mended = foreign.length > 0 ? this.#remember(by ?? [], foreign) : undefined;
+    return { result, mended, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
 
   async #apply(changes: RulesetChanges | undefined, compiler: IncrementalCompiler): Promise<ApplyResult> {
