@@ -10,6 +10,7 @@ import { FamilyRules, type RulesInput, type SyncReport } from '../src/agent/sync
 import type { ServiceEntry } from '../src/api/cluster.ts';
 import { iptablesPrograms } from '../src/applier/programs.ts';
 import type { KernelTables } from '../src/applier/tables.ts';
+import { UNWATCHED } from '../src/applier/watch/kernel-watch.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { LiveCluster } from '../src/sources/live-cluster.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
@@ -27,7 +28,7 @@ const CHANGES = 1_000;
 /** Takes all that it is given, and holds nothing. */
 const TABLES: KernelTables = {
   read: async () => new Map(),
-  entries: async () => new Map(),
+  list: async () => new Map(),
   glance: async () => undefined,
   async restore(input) {
     for (const _ of input);
@@ -59,7 +60,12 @@ async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
 
   const can = { version: '1.8.9', randomFully: true, recent: true, bpf: true, chainsInOtherBackend: 0 };
   const host = { ...iptablesPrograms('ipv4', 'nft'), ...can };
-  const kernel = { tables: TABLES, deleteStaleFlows: async () => 0, allowLocalnetRouting: async () => {} };
+  const kernel = {
+    tables: TABLES,
+    watch: UNWATCHED,
+    deleteStaleFlows: async () => 0,
+    allowLocalnetRouting: async () => {},
+  };
   const rules = new FamilyRules(host, kernel, { dryRun: false, log: SILENT });
   const metrics = new Metrics({ version: '1', families: ['ipv4'], log: SILENT });
   const compiler = new IncrementalCompiler(node, options);

@@ -12,6 +12,7 @@ import { currentTables } from '../applier/current.ts';
 import type { IptablesHost } from '../applier/host.ts';
 import { planChanges } from '../applier/plan.ts';
 import { iptablesPrograms } from '../applier/programs.ts';
+import { UNWATCHED } from '../applier/watch/kernel-watch.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
@@ -133,6 +134,7 @@ class Lab {
       own: NO_OPTIONS,
       iptables: FAMILIES.map(host),
       kernelOf: ({ family }) => ({
+        watch: UNWATCHED,
         tables: this.kernels[family],
         deleteStaleFlows: async () => ++told.flowsLookedAt,
         allowLocalnetRouting: async () => {},

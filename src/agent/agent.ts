@@ -52,6 +52,9 @@ const NODE_PATIENCE = 30_000;
 /** Everything is compared with the kernel every hour, as kube-proxy v1.36 writes everything anew. Milliseconds. */
 const COMPARISON_PERIOD = 3_600_000;
 
+/** So much of `iptables.syncPeriod` passes between checks that what they find is mended within one. */
+const CHECK = 0.75;
+
 /** The agent cannot go on as it is: it must be started again. */
 export class RestartError extends OperationalError {}
 
@@ -146,7 +149,7 @@ export class Agent {
     this.#source = source;
     const { syncPeriod } = this.#options.configuration.iptables;
     const timers = [
-      setInterval(() => this.#check(), syncPeriod),
+      setInterval(() => this.#check(), syncPeriod * CHECK),
       setInterval(() => this.compare(), COMPARISON_PERIOD),
     ];
     const stop = new AbortController();

@@ -4,6 +4,7 @@ import { limitCommands } from '../applier/command.ts';
 import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
+import { watchKernel } from '../applier/watch/watch.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { connect } from '../sources/kubernetes/connection.ts';
@@ -49,6 +50,8 @@ export async function runAgent(
   for (const warning of host.warnings) log.warning(warning);
 
   const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);
+  const watches = await watchKernel(dryRun ? [] : iptables);
+  if (watches.warning !== undefined) log.warning(watches.warning);
   const families = iptables.map(({ family }) => family);
   const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
   const metrics = new Metrics({ version, families, log, ...readPackets });
@@ -60,7 +63,7 @@ export async function runAgent(
   const base = { ...settings, iptables, log };
   const agent = new Agent({
     ...base,
-    kernelOf: nodeKernel,
+    kernelOf: (host) => nodeKernel(host, watches.of(host.family)),
     machineFacts: followMachine(host, settings, log),
     observer: observerOf(base, { metrics, health, healthCheckServers, tell }),
   });
@@ -95,6 +98,7 @@ export async function runAgent(
     ended.abort();
     await Promise.allSettled(running);
     process.off('SIGHUP', compare);
+    watches.close();
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
 }

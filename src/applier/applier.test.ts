@@ -7,7 +7,7 @@ import { inputOf, service, slice } from '../../test/support/rules.ts';
 import { compile } from '../compiler/compile.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import { CommandError } from '../errors/command-error.ts';
-import type { Ruleset } from '../iptables/types.ts';
+import type { Ruleset, TableName } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { Applier } from './applier.ts';
 import { currentTables } from './current.ts';
@@ -40,6 +40,8 @@ const CHANGES = {
     removed: [],
   },
 };
+
+const inNat = (...chains: readonly string[]) => new Map([['nat' as const, new Set(chains)]]);
 
 const SERVICE_CHAIN = CHANGES.nat.changed.find(({ name }) => name.startsWith('KUBE-SVC-'))?.name ?? '';
 
@@ -84,32 +86,90 @@ describe('apply', () => {
     expect(holds(kernel, BEFORE)).toBe(true);
   });
 
-  test.each([
-    ['nothing', '', true],
-    ['a rule of somebody else', '*filter\n-A INPUT -j ACCEPT\nCOMMIT\n', true],
-    ['a rule more in a chain of ours', '*nat\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n', true],
+  test.each<[string, string, ReadonlyMap<TableName, ReadonlySet<string>>]>([
+    ['a rule in front', '*nat\n-I KUBE-SERVICES -j ACCEPT\nCOMMIT\n', inNat('KUBE-SERVICES')],
+    ['a rule gone', '*filter\n-D KUBE-FORWARD 1\nCOMMIT\n', new Map([['filter', new Set(['KUBE-FORWARD'])]])],
+    ['a chain empty', `*nat\n:${SERVICE_CHAIN} - [0:0]\nCOMMIT\n`, inNat(SERVICE_CHAIN)],
     [
-      'rules of a service port, which a full reading finds',
-      `*nat\n:${SERVICE_CHAIN} - [0:0]\nCOMMIT\n`,
-      true,
+      'a canary gone',
+      '*mangle\n-X KUBE-PROXY-CANARY\nCOMMIT\n',
+      new Map([['mangle', new Set(['KUBE-PROXY-CANARY'])]]),
     ],
-    ['what the jumps lead to', '*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n', false],
-    ['what the jumps lead to in part', '*filter\n-D KUBE-FORWARD 1\nCOMMIT\n', false],
-    ['a canary gone', '*mangle\n-X KUBE-PROXY-CANARY\nCOMMIT\n', false],
-    ['everything in a table', '*nat\n-F PREROUTING\n-F OUTPUT\n-F POSTROUTING\nCOMMIT\n', false],
+    ['a built-in chain flushed', '*nat\n-F PREROUTING\nCOMMIT\n', inNat('PREROUTING')],
     [
       'a jump gone',
       '*nat\n-D POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING\nCOMMIT\n',
-      false,
+      inNat('POSTROUTING'),
     ],
-  ])('knows what leads into its rules when somebody changes %s', async (_, input, intact) => {
+  ])('looks at the chains that somebody changed, and mends them: %s', async (_, input, chains) => {
     const kernel = new FakeKernel('ipv4');
     const applier = applierOf(kernel);
     await applier.apply(BEFORE);
-    expect(await applier.intact()).toBe(true);
+    const sound = kernel.save();
     expect(kernel.tryRestore(input)).toBeUndefined();
-    expect(await applier.intact()).toBe(intact);
+    await applier.look(chains);
+    const result = await applier.apply(BEFORE);
+    expect(kernel.save().split('\n').sort()).toEqual(sound.split('\n').sort());
+    expect(result.differences().map(({ chain }) => chain)).toEqual(
+      [...chains.values()].flatMap((names) => [...names]),
+    );
     expect(kernel.reads).toBe(1);
+    await applier.applyChanges(CHANGES, () => AFTER);
+    expect(holds(kernel, AFTER)).toBe(true);
+  });
+
+  test.each([
+    ['only some chains', true],
+    ['everything', false],
+  ])(
+    'a jump that somebody moves behind a rule that decides goes back to the front, looking at %s',
+    async (_, some) => {
+      const kernel = new FakeKernel('ipv4');
+      const applier = applierOf(kernel);
+      const jump = '-m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+      const [ours, theirs] = [`-A PREROUTING ${jump}`, '-A PREROUTING -s 192.0.2.1/32 -j RETURN'];
+      const order = () =>
+        kernel
+          .save()
+          .split('\n')
+          .flatMap((line) => / (-A PREROUTING .*)/.exec(line)?.[1] ?? []);
+      kernel.tryRestore(`*nat\n${theirs}\nCOMMIT\n`);
+      await applier.apply(BEFORE);
+      expect(order()).toEqual([ours, theirs]);
+      for (let time = 0; time < 2; time++) {
+        expect(
+          kernel.tryRestore(`*nat\n-D PREROUTING ${jump}\n-A PREROUTING ${jump}\nCOMMIT\n`),
+        ).toBeUndefined();
+        if (some) await applier.look(inNat('PREROUTING'));
+        else applier.forget();
+        const { tables } = await applier.apply(BEFORE);
+        expect(tables.find(({ table }) => table === 'nat')?.jumpsMoved).toBe(1);
+        expect(order()).toEqual([ours, theirs]);
+      }
+    },
+  );
+
+  test.each([
+    ['a rule that decides', '-s 192.0.2.1/32 -j DROP'],
+    ['a jump to their own chain', '-j THEIRS'],
+  ])('%s that its owner puts in front of ours stays there', async (_, rule) => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    expect(kernel.tryRestore(`*nat\n:THEIRS - [0:0]\n-I PREROUTING ${rule}\nCOMMIT\n`)).toBeUndefined();
+    await applier.look(inNat('PREROUTING'));
+    expect((await applier.apply(BEFORE)).input.isEmpty).toBe(true);
+  });
+
+  test('looks at everything where somebody changed very many chains', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    await applier.apply(BEFORE);
+    kernel.tryRestore('*nat\n-F KUBE-SERVICES\nCOMMIT\n');
+    await applier.look(inNat(...Array.from({ length: 41 }, (_, i) => `KUBE-SVC-${i}`)));
+    await applier.apply(BEFORE);
+    expect(kernel.reads).toBe(2);
+    expect(holds(kernel, BEFORE)).toBe(true);
   });
 
   test('plan writes nothing', async () => {
@@ -309,7 +369,8 @@ describe('applyChanges', () => {
 
     const applier = applierOf(kernel);
     expect((await applier.apply(closed)).input.isEmpty).toBe(true);
-    expect(await applier.intact()).toBe(true);
+    await applier.look(new Map([['filter', new Set(['INPUT', 'OUTPUT', 'KUBE-FIREWALL'])]]));
+    expect((await applier.apply(closed)).input.isEmpty).toBe(true);
     await applier.apply(open);
     expect(holds(kernel, open)).toBe(true);
     expect(jumps()).toHaveLength(2);

@@ -3,14 +3,18 @@
 import { JUMPS } from '../chains/jumps.ts';
 import type { ChainChanges } from '../iptables/compare.ts';
 import type { Family, Ruleset, TableName } from '../iptables/types.ts';
+import { type ChainDifference, chainDifferences } from './chain-diff.ts';
 import {
   afterApply,
+  afterLooking,
   type CurrentTable,
   type CurrentTables,
   currentTables,
   inOrderOfTable,
+  placesOf,
 } from './current.ts';
-import { hasEntries } from './entries.ts';
+import type { PlacesByTable } from './jump-places.ts';
+import type { ChainsByTable } from './kernel.ts';
 import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { RestoreError } from './restore.ts';
@@ -23,6 +27,10 @@ export interface ApplyResult {
   readonly tables: readonly TableResult[];
   /** What was given to iptables-restore; empty where nothing was to be done. */
   readonly input: RestoreInput;
+  /** What was other than wanted before, chain by chain, for people. */
+  differences(): ChainDifference[];
+  /** Those of them that are others' doing, where a change of ours was refused for it; nobody has looked for others. */
+  foreign(): ChainDifference[];
   /** Milliseconds spent reading the kernel, working out the difference, and writing it. */
   readonly milliseconds: { readonly read: number; readonly plan: number; readonly write: number };
 }
@@ -34,6 +42,7 @@ export interface TableResult {
   readonly removed: readonly string[];
   readonly jumpsAdded: number;
   readonly jumpsRemoved: number;
+  readonly jumpsMoved: number;
 }
 
 /**
@@ -44,6 +53,10 @@ export class Applier {
   readonly #host: Pick<IptablesPrograms, 'family' | 'backend'>;
   readonly #kernel: KernelTables;
   #current: CurrentTables | undefined;
+  /** Where jumps stood before we looked again; undefined where we did not. */
+  #placesBefore: PlacesByTable | undefined;
+  /** Some chains were read anew, and may be other ones than those applied last. */
+  #looked = false;
 
   constructor(host: IptablesPrograms, kernel = kernelTables(host)) {
     this.#host = host;
@@ -52,16 +65,28 @@ export class Applier {
 
   /** Reads the kernel anew before the next apply. */
   forget(): void {
+    this.#rememberPlaces();
     this.#current = undefined;
   }
 
   /**
-   * Whether the jumps and canaries that were written are still there, and rules behind the jumps; not whether every
-   * rule is.
+   * Reads some chains anew before the next apply, or everything where they are very many.
    * @throws HostError where the kernel may not be read
    */
-  async intact(): Promise<boolean> {
-    return this.#current === undefined || hasEntries(this.#current, await this.#kernel.entries());
+  async look(chains: ChainsByTable): Promise<void> {
+    const count = [...chains.values()].reduce((sum, names) => sum + names.size, 0);
+    if (!this.#current || count > MOST_LISTED) {
+      this.forget();
+      return;
+    }
+    const saved = await this.#kernel.list(chains);
+    this.#rememberPlaces();
+    this.#current = afterLooking(this.#current, chains, saved);
+    this.#looked = true;
+  }
+
+  #rememberPlaces(): void {
+    if (this.#current) this.#placesBefore ??= placesOf(this.#current);
   }
 
   /**
@@ -95,7 +120,7 @@ export class Applier {
     wanted: () => Ruleset,
   ): Promise<ApplyResult> {
     const current = this.#current;
-    if (!current || changesJumps(changes, current)) return await this.apply(wanted());
+    if (!current || this.#looked || changesJumps(changes, current)) return await this.apply(wanted());
     const start = performance.now();
     const tables = [...current.tables].map(([table, chains]) =>
       changesOfTable(table, chains, this.#host.family, changes[table]),
@@ -107,7 +132,8 @@ export class Applier {
     } catch (error) {
       this.forget();
       if (!isRefusal(error)) throw error;
-      return await this.apply(wanted());
+      const result = await this.apply(wanted());
+      return { ...result, foreign: () => result.differences().filter((one) => !isOf(changes, one)) };
     }
     for (const { table, added, changed, removed } of tables) {
       const chains = current.tables.get(table)?.chains;
@@ -119,6 +145,8 @@ export class Applier {
       family: this.#host.family,
       tables: tables.map(summarize),
       input,
+      differences: () => chainDifferences(tables, this.#host.family),
+      foreign: () => [],
       milliseconds: { read: 0, plan: planned - start, write: performance.now() - planned },
     };
   }
@@ -158,29 +186,34 @@ export class Applier {
   }
 
   async #try(wanted: Ruleset, rewrite: boolean): Promise<ApplyResult> {
-    const { current, result } = await this.#plan(wanted, rewrite);
+    const { current, changes, result } = await this.#plan(wanted, rewrite);
     const write = await this.#write(result.input, wanted);
-    this.#current = afterApply(current, wanted);
+    const written = changes.flatMap(({ jumpsAdded, jumpsMoved }) => [...jumpsAdded, ...jumpsMoved]);
+    this.#current = afterApply(current, wanted, new Set(written));
+    this.#placesBefore = undefined;
+    this.#looked = false;
     return { ...result, milliseconds: { ...result.milliseconds, write } };
   }
 
   async #plan(
     wanted: Ruleset | undefined,
     rewrite: boolean,
-  ): Promise<{ current: CurrentTables; result: ApplyResult }> {
+  ): Promise<{ current: CurrentTables; changes: TableChanges[]; result: ApplyResult }> {
     const start = performance.now();
     const known = this.#current;
     const current = known ?? currentTables(await this.#kernel.read(), this.#host.family);
     const read = performance.now();
-    const changes = planChanges(current, wanted, rewrite);
+    const changes = planChanges(current, wanted, rewrite, this.#placesBefore);
     const input = this.#input(changes, current, rewrite);
     const result = {
       family: this.#host.family,
       tables: changes.map(summarize),
       input,
+      differences: () => chainDifferences(changes, this.#host.family),
+      foreign: () => [],
       milliseconds: { read: known ? 0 : read - start, plan: performance.now() - read, write: 0 },
     };
-    return { current, result };
+    return { current, changes, result };
   }
 
   #input(changes: readonly TableChanges[], current: CurrentTables, rewrite: boolean): RestoreInput {
@@ -202,9 +235,18 @@ function isRefusal(error: unknown): boolean {
   return error instanceof RestoreError && error.refused;
 }
 
+/** With more chains than this, one reading of everything is faster: iptables-nft takes 4 to 50 ms for each. */
+const MOST_LISTED = 40;
+
 /** Reads one family's tables. Throws a HostError where that is not possible. */
 export async function readTables(host: IptablesPrograms): Promise<CurrentTables> {
   return currentTables(await kernelTables(host).read(), host.family);
+}
+
+/** Whether a chain differs because it is to be another one. */
+function isOf(changes: Partial<Record<TableName, ChainChanges>>, { table, chain }: ChainDifference): boolean {
+  const { changed = [], removed = [] } = changes[table] ?? {};
+  return changed.some(({ name }) => name === chain) || removed.includes(chain);
 }
 
 /** Whether a jump from a built-in chain comes, or the chain goes that one leads to. */
@@ -235,6 +277,7 @@ function changesOfTable(
     emptied: [],
     jumpsAdded: [],
     jumpsRemoved: [],
+    jumpsMoved: [],
   };
 }
 
@@ -246,6 +289,7 @@ function summarize({
   emptied,
   jumpsAdded,
   jumpsRemoved,
+  jumpsMoved,
 }: TableChanges): TableResult {
   const names = (chains: readonly { readonly name: string }[]) => chains.map(({ name }) => name);
   return {
@@ -255,5 +299,6 @@ function summarize({
     removed: names(removed),
     jumpsAdded: jumpsAdded.length,
     jumpsRemoved: jumpsRemoved.length,
+    jumpsMoved: jumpsMoved.length,
   };
 }

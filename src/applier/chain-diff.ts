@@ -16,7 +16,7 @@ export interface ChainDifference {
 
 /** The chains that differ, and the jumps that are missing or too many. */
 export function chainDifferences(changes: readonly TableChanges[], family: Family): ChainDifference[] {
-  return changes.flatMap(({ table, added, changed, removed, emptied, jumpsAdded, jumpsRemoved }) => {
+  return changes.flatMap(({ table, added, changed, removed, emptied, ...jumpsOf }) => {
     const difference = (
       chain: string,
       current: CurrentChain | undefined,
@@ -27,10 +27,20 @@ export function chainDifferences(changes: readonly TableChanges[], family: Famil
       current: current ? currentLines(current, wanted, family) : [],
       wanted: wanted ? wantedLines(wanted) : [],
     });
-    const jumps = [...new Set([...jumpsAdded, ...jumpsRemoved].map(({ from }) => from))].map((from) => {
+    const { jumpsAdded, jumpsRemoved, jumpsMoved } = jumpsOf;
+    const places = new Set([...jumpsAdded, ...jumpsRemoved, ...jumpsMoved].map(({ from }) => from));
+    const jumps = [...places].map((from) => {
       const linesFrom = (list: typeof jumpsAdded) =>
         list.filter((jump) => jump.from === from).map(({ rule }) => `-A ${from}${printRule(rule)}`);
-      return { table, chain: from, current: linesFrom(jumpsRemoved), wanted: linesFrom(jumpsAdded) };
+      return {
+        table,
+        chain: from,
+        current: [
+          ...linesFrom(jumpsRemoved),
+          ...linesFrom(jumpsMoved).map((line) => `${line} # behind another's`),
+        ],
+        wanted: [...linesFrom(jumpsAdded), ...linesFrom(jumpsMoved)],
+      };
     });
     return [
       ...jumps,

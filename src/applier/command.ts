@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly input?: Iterable<string>;
   /** Seconds that it may take; those of {@link limitCommands} unless given. */
   readonly patience?: number;
+  /** Is told the process that runs it. */
+  readonly started?: (pid: number) => void;
 }
 
 export interface CommandLimits {
@@ -51,7 +53,7 @@ const OPTIONS = {
  */
 export async function run(
   command: readonly string[],
-  { input, patience = limits.patience }: RunOptions = {},
+  { input, patience = limits.patience, started }: RunOptions = {},
 ): Promise<CommandOutput> {
   const [program = '', ...args] = command;
   try {
@@ -61,7 +63,9 @@ export async function run(
       stdin: input ? pieces(input) : 'ignore',
       timeout: patience * 1000,
     } as const;
-    const { stdout, stderr } = await execa(program, args, options);
+    const child = execa(program, args, options);
+    if (child.pid !== undefined) started?.(child.pid);
+    const { stdout, stderr } = await child;
     return { stdout, stderr };
   } catch (error) {
     throw told(command, error, patience);

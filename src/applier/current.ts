@@ -10,14 +10,16 @@ import {
   KUBELET_SIGNS,
 } from '../chains/names.ts';
 import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
+import { type JumpPlaces, type PlacesByTable, PlacesReader, placesAfter } from './jump-places.ts';
 import {
+  type ChainsByTable,
   type CurrentChain,
   inOrderOf,
   isCurrentRule,
   linesOf,
   type SavedChain,
   type SavedTables,
-  targetsOf,
+  targetOf,
 } from './kernel.ts';
 
 /** One family's tables, as far as they are ours. */
@@ -35,6 +37,8 @@ export interface CurrentTable {
   readonly jumps: ReadonlyMap<Jump, number>;
   /** Our chains that rules of others lead into. */
   readonly usedByOthers: ReadonlySet<string>;
+  /** Where our jumps stand among rules of others, by built-in chain. */
+  readonly places: ReadonlyMap<string, JumpPlaces>;
 }
 
 /** Sorts out what was read from the kernel. */
@@ -55,28 +59,86 @@ function currentTable(
   const chains = new Map<string, CurrentChain>();
   const jumps = new Map<Jump, number>();
   const usedByOthers = new Set<string>();
+  const places = new Map<string, JumpPlaces>();
   for (const chain of saved?.values() ?? []) {
     if (isOwnChain(table, chain.name)) {
       chains.set(chain.name, chain);
       continue;
     }
     const possible = JUMPS.filter((jump) => jump.table === table && jump.from === chain.name);
+    const place = new PlacesReader();
     for (const line of chain.lines) {
-      const [target] = targetsOf({ ...chain, lines: [line] });
-      if (target === undefined || !isOwnChain(table, target)) continue;
+      const target = targetOf(line);
+      if (target === undefined) continue;
+      if (!isOwnChain(table, target)) {
+        place.foreign(line, target);
+        continue;
+      }
       const jump = possible.find(({ to, rule }) => to === target && isCurrentRule(line, rule, family));
-      if (jump) jumps.set(jump, (jumps.get(jump) ?? 0) + 1);
-      else usedByOthers.add(target);
+      if (jump) {
+        jumps.set(jump, (jumps.get(jump) ?? 0) + 1);
+        place.ours(jump);
+      } else {
+        usedByOthers.add(target);
+      }
     }
+    if (possible.length > 0) places.set(chain.name, place.places);
   }
-  return { chains, jumps, usedByOthers };
+  return { chains, jumps, usedByOthers, places };
 }
 
-/** What is there after a ruleset has been written. Chains that others use stay, without rules. */
-export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTables {
+/** Where jumps stood when we looked last. */
+export function placesOf({ tables }: CurrentTables): PlacesByTable {
+  return new Map([...tables].map(([table, { places }]) => [table, places]));
+}
+
+/**
+ * What is there after some chains were read anew.
+ * @param asked which; one that was not found is not there
+ */
+export function afterLooking(
+  { tables, ...rest }: CurrentTables,
+  asked: ChainsByTable,
+  saved: SavedTables,
+): CurrentTables {
+  const { family } = rest;
+  const looked = [...tables].map(([name, before]): [TableName, CurrentTable] => {
+    const names = asked.get(name);
+    if (!names) return [name, before];
+    const found = currentTable(name, saved.get(name), family);
+    // A built-in chain is always there: one that iptables cannot list has a rule in it that only nft understands.
+    const listed = (jump: Jump) => names.has(jump.from) && saved.get(name)?.has(jump.from) === true;
+    const chains = new Map(before.chains);
+    for (const chain of names) {
+      const now = found.chains.get(chain);
+      if (now) chains.set(chain, now);
+      else chains.delete(chain);
+    }
+    return [
+      name,
+      {
+        chains,
+        jumps: new Map([...[...before.jumps].filter(([jump]) => !listed(jump)), ...found.jumps]),
+        usedByOthers: new Set([...before.usedByOthers, ...found.usedByOthers]),
+        places: new Map([...before.places, ...found.places]),
+      },
+    ];
+  });
+  return { ...rest, tables: new Map(looked) };
+}
+
+/**
+ * What is there after a ruleset has been written. Chains that others use stay, without rules.
+ * @param written the jumps that were put in front of everything
+ */
+export function afterApply(
+  before: CurrentTables,
+  wanted: Ruleset,
+  written: ReadonlySet<Jump>,
+): CurrentTables {
   const tables = CANARY_TABLES.map((name): [TableName, CurrentTable] => {
     const tableBefore = before.tables.get(name) ?? EMPTY_TABLE;
-    const { usedByOthers, jumps: jumpsBefore } = tableBefore;
+    const { usedByOthers, jumps: jumpsBefore, places } = tableBefore;
     const chains = wantedChains(wanted, name, tableBefore);
     const names = new Set(chains.map((chain) => chain.name));
     const stale = [...tableBefore.chains.values()].filter((chain) => !names.has(chain.name));
@@ -96,13 +158,24 @@ export function afterApply(before: CurrentTables, wanted: Ruleset): CurrentTable
         ),
         jumps: new Map(jumps.map((jump) => [jump, jumpsBefore.get(jump) ?? 1])),
         usedByOthers,
+        places: new Map(
+          [...places].map(([from, place]) => {
+            const here = jumps.filter((jump) => jump.from === from);
+            return [from, placesAfter(place, here, written)];
+          }),
+        ),
       },
     ];
   });
   return { ...before, tables: new Map(tables) };
 }
 
-export const EMPTY_TABLE: CurrentTable = { chains: new Map(), jumps: new Map(), usedByOthers: new Set() };
+export const EMPTY_TABLE: CurrentTable = {
+  chains: new Map(),
+  jumps: new Map(),
+  usedByOthers: new Set(),
+  places: new Map(),
+};
 
 /**
  * Whether a chain of ours stays with the jumps to it, though it is not in the ruleset: a kubelet's, and the chain without

@@ -23,6 +23,9 @@ export interface SavedChain {
 /** The tables of one family. A table that nobody has used yet is not there. */
 export type SavedTables = ReadonlyMap<TableName, ReadonlyMap<string, SavedChain>>;
 
+/** Names of chains by their table. */
+export type ChainsByTable = ReadonlyMap<TableName, ReadonlySet<string>>;
+
 /** The chains in the output of `iptables-save --counters`. */
 export function parseSaved(text: string): SavedTables {
   const reader = new SavedReader();

@@ -6,16 +6,20 @@ import type { IptablesPrograms } from './programs.ts';
 import { allowLocalnetRouting } from './sysctl.ts';
 import { kernelTables } from './tables.ts';
 import type { FlowKernel, UdpFlows } from './udp-flows.ts';
+import { type KernelWatch, UNWATCHED } from './watch/kernel-watch.ts';
 
 export interface NodeKernel extends FlowKernel {
+  /** Who else changes its tables. */
+  readonly watch: KernelWatch;
   /** See {@link allowLocalnetRouting}. */
   allowLocalnetRouting(): Promise<void>;
 }
 
 /** This node's kernel, in this network namespace. */
-export function nodeKernel(host: IptablesPrograms): NodeKernel {
+export function nodeKernel(host: IptablesPrograms, watch: KernelWatch = UNWATCHED): NodeKernel {
   return {
-    tables: kernelTables(host),
+    tables: kernelTables(host, watch),
+    watch,
     deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
     allowLocalnetRouting,
   };

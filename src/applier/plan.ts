@@ -12,6 +12,7 @@ import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule, Ruleset, TableName } from '../iptables/types.ts';
 import { type CurrentTables, EMPTY_TABLE, isKept, wantedChains } from './current.ts';
 import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
+import { areDisplaced, type PlacesByTable } from './jump-places.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
 
 /** What will be done to one table. */
@@ -26,6 +27,8 @@ export interface TableChanges {
   /** In the order in which they are put in front. */
   readonly jumpsAdded: readonly Jump[];
   readonly jumpsRemoved: readonly Jump[];
+  /** Those that are there, but where rules of others take packets away from them, in the order of {@link JUMPS}. */
+  readonly jumpsMoved: readonly Jump[];
 }
 
 export interface ChangedChain {
@@ -37,15 +40,17 @@ export interface ChangedChain {
  * What must change for the tables to hold a ruleset, its jumps and our canaries, and nothing else of ours.
  * @param wanted nothing at all where it is undefined
  * @param rewrite count every chain as changed, whatever it has
+ * @param placesBefore where jumps stood before we looked: one that somebody has moved meanwhile goes back to the front
  */
 export function planChanges(
   current: CurrentTables,
   wanted: Ruleset | undefined,
   rewrite = false,
+  placesBefore: PlacesByTable = new Map(),
 ): TableChanges[] {
   return CANARY_TABLES.map((table) => {
     const tableNow = current.tables.get(table) ?? EMPTY_TABLE;
-    const { chains, jumps, usedByOthers } = tableNow;
+    const { chains, jumps, usedByOthers, places } = tableNow;
     const wantedHere = wanted ? wantedChains(wanted, table, tableNow) : [];
     const names = new Set(wantedHere.map(({ name }) => name));
     const notWanted = [...chains.values()].filter(({ name }) => !names.has(name));
@@ -65,6 +70,13 @@ export function planChanges(
       jumpsAdded: JUMPS.filter((jump) => jump.table === table && names.has(jump.to) && !jumps.has(jump)),
       jumpsRemoved: JUMPS.filter(({ to }) => !names.has(to) && !kept.has(to)).flatMap((jump) =>
         new Array<Jump>(jumps.get(jump) ?? 0).fill(jump),
+      ),
+      jumpsMoved: JUMPS.filter(
+        (jump) =>
+          jump.table === table &&
+          names.has(jump.to) &&
+          jumps.has(jump) &&
+          areDisplaced(placesBefore.get(table)?.get(jump.from), places.get(jump.from)),
       ),
     };
   });
@@ -147,6 +159,7 @@ const NO_CHANGES: TableChanges = {
   emptied: [],
   jumpsAdded: [],
   jumpsRemoved: [],
+  jumpsMoved: [],
 };
 
 function changesOf(table: TableName, changes: readonly TableChanges[]): TableChanges {
@@ -252,7 +265,7 @@ function asSaved(name: string, rules: readonly CountedRule[]): SavedChain {
 }
 
 function changeTransactions(
-  { table, added, changed, jumpsAdded, jumpsRemoved }: TableChanges,
+  { table, added, changed, jumpsAdded, jumpsRemoved, jumpsMoved }: TableChanges,
   edit: (chain: ChangedChain) => ChainEdit,
   chainsAtOnce: number,
 ): Transaction[] {
@@ -260,6 +273,9 @@ function changeTransactions(
   const jumps = [
     ...jumpsAdded.map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
     ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
+    ...jumpsMoved.flatMap(({ from, rule }) =>
+      ['-D', '-I'].map((command) => `${command} ${from}${printRule(rule)}`),
+    ),
   ];
   const created = chunks(leavesFirst(added), chainsAtOnce).map((chains): Transaction => {
     const rules = chains.reduce((sum, chain) => sum + chain.rules.length, 0);
@@ -279,7 +295,7 @@ function changeTransactions(
   if (jumps.length > 0) {
     // The switch is one with the jumps where there is one, so that nothing leads into half of it.
     const last = switched.length > 0 ? steps.pop() : undefined;
-    const rules = jumpsAdded.length;
+    const rules = jumpsAdded.length + jumpsMoved.length;
     const jump: Transaction = { table, chains: 0, rules, lineCount: jumps.length, lines: () => jumps };
     steps.push(last ? joined(last, jump) : jump);
   }

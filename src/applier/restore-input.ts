@@ -23,6 +23,11 @@ export class RestoreInput implements Iterable<string> {
     return this.#transactions.reduce((count, transaction) => count + 2 + transaction.lineCount, 0);
   }
 
+  /** How many transactions it has. */
+  get transactionCount(): number {
+    return this.#transactions.length;
+  }
+
   /** How many rules of a table it writes: adds, inserts or replaces. */
   rulesOf(table: TableName): number {
     return this.#transactions.reduce((sum, { table: of, rules }) => sum + (of === table ? rules : 0), 0);

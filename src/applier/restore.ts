@@ -34,6 +34,7 @@ export class RestoreError extends OperationalError {
 /**
  * Gives a text to iptables-restore. Counters in it are taken, and those of chains that it does not name survive.
  * @param wanted whose chains the text writes, to tell which service port a refused line is for
+ * @param started is told the process that writes
  * @throws RestoreError with the refused line and its neighbours, iptables' own words, and the service port; LockError
  *   where another program does not let go of the lock
  */
@@ -41,10 +42,11 @@ export async function restore(
   host: IptablesPrograms,
   input: Iterable<string>,
   wanted: Ruleset | undefined,
+  started: (pid: number) => void = () => {},
 ): Promise<void> {
   const command = [host.restore, '--noflush', '--counters', ...WAIT_FOR_LOCK];
   try {
-    await run(command, { input });
+    await run(command, { input, started });
   } catch (error) {
     throw error instanceof CommandError ? refusal(error, [...input].join(''), wanted) : error;
   }

@@ -1,13 +1,13 @@
 /** The kernel's tables of one family, as the applier reaches them. */
-import type { Ruleset } from '../iptables/types.ts';
-import { readEntries } from './entries.ts';
+import type { Ruleset, TableName } from '../iptables/types.ts';
+import { listChain } from './chain-listing.ts';
 import { glance } from './glance.ts';
 import { expectSameBackend } from './host.ts';
-import type { SavedTables } from './kernel.ts';
+import type { ChainsByTable, SavedChain, SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { restore } from './restore.ts';
-import type { RestoreInput } from './restore-input.ts';
 import { readSaved } from './saved-tables.ts';
+import { type KernelWatch, UNWATCHED, type WriteSize } from './watch/kernel-watch.ts';
 
 export interface KernelTables {
   /**
@@ -15,8 +15,8 @@ export interface KernelTables {
    * @param givenUp ends the reading, which rejects then
    */
   read(givenUp?: AbortSignal): Promise<SavedTables>;
-  /** The chains that our jumps are in, those that they lead to, and our canaries, alone. Rejects like {@link read}. */
-  entries(): Promise<SavedTables>;
+  /** Some chains alone, as far as they are there, without their counters. Rejects like {@link read}. */
+  list(chains: ChainsByTable): Promise<SavedTables>;
   /** As much of it as a cleanup needs, if that is to be had for less; else undefined. */
   glance(): Promise<SavedTables | undefined>;
   /**
@@ -24,27 +24,32 @@ export interface KernelTables {
    * fails. Rejects with a RestoreError then.
    * @param wanted whose chains the input writes, to tell which service port a refused line is for
    */
-  restore(
-    input: Pick<RestoreInput, 'lineCount'> & Iterable<string>,
-    wanted: Ruleset | undefined,
-  ): Promise<void>;
+  restore(input: WriteSize & Iterable<string>, wanted: Ruleset | undefined): Promise<void>;
 }
 
-/** The tables behind the programs of iptables, as long as these are the same ones. */
-export function kernelTables(host: IptablesPrograms): KernelTables {
+/**
+ * The tables behind the programs of iptables, as long as these are the same ones.
+ * @param watch is told of what is written
+ */
+export function kernelTables(host: IptablesPrograms, watch: KernelWatch = UNWATCHED): KernelTables {
   return {
     async read(givenUp) {
       await expectSameBackend(host);
       return await readSaved(host, [], { givenUp });
     },
-    async entries() {
+    async list(chains) {
       await expectSameBackend(host);
-      return await readEntries(host);
+      const tables = new Map<TableName, Map<string, SavedChain>>();
+      for (const [table, names] of chains) {
+        const listed = await Promise.all([...names].map((name) => listChain(host, table, name)));
+        tables.set(table, new Map(listed.flatMap((chain) => (chain ? [[chain.name, chain]] : []))));
+      }
+      return tables;
     },
     glance: () => glance(host),
     async restore(input, wanted) {
       await expectSameBackend(host);
-      await restore(host, input, wanted);
+      await watch.ownWrite(input, (started) => restore(host, input, wanted, started));
     },
   };
 }

@@ -37,7 +37,7 @@ export class UdpFlows {
         for (const address of udpAddressesIn(saved, family)) this.#remember(address);
         return saved;
       },
-      entries: () => tables.entries(),
+      list: (chains) => tables.list(chains),
       glance: () => tables.glance(),
       restore: (input, wanted) => tables.restore(input, wanted),
     };

@@ -47,8 +47,13 @@ function jump(table: TableName, from: string, to: string, comment?: string, pack
   };
 }
 
+/** Whether jumps of ours are in a chain. */
+export function holdsJumps(table: TableName, chain: string): boolean {
+  return JUMPS.some((jump) => jump.table === table && jump.from === chain);
+}
+
 /** In the order in which a packet may come through them. */
-const BUILT_IN = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
+export const BUILT_IN_CHAINS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] as const;
 
 /**
  * A ruleset with the built-in chains that lead into it, as it will be in a kernel that holds nothing else.
@@ -61,7 +66,7 @@ export function withJumps({ family, tables }: Ruleset, jumps: readonly Jump[] = 
     tables: tables.map(({ name, chains }) => {
       const present = new Set(chains.map((chain) => chain.name));
       const here = jumps.filter(({ table, to }) => table === name && present.has(to));
-      const builtIn = BUILT_IN.flatMap((from): Chain[] => {
+      const builtIn = BUILT_IN_CHAINS.flatMap((from): Chain[] => {
         const rules = here.filter((jump) => jump.from === from).map(({ rule }) => rule);
         return rules.length > 0 ? [{ name: from, policy: 'ACCEPT', rules: rules.reverse() }] : [];
       });

@@ -2,9 +2,8 @@
  * A kernel that behaves: tables in memory that take what iptables-restore takes and print what iptables-save prints.
  * What it refuses, and in which words, is what iptables 1.8.9 does and says, of either kind.
  */
-import { ENTRY_CHAINS } from '../../src/applier/entries.ts';
 import { lookAround } from '../../src/applier/glance.ts';
-import { parseSaved, type SavedTables, targetOf } from '../../src/applier/kernel.ts';
+import { type ChainsByTable, parseSaved, type SavedTables, targetOf } from '../../src/applier/kernel.ts';
 import type { Backend } from '../../src/applier/programs.ts';
 import { refusal } from '../../src/applier/restore.ts';
 import type { KernelTables } from '../../src/applier/tables.ts';
@@ -89,12 +88,12 @@ export class FakeKernel implements KernelTables {
     return this.saved();
   }
 
-  async entries(): Promise<SavedTables> {
+  async list(chains: ChainsByTable): Promise<SavedTables> {
     const saved = this.saved();
     return new Map(
-      [...ENTRY_CHAINS].map(([table, names]) => [
+      [...chains].map(([table, names]) => [
         table,
-        new Map([...(saved.get(table) ?? [])].filter(([name]) => names.includes(name))),
+        new Map([...(saved.get(table) ?? [])].filter(([name]) => names.has(name))),
       ]),
     );
   }

@@ -1,4 +1,6 @@
 /** What the agent's debug pages show: what kube-proxy's users ask for, and do not have. */
+import type { ChainDifference } from '../../applier/chain-diff.ts';
+import type { Family } from '../../net/address.ts';
 import { unified } from '../../text/unified-diff.ts';
 import type { FamilyRules } from '../sync/family-rules.ts';
 
@@ -19,16 +21,30 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
 }
 
 /**
- * `/debug/drift`: how the kernel differs from what was wanted, chain by chain. Throws as {@link FamilyRules.drift} does.
+ * `/debug/drift`: how the kernel differs from what was wanted, chain by chain, and what was mended before. Throws as {@link FamilyRules.drift} does.
  * @param givenUp nobody waits for it any more
  */
 export async function driftPage(rules: FamilyRules, givenUp: AbortSignal): Promise<string> {
   const { family } = rules.host;
   const differences = await rules.drift(givenUp);
   if (differences === undefined) return `# ${family}: nothing was compiled yet\n`;
-  if (differences.length === 0) return `# ${family}: the kernel holds what was wanted\n`;
-  const lines = differences.flatMap(({ table, chain, current, wanted }) =>
+  const now =
+    differences.length === 0
+      ? [`# ${family}: the kernel holds what was wanted`]
+      : differencesOf(family, differences);
+  const former = rules.mended.toReversed().flatMap(({ at, by, differences }) => {
+    const who = by.length === 0 ? 'somebody' : by.join(', ');
+    return [
+      `# ${family}: ${who} had changed this, mended at ${at.toISOString()}`,
+      ...differencesOf(family, differences),
+    ];
+  });
+  return `${[...now, ...former].join('\n')}\n`;
+}
+
+/** What is in the kernel and was not wanted is `-`, what was and is not there `+`. */
+function differencesOf(family: Family, differences: readonly ChainDifference[]): string[] {
+  return differences.flatMap(({ table, chain, current, wanted }) =>
     unified(`${family} ${table} ${chain}`, current, wanted).map(({ text }) => text),
   );
-  return `${lines.join('\n')}\n`;
 }

@@ -21,8 +21,24 @@ const SYNC: SuccessfulSync = {
   result: {
     input: { lineCount: 9, rulesOf: (table) => (table === 'nat' ? 2 : 1) },
     tables: [
-      { table: 'filter', added: ['A'], changed: [], removed: [], jumpsAdded: 0, jumpsRemoved: 0 },
-      { table: 'nat', added: ['B'], changed: ['C', 'D'], removed: ['E'], jumpsAdded: 0, jumpsRemoved: 0 },
+      {
+        table: 'filter',
+        added: ['A'],
+        changed: [],
+        removed: [],
+        jumpsAdded: 0,
+        jumpsRemoved: 0,
+        jumpsMoved: 0,
+      },
+      {
+        table: 'nat',
+        added: ['B'],
+        changed: ['C', 'D'],
+        removed: ['E'],
+        jumpsAdded: 0,
+        jumpsRemoved: 0,
+        jumpsMoved: 0,
+      },
     ],
   },
   rules: { filter: 7, nat: 26 },

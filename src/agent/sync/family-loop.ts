@@ -1,7 +1,11 @@
 /** Keeps one family's rules equal to a cluster: writes what changes, and looks after what was written. */
+
+import type { ChainDifference } from '../../applier/chain-diff.ts';
+import { type Doubt, EVERYTHING, joinDoubts } from '../../applier/watch/kernel-watch.ts';
 import type { Family } from '../../net/address.ts';
+import { unified } from '../../text/unified-diff.ts';
 import type { Log } from '../log.ts';
-import type { FamilyRules, RulesInput, SyncReport } from './family-rules.ts';
+import type { FamilyRules, Mended, RulesInput, SyncReport } from './family-rules.ts';
 import { SyncRunner, type SyncTimes } from './sync-runner.ts';
 
 /** Who is told of what becomes of the rules. */
@@ -12,7 +16,7 @@ export interface RulesObserver {
   syncing(family: Family): void;
   synced(family: Family, report: SyncReport): void;
   syncFailed(family: Family, failure: SyncFailure): void;
-  /** The kernel did not hold what had been written. */
+  /** Somebody had changed our rules, and they are mended. */
   driftFound(family: Family): void;
 }
 
@@ -35,16 +39,14 @@ export interface FamilyLoopOptions {
 interface Todo {
   /** Something has changed. */
   readonly write: boolean;
-  /** See whether what leads into our rules is still there. */
-  readonly check: boolean;
-  /** Read the kernel anew. */
-  readonly compare: boolean;
+  /** What others may have changed is looked at, and mended. */
+  readonly mend: Doubt | undefined;
 }
 
-const NOTHING: Todo = { write: false, check: false, compare: false };
+const NOTHING: Todo = { write: false, mend: undefined };
 
 function both(a: Todo, b: Todo): Todo {
-  return { write: a.write || b.write, check: a.check || b.check, compare: a.compare || b.compare };
+  return { write: a.write || b.write, mend: joinDoubts(a.mend, b.mend) };
 }
 
 export class FamilyLoop {
@@ -77,20 +79,22 @@ export class FamilyLoop {
     this.#request({ ...NOTHING, write: true });
   }
 
-  /** Looks whether what leads into our rules is still there; where it is not, everything is written again. */
+  /** Mends what others have changed, as far as the kernel tells of it. */
   check(): void {
-    this.#request({ ...NOTHING, check: true });
+    const mend = this.#rules.doubt();
+    if (mend) this.#request({ ...NOTHING, mend });
   }
 
-  /** Compares everything with the kernel, and writes what differs. */
+  /** Compares everything with the kernel, and mends what differs. */
   compare(): void {
     this.#options.observer.queued(this.family);
-    this.#request({ ...NOTHING, write: true, compare: true });
+    this.#request({ write: true, mend: EVERYTHING });
   }
 
   /** Whether {@link compare} was asked for, and the kernel is still to be read for it. */
   get comparisonWaits(): boolean {
-    return this.#todo.compare;
+    const { mend } = this.#todo;
+    return mend !== undefined && mend.chains === undefined;
   }
 
   /** Begins nothing more, and waits for what is being written. */
@@ -105,31 +109,45 @@ export class FamilyLoop {
 
   /** Tells whether anything was written, or would have been. */
   async #run(): Promise<boolean> {
-    const { observer, log } = this.#options;
-    const { family } = this;
     const input = this.#options.input();
     if (!input) return false;
     const todo = this.#todo;
     this.#todo = NOTHING;
     try {
-      const gone = todo.check && this.#rules.compiled && !(await this.#rules.isIntact());
-      if (gone) {
-        log.warning('Chains or jumps of ours are gone from the kernel: all rules are written again', {
-          family,
-        });
-        observer.driftFound(family);
-      }
-      if (gone || todo.compare) this.#rules.forget();
-      if (gone || todo.write) await this.#write(input, todo.compare && !gone);
-      return gone || todo.write;
+      const mended = todo.mend && (await this.#mend(todo.mend));
+      if (todo.write) await this.#write(input);
+      return mended !== undefined || todo.write;
     } catch (error) {
       this.#todo = both(this.#todo, todo);
       throw error;
     }
   }
 
-  /** @param comparing what is found to differ is somebody else's doing, unless nothing was written yet */
-  async #write(input: RulesInput, comparing: boolean): Promise<void> {
+  async #mend(doubt: Doubt): Promise<Mended | undefined> {
+    const { observer } = this.#options;
+    const start = performance.now();
+    const mended = await this.#rules.mend(doubt).catch((error: unknown) => {
+      const milliseconds = performance.now() - start;
+      const full = doubt.chains === undefined;
+      observer.syncFailed(this.family, { error: asError(error), full, milliseconds });
+      throw error;
+    });
+    if (mended) this.#tellMended(mended);
+    return mended;
+  }
+
+  #tellMended({ by, differences }: Mended): void {
+    const { observer, log } = this.#options;
+    log.warning('Somebody changed our rules: mended', {
+      family: this.family,
+      ...(by.length > 0 ? { by: by.join(', ') } : {}),
+      chains: differences.length,
+      ...(differences.length > 0 ? { changed: changesInWords(differences) } : {}),
+    });
+    observer.driftFound(this.family);
+  }
+
+  async #write(input: RulesInput): Promise<void> {
     const { observer, log } = this.#options;
     const { family } = this;
     const start = performance.now();
@@ -137,7 +155,7 @@ export class FamilyLoop {
     observer.syncing(family);
     try {
       const report = await this.#rules.sync(input);
-      if (comparing && !first && !report.result.input.isEmpty) this.#foundDifference(report);
+      if (report.mended) this.#tellMended(report.mended);
       observer.synced(family, report);
       if (this.#todo.write) observer.queued(family);
       const news = this.#rules.dryRun ? 'Rules would be written' : 'Rules are in the kernel';
@@ -150,16 +168,6 @@ export class FamilyLoop {
       observer.syncFailed(family, { error: asError(error), full: first, milliseconds });
       throw error;
     }
-  }
-
-  #foundDifference({ result }: SyncReport): void {
-    const chains = result.tables.flatMap(({ added, changed, removed }) => [...added, ...changed, ...removed]);
-    this.#options.log.warning('The kernel did not hold the rules that had been written: mended', {
-      family: this.family,
-      chains: chains.length,
-      some: chains.slice(0, 5).join(' '),
-    });
-    this.#options.observer.driftFound(this.family);
   }
 
   #failed(error: unknown, retryIn: number): void {
@@ -185,4 +193,20 @@ function factsOf({ result, full, milliseconds }: SyncReport) {
     chainsRemoved: count('removed'),
     milliseconds: Math.round(milliseconds),
   };
+}
+
+/** Lines of a log entry; `/debug/drift` has all of them. */
+const MOST_LINES = 6;
+
+/** `nat KUBE-SERVICES: +-A KUBE-SERVICES -j ACCEPT`: what others had added is `+`, what they had deleted `-`. */
+function changesInWords(differences: readonly ChainDifference[]): string {
+  const lines = differences.slice(0, MOST_LINES).map(({ table, chain, current, wanted }) => {
+    if (current.length === 0) return `${table} ${chain}: deleted`;
+    const changed = unified('', wanted, current).filter(({ kind }) => kind === 'added' || kind === 'removed');
+    const shown = changed.slice(0, MOST_LINES).map(({ text }) => text);
+    const more = changed.length > shown.length ? ` and ${changed.length - shown.length} more` : '';
+    return `${table} ${chain}: ${shown.join(' ')}${more}`;
+  });
+  const more = differences.length > lines.length ? `; and ${differences.length - lines.length} more` : '';
+  return `${lines.join('; ')}${more}`;
 }

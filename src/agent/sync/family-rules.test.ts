@@ -8,6 +8,7 @@ import { serviceSchema } from '../../api/service.ts';
 import { HostError } from '../../applier/host.ts';
 import type { SavedTables } from '../../applier/kernel.ts';
 import { iptablesPrograms } from '../../applier/programs.ts';
+import { EVERYTHING, UNWATCHED } from '../../applier/watch/kernel-watch.ts';
 import { compileOptions } from '../../compiler/options.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { completeFacts } from '../../sources/node.ts';
@@ -59,10 +60,11 @@ async function scene() {
     {
       tables: {
         read: slowRead,
-        entries: () => kernel.entries(),
+        list: (chains) => kernel.list(chains),
         glance: () => kernel.glance(),
         restore: (pieces, wanted) => kernel.restore(pieces, wanted),
       },
+      watch: UNWATCHED,
       deleteStaleFlows: async () => 0,
       allowLocalnetRouting: async () => {},
     },
@@ -71,7 +73,7 @@ async function scene() {
   const settle = async () => {
     for (let i = 0; i < 10; i++) await setImmediate();
   };
-  return { rules, readings, settle };
+  return { rules, kernel, readings, settle };
 }
 
 /** So many UDP Services, each with an endpoint. */
@@ -94,6 +96,7 @@ describe('stale flows', () => {
       HOST,
       {
         tables: kernel,
+        watch: UNWATCHED,
         deleteStaleFlows: async ({ former }) => {
           asked.push(former.map(({ address }) => address));
           if (failing.with) throw failing.with;
@@ -196,16 +199,30 @@ describe('drift', () => {
     expect(readings).toHaveLength(2);
   });
 
-  test('a look at whether the rules are there goes on beside it, and ends nothing', async () => {
-    const { rules, readings, settle } = await scene();
+  test('what others changed is mended first, and the kernel is read anew', async () => {
+    const { rules, kernel, readings, settle } = await scene();
     await rules.sync(input(1));
     const drift = rules.drift(NEVER);
     await settle();
+    kernel.tryRestore('*nat\n-I KUBE-SERVICES -j ACCEPT\nCOMMIT\n');
+    const chains = new Map([['nat' as const, new Set(['KUBE-SERVICES'])]]);
     // Ends although nobody lets the reading end.
-    expect(await rules.isIntact()).toBe(true);
-    readings[0]?.end();
+    expect(await rules.mend({ chains, by: ['nft (PID 7)'] })).toMatchObject({
+      by: ['nft (PID 7)'],
+      differences: [{ table: 'nat', chain: 'KUBE-SERVICES' }],
+    });
+    expect(readings[0]?.givenUp).toBe(true);
+    await settle();
+    readings[1]?.end();
     expect(await drift).toEqual([]);
-    expect(readings).toMatchObject([{ givenUp: false }]);
+    expect(rules.mended).toHaveLength(1);
+  });
+
+  test('where nothing differs, nothing was mended', async () => {
+    const { rules } = await scene();
+    await rules.sync(input(1));
+    expect(await rules.mend(EVERYTHING)).toBeUndefined();
+    expect(rules.mended).toEqual([]);
   });
 
   test('waits for the syncs that wait', async () => {

@@ -11,6 +11,7 @@ import { planChanges } from '../../applier/plan.ts';
 import { RestoreError } from '../../applier/restore.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
 import { UdpFlows } from '../../applier/udp-flows.ts';
+import type { Doubt } from '../../applier/watch/kernel-watch.ts';
 import { IncrementalCompiler, type RulesetChanges, type RulesetTotals } from '../../compiler/incremental.ts';
 import type { CompileOptions } from '../../compiler/options.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
@@ -26,12 +27,25 @@ export interface RulesInput {
 
 export interface SyncReport {
   readonly result: ApplyResult;
+  /** What others had done, and was found because it was in the way. */
+  readonly mended: Mended | undefined;
   /** Everything was compared with the kernel, not only what has changed. */
   readonly full: boolean;
   readonly totals: RulesetTotals;
   /** From the cluster to rules in the kernel and stale flows deleted. */
   readonly milliseconds: number;
 }
+
+/** What others did to our rules. */
+export interface Mended {
+  readonly at: Date;
+  /** Who did it, as far as the kernel tells. */
+  readonly by: readonly string[];
+  /** The chains as they were found, and as they are again. */
+  readonly differences: readonly ChainDifference[];
+}
+
+const MENDED_KEPT = 10;
 
 /** So often the kernel is read to be compared with the rules, where syncs come in between. */
 const READINGS = 3;
@@ -58,6 +72,7 @@ export class FamilyRules {
   #flowsWarning: string | undefined;
   #lastWritten: { readonly at: Date; readonly input: RestoreInput } | undefined;
   #lastRefused: { readonly at: Date; readonly error: RestoreError } | undefined;
+  #mended: readonly Mended[] = [];
   #busy: Promise<unknown> = Promise.resolve();
   /** Ends the reading that was begun last for {@link drift}. */
   #reading: AbortController | undefined;
@@ -104,14 +119,40 @@ export class FamilyRules {
     return this.#exclusively(() => this.#sync(input));
   }
 
-  /** Whether what leads into our rules is still there. Throws a HostError where the kernel may not be read. */
-  isIntact(): Promise<boolean> {
-    return this.#exclusively(() => this.#applier.intact());
+  /**
+   * What others may have changed since this was asked last. Where nothing was written yet, there is nothing to doubt.
+   */
+  doubt(): Doubt | undefined {
+    const doubt = this.#kernel.watch.doubt();
+    return this.compiled && !this.dryRun ? doubt : undefined;
   }
 
-  /** The next sync reads the kernel anew. */
-  forget(): void {
-    this.#applier.forget();
+  /**
+   * Looks at what others may have changed, and writes it as it was compiled last.
+   * @returns what was mended; undefined where that was nothing
+   * @throws RestoreError, HostError where the kernel refuses; the next sync then begins with a fresh reading
+   */
+  mend({ chains, by }: Doubt): Promise<Mended | undefined> {
+    this.#reading?.abort();
+    return this.#exclusively(async () => {
+      const compiler = this.#compiler;
+      if (!compiler) return undefined;
+      if (chains) await this.#applier.look(chains);
+      else this.#applier.forget();
+      const result = await this.#apply(undefined, compiler);
+      return result.input.isEmpty ? undefined : this.#remember(by, result.differences());
+    });
+  }
+
+  #remember(by: readonly string[], differences: readonly ChainDifference[]): Mended {
+    const mended = { at: new Date(), by, differences };
+    this.#mended = [...this.#mended.slice(1 - MENDED_KEPT), mended];
+    return mended;
+  }
+
+  /** What others did to our rules, and was mended: the last few times, the newest last. */
+  get mended(): readonly Mended[] {
+    return this.#mended;
   }
 
   /**
@@ -167,7 +208,10 @@ export class FamilyRules {
     const result = await this.#apply(known && changes, compiler);
     if (!this.dryRun) await this.#afterRules(compiler);
     const full = known === undefined || result.milliseconds.read > 0;
-    return { result, full, totals: compiler.totals, milliseconds: performance.now() - start };
+    const foreign = result.foreign();
+    const by = foreign.length > 0 ? this.#kernel.watch.doubt()?.by : undefined;
+    const mended = foreign.length > 0 ? this.#remember(by ?? [], foreign) : undefined;
+    return { result, mended, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
 
   async #apply(changes: RulesetChanges | undefined, compiler: IncrementalCompiler): Promise<ApplyResult> {

@@ -60,7 +60,7 @@ function reporting(kernel: KernelTables, written: Report): KernelTables {
   return {
     ...kernel,
     async restore(input, wanted) {
-      const { lineCount } = input;
+      const { lineCount, transactionCount } = input;
       const counted = function* () {
         let done = 0;
         for (const piece of input) {
@@ -69,7 +69,7 @@ function reporting(kernel: KernelTables, written: Report): KernelTables {
           done += piece.split('\n').length - 1;
         }
       };
-      await kernel.restore({ lineCount, [Symbol.iterator]: counted }, wanted);
+      await kernel.restore({ lineCount, transactionCount, [Symbol.iterator]: counted }, wanted);
     },
   };
 }
