@@ -6,7 +6,7 @@ import { type Doubt, EVERYTHING, joinDoubts, type KernelWatch, type WriteSize } 
 import { type Libc, NetlinkSocket } from './libc.ts';
 import {
   generationRequest,
-  NFTABLES_GROUP,
+  NFNLGRP_NFTABLES,
   type NftChange,
   type NftGeneration,
   readNftEvents,
@@ -38,7 +38,7 @@ export class NftWatch {
     this.#events = new NetlinkSocket(libc);
     this.#questions = new NetlinkSocket(libc);
     this.#events.reserve(WAITING);
-    this.#events.listen(NFTABLES_GROUP);
+    this.#events.listen(NFNLGRP_NFTABLES, true);
   }
 
   of(family: Family): KernelWatch {
@@ -81,14 +81,14 @@ export class NftWatch {
       this.#deaf.writes++;
       return;
     }
-    this.#events.listen(0);
+    this.#events.listen(NFNLGRP_NFTABLES, false);
     this.#hear();
     this.#deaf = { writes: 1, generation: this.#generation() };
   }
 
   #listenAgain(): void {
     if (!this.#deaf || --this.#deaf.writes > 0) return;
-    this.#events.listen(NFTABLES_GROUP);
+    this.#events.listen(NFNLGRP_NFTABLES, true);
     if (this.#generation() !== this.#deaf.generation) this.#doubtEverything();
     this.#deaf = undefined;
   }
