@@ -59,7 +59,7 @@ conntrack: { maxPerCore: 0 }
     '--layout',
     layout,
   ];
-  const agent = execa(process.execPath, [AGENT, ...words, '-v', '2'], {
+  const agent = execa(process.execPath, [AGENT, ...words, '-v', '4'], {
     reject: false,
     stdin: 'ignore',
     buffer: false,
