@@ -64,7 +64,7 @@ ports: [{name: http, port: 8080}]
 endpoints: [{addresses: [10.244.1.5]}]
 `;
 const GOOD = `${SERVICE}---\n${SLICE}`;
-const DEPLOYMENT = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n';
+const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n';
 const CONFIG = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
 const ESCAPE = '\u001b[31m';
 
@@ -228,8 +228,8 @@ describe('render', PROCESSES, () => {
     [
       'kinds that have no rules, if asked for',
       ['--verbose'],
-      `${GOOD}---\n${DEPLOYMENT}---\n${DEPLOYMENT}---\n{kind: "\\e[31mX", apiVersion: a/b}`,
-      ['ignored: 1 \\u001b[31mX.a/b', 'ignored: 2 Deployment.apps/v1'],
+      `${GOOD}---\n${CONFIG_MAP}---\n${CONFIG_MAP}---\n{kind: "\\e[31mX", apiVersion: a/b}`,
+      ['ignored: 1 \\u001b[31mX.a/b', 'ignored: 2 ConfigMap.v1'],
     ],
     [
       'that there is no Service',
