@@ -41,15 +41,19 @@ export function fitsNoWorkload(planned: PlannedEntry, context: Context): boolean
   );
 }
 
-/** Whether the target port of a service port is a name that nothing has which the selector fits. */
+/** Whether the target port of a service port is a name that no container has of what the selector fits. */
 export function hasUnknownName(planned: PlannedEntry, index: number, context: Context): boolean {
   const { service, endpointSlices } = planned.entry;
-  const port = present(service.ports[index], 'port of a finding');
+  const { name, targetPort, protocol } = present(service.ports[index], 'port of a finding');
+  if (typeof targetPort !== 'string' || !isDerived(planned, context)) return false;
+  const fitting = fittingOf(service, context);
   return (
-    typeof port.targetPort === 'string' &&
-    isDerived(planned, context) &&
-    fittingOf(service, context).length > 0 &&
-    !endpointSlices.some(({ ports }) => ports.some(({ name }) => name === port.name))
+    fitting.length > 0 &&
+    !fitting.some(({ containerPorts }) =>
+      containerPorts.some((port) => port.name === targetPort && port.protocol === protocol),
+    ) &&
+    // Endpoints have numbers of their own.
+    !endpointSlices.some(({ ports }) => ports.some((port) => port.name === name))
   );
 }
 
@@ -132,13 +136,13 @@ function undeclaredNumber(
   if (fitting.length === 0 || declared.some((port) => port.port === number && port.protocol === protocol))
     return [];
   const numbers = [...new Set(declared.map(({ port, protocol }) => `${port}/${protocol}`))];
-  const there = numbers.length === 0 ? 'none at all' : enumerate(numbers);
+  const there = numbers.length === 0 ? 'nor any other' : `but ${enumerate(numbers)}`;
   return [
     {
       code: 'target-port-undeclared',
       object: serviceReference(service),
       field: `spec.ports[${index}].targetPort`,
-      cause: `No container of ${whose(fitting)} declares port ${number}/${protocol}, but ${there}: traffic goes there all the same.`,
+      cause: `No container of ${whose(fitting)} declares port ${number}/${protocol}, ${there}: traffic goes there all the same.`,
     },
   ];
 }
