@@ -217,7 +217,7 @@ describe('render', PROCESSES, () => {
   test.each<[string, string[], string]>([
     ['where -f is a dash', ['-f', '-'], GOOD],
     ['where there is no -f', [], GOOD],
-    ['beside a file', ['-f', 'good.yaml', '-f', '-'], DEPLOYMENT],
+    ['beside a file', ['-f', 'good.yaml', '-f', '-'], CONFIG_MAP],
     ['as JSON', ['-f', '-'], JSON.stringify({ kind: 'List', items: [parse(SERVICE), parse(SLICE)] })],
   ])('reads standard input %s', async (_, args, input) => {
     const [fromFile, run] = await Promise.all([
@@ -376,7 +376,7 @@ describe('render', PROCESSES, () => {
   });
 });
 
-describe('Pods of workloads', PROCESSES, () => {
+describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
   const MADE = 'made 2 Pods for 1 Deployment (10.9.0.0/24); --no-workloads leaves them out\n';
   const REJECTED =
     'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected\n';

@@ -18,7 +18,7 @@ import {
   workloadOptions,
 } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { noSuchNode, resolveNode } from '../sources/node.ts';
+import { completeFacts, noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { madePodsInWords } from './made-pods.ts';
 import type { InputOptions, WorkloadsOptions } from './options.ts';
@@ -98,10 +98,16 @@ async function workloadsOf(
   host: Promise<HostFacts>,
   flags: Promise<HostFacts>,
 ): Promise<WorkloadOptions> {
-  const [{ kubeProxy }, ...facts] = await Promise.all([configuration, host, flags]);
-  const { hostnameOverride } = kubeProxy;
-  const told = resolveNode({ host: facts[0], flags: facts[1], hostnameOverride, nodes: new Map() });
-  return workloadOptions(told, kubeProxy);
+  try {
+    const [{ kubeProxy }, ...facts] = await Promise.all([configuration, host, flags]);
+    const { hostnameOverride } = kubeProxy;
+    const told = resolveNode({ host: facts[0], flags: facts[1], hostnameOverride, nodes: new Map() });
+    return workloadOptions(told, kubeProxy);
+  } catch (error) {
+    // Whoever waits for these tells what is wrong with them; what is wrong in manifests is to be told of, too.
+    if (!(error instanceof InputError)) throw error;
+    return workloadOptions(completeFacts([]), DEFAULT_CONFIGURATION);
+  }
 }
 
 /**
