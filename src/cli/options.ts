@@ -50,7 +50,7 @@ type ManifestsOptions = OptionsOf<typeof addManifestsOption<[], Record<never, ne
 /** What commands take that look at manifests alone, before {@link addClusterOptions}. */
 export function addWorkloadsOption<Args extends unknown[], Own extends OptionValues>(
   command: Command<Args, Own>,
-  description = 'make no Pods of Deployments and other workloads; only Pods that are in the input count',
+  description = 'make no Pods of Deployments and other workloads, with addresses from --pod-cidr or else the Nodes',
 ) {
   return command.option('--no-workloads', description);
 }
@@ -85,11 +85,7 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--node-ip <ips>', "the node's IPs, one of each family, the primary one first")
     .option('--zone <zone>', "the node's topology.kubernetes.io/zone")
     .option('--region <region>', "the node's topology.kubernetes.io/region")
-    .option(
-      '--pod-cidr <ranges>',
-      "the ranges of the node's pods, one of each family; without --node-name, of all Pods that are made",
-      joined,
-    )
+    .option('--pod-cidr <ranges>', "the ranges of the node's pods, one of each family", joined)
     .option(
       '--interface-address <addresses>',
       "the addresses on the node's interfaces, such as 192.168.0.2/24",
