@@ -22,11 +22,13 @@ export function madePodsInWords(made: readonly MadePods[]): string | undefined {
     `made ${counted(pods, 'Pod')} for ${whose}${where.length === 0 ? '' : ` (${where.join(', ')})`}; --no-workloads leaves them out`;
   const first = ranges.slice(0, 1);
   const some = ranges.length > 1 ? [...first, '...'] : ranges;
-  const shortest = sentence(counted(workloads, 'workload'), []);
+  const all = counted(workloads, 'workload');
+  const whose = [byKind.join(' and '), all];
   return (
-    [byKind.join(' and '), counted(workloads, 'workload')]
-      .flatMap((whose) => [ranges, some, first].map((where) => sentence(whose, where)))
-      .find((text) => text.length <= WIDTH) ?? shortest
+    [
+      ...whose.flatMap((whose) => [ranges, some, first].map((where) => sentence(whose, where))),
+      ...whose.map((whose) => sentence(whose, [])),
+    ].find((text) => text.length <= WIDTH) ?? sentence(all, [])
   );
 }
 

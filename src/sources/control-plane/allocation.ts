@@ -6,7 +6,7 @@
 import { inOrderOfNames, namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
 import { type Family, familyOf } from '../../net/address.ts';
-import { firstFree, freeAddress } from './free.ts';
+import { addressAt, firstFree, sizeOf } from './free.ts';
 
 /** Node ports are assigned from 30000 to 32767, the API server's default for `--service-node-port-range`. */
 const NODE_PORTS = { first: 30000, size: 2768 };
@@ -112,8 +112,12 @@ class Allocator {
 
   /** Free addresses are looked for in the upper part of the range first (KEP-3070), never at its two ends. */
   #clusterIP(range: string, seed: string): string {
-    const reserved = (size: number) => Math.min(Math.max(16, Math.floor(size / 16)), 256);
-    const address = freeAddress(range, seed, reserved, this.#addresses);
+    const size = sizeOf(range);
+    const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
+    const address = firstFree(size, reserved, seed, (offset) => {
+      const address = addressAt(range, offset);
+      return this.#addresses.has(address) ? undefined : address;
+    });
     if (address === undefined) throw new RangeError(`no free cluster IP in ${range}`);
     this.#addresses.add(address);
     return address;

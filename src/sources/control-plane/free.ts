@@ -5,26 +5,20 @@ import { addressBits, addressValue, familyOf, formatAddress, prefixLength } from
 /** As many addresses of a range are tried as an IPv6 service range had when its size was limited. */
 const MAX_RANGE_SIZE = 1n << 20n;
 
+/** How many addresses of a range there are to take, never its two ends; none or less where it is too small. */
+export function sizeOf(range: string): number {
+  const all = (1n << BigInt(addressBits(familyOf(range)) - prefixLength(range))) - 2n;
+  return Number(all < MAX_RANGE_SIZE ? all : MAX_RANGE_SIZE);
+}
+
 /**
- * An address of a range that is not taken, never one of its two ends; undefined where there is none.
- * @param range canonical, as are the addresses
- * @param reserved how many of so many addresses are tried last: the lowest
+ * One of the addresses of a range that there are to take.
+ * @param range canonical
+ * @param offset from 0 to one less than the range's size
  */
-export function freeAddress(
-  range: string,
-  seed: string,
-  reserved: (size: number) => number,
-  taken: ReadonlySet<string>,
-): string | undefined {
-  const family = familyOf(range);
+export function addressAt(range: string, offset: number): string {
   const [base = ''] = range.split('/');
-  const first = addressValue(base) + 1n;
-  const all = (1n << BigInt(addressBits(family) - prefixLength(range))) - 2n;
-  const size = Number(all < MAX_RANGE_SIZE ? all : MAX_RANGE_SIZE);
-  return firstFree(size, reserved(size), seed, (offset) => {
-    const address = formatAddress(family, first + BigInt(offset));
-    return taken.has(address) ? undefined : address;
-  });
+  return formatAddress(familyOf(range), addressValue(base) + 1n + BigInt(offset));
 }
 
 /** The first that is free, from where the seed says upwards and round; the `reserved` lowest only after all others. */

@@ -10,7 +10,7 @@ import type { Owner } from '../../api/owner.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { Workload } from '../../api/workload.ts';
 import { FAMILIES, familyOf } from '../../net/address.ts';
-import { freeAddress, numberOf } from './free.ts';
+import { addressAt, numberOf, sizeOf } from './free.ts';
 import { takes } from './scheduling.ts';
 
 /** The ranges that most clusters have their Pods in, where nothing says which: kubeadm with flannel, and its IPv6 sister. */
@@ -213,6 +213,8 @@ function seedOf(workload: Workload, i?: number, place?: Place): string {
 class PodAddresses {
   readonly #taken: Set<string>;
   readonly #ranges = new Set<string>();
+  /** For each range, the offset below which none is free but the first. */
+  readonly #lowest = new Map<string, number>();
 
   constructor({ pods, nodes, addresses }: GivenObjects) {
     this.#taken = new Set([...pods, ...nodes].flatMap(({ ips }) => ips));
@@ -227,9 +229,7 @@ class PodAddresses {
   take({ ranges }: Place, seed: string): string[] {
     const found = FAMILIES.flatMap((family) => {
       const range = ranges.find((range) => familyOf(range) === family);
-      return range === undefined
-        ? []
-        : [{ range, ip: freeAddress(range, `${seed} ${family}`, bridge, this.#taken) }];
+      return range === undefined ? [] : [{ range, ip: this.#free(range, `${seed} ${family}`) }];
     });
     const ips = found.flatMap(({ ip }) => ip ?? []);
     if (ips.length < found.length) return [];
@@ -238,12 +238,28 @@ class PodAddresses {
     // As Kubernetes has it, the family of the first range comes first.
     return ranges[0] !== undefined && familyOf(ranges[0]) === 'ipv6' ? ips.reverse() : ips;
   }
+
+  /** Where the seed says, or says next; in a range where that is taken again and again, the lowest that is free. */
+  #free(range: string, seed: string): string | undefined {
+    const size = sizeOf(range);
+    for (let attempt = 0; attempt < ATTEMPTS && size > 1; attempt++) {
+      // The first address is left to the bridge of a node.
+      const offset = 1 + (numberOf(attempt === 0 ? seed : `${seed} ${attempt}`) % (size - 1));
+      const address = addressAt(range, offset);
+      if (!this.#taken.has(address)) return address;
+    }
+    for (let offset = this.#lowest.get(range) ?? 1; offset < size; offset++) {
+      this.#lowest.set(range, offset);
+      const address = addressAt(range, offset);
+      if (!this.#taken.has(address)) return address;
+    }
+    const bridge = size > 0 ? addressAt(range, 0) : undefined;
+    return bridge !== undefined && !this.#taken.has(bridge) ? bridge : undefined;
+  }
 }
 
-/** The first address of a Node's range is that of its bridge. */
-function bridge(): number {
-  return 1;
-}
+/** So often, a range that is three quarters full is tried in vain once in ten times. */
+const ATTEMPTS = 8;
 
 function toPod(workload: Workload, i: number, place: Place, ips: readonly string[], isTaken: IsTaken): Pod {
   const { kind, namespace, name, template } = workload;
