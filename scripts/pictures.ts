@@ -45,6 +45,7 @@ async function draw(
     family: 'ipv4',
     output: 'svg',
     direction: 'down',
+    workloads: true,
     ...options,
   });
   return { file, svg: output };

@@ -32,5 +32,10 @@ export {
   loadCluster,
 } from './sources/cluster.ts';
 export { type Configuration, parseConfiguration, parseHost } from './sources/configuration.ts';
+export {
+  type MadePods,
+  type WorkloadOptions,
+  workloadOptions,
+} from './sources/control-plane/from-workloads.ts';
 export { completeFacts, type NodeSources, resolveNode } from './sources/node.ts';
 export type { SourceText } from './sources/source-text.ts';

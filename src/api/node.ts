@@ -25,7 +25,10 @@ export const nodeSchema = z
       z.object({
         podCIDR: optional(cidrOrNone),
         podCIDRs: list(cidr),
-        taints: list(z.object({ key: z.string() })),
+        taints: list(
+          z.object({ key: z.string(), value: optional(z.string()), effect: optional(z.string()) }),
+        ),
+        unschedulable: optional(z.boolean()),
       }),
     ),
     status: optional(z.object({ addresses: list(z.object({ type: z.string(), address: z.string() })) })),
@@ -33,6 +36,10 @@ export const nodeSchema = z
   .transform(({ metadata, spec, status }) => ({
     kind: 'Node' as const,
     name: metadata.name,
+    labels: metadata.labels,
+    taints: spec?.taints ?? [],
+    /** Cordoned: only what tolerates that is put on it. */
+    unschedulable: spec?.unschedulable ?? false,
     zone: firstLabel(metadata.labels, ZONE_LABELS),
     region: firstLabel(metadata.labels, REGION_LABELS),
     podCIDRs: spec?.podCIDRs.length ? spec.podCIDRs : spec?.podCIDR ? [spec.podCIDR] : [],

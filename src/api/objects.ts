@@ -10,8 +10,9 @@ import { type Node, nodeSchema } from './node.ts';
 import { type Pod, podSchema } from './pod.ts';
 import { check, type Problem, show } from './problem.ts';
 import { type Service, serviceSchema } from './service.ts';
+import { isWorkloadKind, type Workload, workloadSchemas } from './workload.ts';
 
-export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node;
+export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | Workload;
 
 /** An object and where it stands: file, document, object. */
 export interface PlacedObject {
@@ -32,7 +33,13 @@ const SCHEMAS = {
   Endpoints: { apiVersion: 'v1', schema: endpointsSchema },
   Pod: { apiVersion: 'v1', schema: podSchema },
   Node: { apiVersion: 'v1', schema: nodeSchema },
+  ...workloadSchemas,
 } as const;
+
+export interface ParseOptions {
+  /** Deployments and other workloads are read, too, and not counted among other kinds. */
+  readonly workloads?: boolean;
+}
 
 /** No list of lists is nested deeper than this; a YAML alias can make one that has no end. */
 const LIST_DEPTH = 8;
@@ -41,7 +48,11 @@ const LIST_DEPTH = 8;
  * Parses what one document holds: an object, or a list of objects however it is typed (`List`, `ServiceList` ...).
  * @param at where the document stands
  */
-export function parseObjects(document: unknown, at: readonly string[]): ParsedObjects {
+export function parseObjects(
+  document: unknown,
+  at: readonly string[],
+  { workloads = false }: ParseOptions = {},
+): ParsedObjects {
   const objects: PlacedObject[] = [];
   const problems: Problem[] = [];
   const ignored = new Map<string, number>();
@@ -69,7 +80,12 @@ export function parseObjects(document: unknown, at: readonly string[]): ParsedOb
       const ofItems =
         kind === 'List' ? { kind: '', apiVersion: '' } : { kind: kind.slice(0, -4), apiVersion };
       for (const [i, item] of items.entries()) visit(item, [...at, `items[${i}]`], ofItems, depth + 1);
-    } else if (!isKnown(kind) || !sameGroup(apiVersion, SCHEMAS[kind].apiVersion)) {
+    } else if (
+      !isKnown(kind) ||
+      !sameGroup(apiVersion, SCHEMAS[kind].apiVersion) ||
+      // What Kubernetes serves no more in a version of long ago never had rules.
+      (isWorkloadKind(kind) && !(workloads && apiVersion === SCHEMAS[kind].apiVersion))
+    ) {
       const name = `${kind}.${apiVersion}`;
       ignored.set(name, (ignored.get(name) ?? 0) + 1);
     } else {

@@ -9,6 +9,7 @@ import {
   portNumber,
   protocol,
 } from './fields.ts';
+import { controllerOf, ownerReferences } from './owner.ts';
 
 export type Pod = Readonly<z.output<typeof podSchema>>;
 
@@ -23,14 +24,24 @@ const container = z.object({
   restartPolicy: optional(z.string()),
 });
 
+/** The containers of a Pod, and of the template of one. */
+export const podContainers = { containers: list(container), initContainers: list(container) } as const;
+
+/** The ports of the containers that keep running: the ordinary ones, then the restartable init containers (sidecars). */
+export function containerPortsOf(spec: {
+  readonly containers: readonly z.output<typeof container>[];
+  readonly initContainers: readonly z.output<typeof container>[];
+}) {
+  return [
+    ...spec.containers,
+    ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ].flatMap(({ ports }) => ports);
+}
+
 export const podSchema = z
   .object({
-    metadata: namespacedMetadata.extend({ deletionTimestamp: optional(z.string()) }),
-    spec: z.object({
-      nodeName: optional(z.string()),
-      containers: list(container),
-      initContainers: list(container),
-    }),
+    metadata: namespacedMetadata.extend({ deletionTimestamp: optional(z.string()), ownerReferences }),
+    spec: z.object({ nodeName: optional(z.string()), ...podContainers }),
     status: optional(
       z.object({
         phase: optional(z.string()),
@@ -46,11 +57,9 @@ export const podSchema = z
     name: metadata.name,
     labels: metadata.labels,
     nodeName: spec.nodeName || undefined,
-    /** Of the containers that keep running: the ordinary ones, then the restartable init containers (sidecars). */
-    containerPorts: [
-      ...spec.containers,
-      ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
-    ].flatMap(({ ports }) => ports),
+    /** The workload that made it. */
+    owner: controllerOf(metadata.ownerReferences),
+    containerPorts: containerPortsOf(spec),
     ips: podIPs(status?.podIPs ?? [], status?.podIP),
     /** Succeeded or Failed: it will never serve again. */
     finished: status?.phase === 'Succeeded' || status?.phase === 'Failed',

@@ -64,7 +64,16 @@ ports: [{name: http, port: 8080}]
 endpoints: [{addresses: [10.244.1.5]}]
 `;
 const GOOD = `${SERVICE}---\n${SLICE}`;
-const DEPLOYMENT = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n';
+const DEPLOYMENT = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, ports: [{containerPort: 80}]}]}
+`;
+const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n';
 const CONFIG = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
 const ESCAPE = '\u001b[31m';
 
@@ -72,6 +81,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
   const files = {
     'good.yaml': GOOD,
+    'chart.yaml': `${SERVICE}---\n${DEPLOYMENT}`,
+    'chart-more.yaml': `${SERVICE}---\n${DEPLOYMENT.replace('replicas: 2', 'replicas: 3')}`,
+    'charts/shop/chart.yaml': `${SERVICE}---\n${DEPLOYMENT}`,
+    'save.txt': '# nothing\n',
     'bad.yaml': `${SERVICE.replace('80}', '70000}')}---\n${SLICE.replace('10.244.1.5', 'x')}`,
     'handwritten.yaml': HANDWRITTEN,
     'config.yaml': `${CONFIG}modus: iptables\n`,
@@ -204,7 +217,7 @@ describe('render', PROCESSES, () => {
   test.each<[string, string[], string]>([
     ['where -f is a dash', ['-f', '-'], GOOD],
     ['where there is no -f', [], GOOD],
-    ['beside a file', ['-f', 'good.yaml', '-f', '-'], DEPLOYMENT],
+    ['beside a file', ['-f', 'good.yaml', '-f', '-'], CONFIG_MAP],
     ['as JSON', ['-f', '-'], JSON.stringify({ kind: 'List', items: [parse(SERVICE), parse(SLICE)] })],
   ])('reads standard input %s', async (_, args, input) => {
     const [fromFile, run] = await Promise.all([
@@ -228,8 +241,8 @@ describe('render', PROCESSES, () => {
     [
       'kinds that have no rules, if asked for',
       ['--verbose'],
-      `${GOOD}---\n${DEPLOYMENT}---\n${DEPLOYMENT}---\n{kind: "\\e[31mX", apiVersion: a/b}`,
-      ['ignored: 1 \\u001b[31mX.a/b', 'ignored: 2 Deployment.apps/v1'],
+      `${GOOD}---\n${CONFIG_MAP}---\n${CONFIG_MAP}---\n{kind: "\\e[31mX", apiVersion: a/b}`,
+      ['ignored: 1 \\u001b[31mX.a/b', 'ignored: 2 ConfigMap.v1'],
     ],
     [
       'that there is no Service',
@@ -359,6 +372,85 @@ describe('render', PROCESSES, () => {
       exitCode: 1,
       stdout: '',
       stderr: expected.map((line) => `error: ${line}\n`).join(''),
+    });
+  });
+});
+
+describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
+  const MADE = 'made 2 Pods for 1 Deployment (10.9.0.0/24); --no-workloads leaves them out\n';
+  const REJECTED =
+    'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected\n';
+  const RANGE = ['--pod-cidr', '10.9.0.0/24'];
+  const PACKET = ['--from', 'outside', '--to', '10.96.0.10:80'];
+
+  test.each<[string, string[], string | RegExp]>([
+    ['render', ['render', '-f', 'chart.yaml', ...RANGE], /--to-destination 10\.9\.0\.\d+:80\n/],
+    ['trace', ['trace', ...PACKET, '-f', 'chart.yaml', ...RANGE], /10\.9\.0\.\d+:80/],
+    ['explain', ['explain', 'shop/web', '-f', 'chart.yaml', ...RANGE], /10\.9\.0\.\d+:80/],
+    ['graph', ['graph', '-f', 'chart.yaml', '-o', 'dot', ...RANGE], /10\.9\.0\.\d+:80/],
+    ['lint', ['lint', '-f', 'chart.yaml', ...RANGE], 'no findings\n'],
+    ['lint, of standard input', ['lint', ...RANGE], 'no findings\n'],
+  ])('in %s', async (_, args, expected) => {
+    const input = args.includes('-f') ? '' : `${SERVICE}---\n${DEPLOYMENT}`;
+    const { stdout, stderr } = await svc2ipt(args, { input });
+    expect(stderr).toBe(MADE);
+    if (typeof expected === 'string') expect(stdout).toBe(expected);
+    else expect(stdout).toMatch(expected);
+  });
+
+  test.each<[string, string[]]>([
+    ['render', ['render', '-f', 'chart.yaml']],
+    ['explain', ['explain', 'shop/web', '-f', 'chart.yaml']],
+    ['graph', ['graph', '-f', 'chart.yaml', '-o', 'dot']],
+    ['lint', ['lint', '-f', 'chart.yaml']],
+  ])('in %s, but for --no-workloads', async (_, args) => {
+    const { stdout, stderr } = await svc2ipt([...args, '--no-workloads', '--verbose']);
+    expect(stdout).not.toContain('10.244.');
+    expect(stderr).toBe(`${REJECTED}ignored: 1 Deployment.apps/v1\n`);
+  });
+
+  test('in diff of two charts, told of once', async () => {
+    const args = ['diff', '--from', 'chart.yaml', '--to', 'chart-more.yaml', ...RANGE];
+    const { exitCode, stdout, stderr } = await svc2ipt(args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: MADE });
+    // Those that were there stay where they were.
+    expect(stdout).toMatch(/^\+.* --to-destination 10\.9\.0\.\d+:80$/m);
+    expect(stdout).not.toMatch(/^-.* --to-destination /m);
+    expect((await svc2ipt([...args, '--no-workloads'])).stdout).toMatch(/^no difference: /);
+  });
+
+  test('in golden', async () => {
+    const told = 'made 2 Pods for 1 Deployment (10.244.0.0/16); --no-workloads leaves them out\n';
+    const update = await svc2ipt(['golden', 'update', 'charts', 'charts-golden']);
+    expect({ exitCode: update.exitCode, stderr: update.stderr }).toEqual({ exitCode: 0, stderr: told });
+    expect(await readFile(join(folder, 'charts-golden/shop/ipv4.rules'), 'utf8')).toContain('-> 10.244.');
+    expect(await svc2ipt(['golden', 'check', 'charts', 'charts-golden'])).toMatchObject({
+      exitCode: 0,
+      stderr: told,
+    });
+    const without = await svc2ipt(['golden', 'check', 'charts', 'charts-golden', '--no-workloads']);
+    expect({ exitCode: without.exitCode, stderr: without.stderr }).toEqual({ exitCode: 1, stderr: '' });
+  });
+
+  test('not beside saved rules, which know better who has an address', async () => {
+    const args = ['trace', ...PACKET, '--save', 'save.txt', '-f', 'chart.yaml'];
+    expect((await svc2ipt(args)).stderr).not.toContain('made ');
+  });
+
+  test('with ranges of both families, in one option or two', async () => {
+    const run = (...args: string[]) => svc2ipt(['render', '-f', 'chart.yaml', ...args]);
+    const both = await run('--pod-cidr', '10.9.0.0/24,fd00::/64');
+    expect(await run('--pod-cidr', '10.9.0.0/24', '--pod-cidr', 'fd00::/64')).toEqual(both);
+    expect(both.stderr).toMatch(/^made 2 Pods for 1 Deployment \(10\.9\.0\.0\/24, .*--no-workloads/);
+  });
+
+  test('a workload that no API server would take is an error', async () => {
+    const broken = DEPLOYMENT.replace('replicas: 2', 'replicas: two');
+    expect(await svc2ipt(['render'], { input: broken })).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr:
+        'error: standard input, document 1, Deployment shop/web, spec.replicas: expected 0 to 2147483647, got "two"\n',
     });
   });
 });

@@ -12,18 +12,25 @@ import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
+import {
+  type MadePods,
+  type WorkloadOptions,
+  workloadOptions,
+} from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { noSuchNode, resolveNode } from '../sources/node.ts';
+import { completeFacts, noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
-import type { InputOptions } from './options.ts';
+import { madePodsInWords } from './made-pods.ts';
+import type { InputOptions, WorkloadsOptions } from './options.ts';
 import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
 
 export interface CompilerInput {
   readonly cluster: ClusterState;
   readonly node: NodeFacts;
-  /** The Pods of the input, by `namespace/name`. */
+  /** The Pods of the input and those that were made, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;
+  readonly made: MadePods;
   /** Every object of the input, as it was given, and where it stands. */
   readonly objects: readonly PlacedObject[];
   readonly sources: readonly SourceText[];
@@ -35,16 +42,35 @@ export interface CompilerInput {
  * @param live what was found out on this machine, where it is the node
  */
 export async function readInput(options: InputOptions, live: HostFacts = {}): Promise<CompilerInput> {
+  return await read(options, false, live);
+}
+
+/**
+ * Like {@link readInput}, and makes Pods of Deployments and other workloads unless the options leave them out: for what
+ * looks at manifests alone. Where rules come from a kernel or go into one, addresses that nobody has would do harm.
+ * @param toldOfPods whether standard error tells of Pods that were made before
+ */
+export async function readInputWithWorkloads(
+  options: InputOptions & WorkloadsOptions,
+  toldOfPods = false,
+): Promise<CompilerInput> {
+  const input = await read(options, options.workloads, {});
+  const words = toldOfPods ? undefined : madePodsInWords([input.made]);
+  if (words !== undefined) note(words);
+  return input;
+}
+
+async function read(options: InputOptions, workloads: boolean, live: HostFacts): Promise<CompilerInput> {
   const ranges = serviceRanges(options.serviceClusterIpRange);
+  const given = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
-    readConfiguration(options.config),
-    readHost(options.host),
-    factsFromFlags(options),
-    readCluster(options, ranges),
+    ...given,
+    readCluster(options, ranges, workloads ? workloadsOf(...given) : undefined),
     ranges,
   ]);
-  const { cluster, nodes, pods, objects, sources, warnings, ignored } = loaded;
-  const node = resolveNode({ flags, host, hostnameOverride: kubeProxy.hostnameOverride, nodes, live });
+  const { hostnameOverride } = kubeProxy;
+  const { cluster, nodes, pods, made, objects, sources, warnings, ignored } = loaded;
+  const node = resolveNode({ flags, host, hostnameOverride, nodes, live });
 
   for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
     warn(warning);
@@ -60,10 +86,28 @@ export async function readInput(options: InputOptions, live: HostFacts = {}): Pr
     cluster,
     node,
     pods,
+    made,
     objects,
     sources,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
   };
+}
+
+async function workloadsOf(
+  configuration: Promise<Configuration>,
+  host: Promise<HostFacts>,
+  flags: Promise<HostFacts>,
+): Promise<WorkloadOptions> {
+  try {
+    const [{ kubeProxy }, ...facts] = await Promise.all([configuration, host, flags]);
+    const { hostnameOverride } = kubeProxy;
+    const told = resolveNode({ host: facts[0], flags: facts[1], hostnameOverride, nodes: new Map() });
+    return workloadOptions(told, kubeProxy);
+  } catch (error) {
+    // Whoever waits for these tells what is wrong with them; what is wrong in manifests is to be told of, too.
+    if (!(error instanceof InputError)) throw error;
+    return workloadOptions(completeFacts([]), DEFAULT_CONFIGURATION);
+  }
 }
 
 /**
@@ -78,11 +122,13 @@ export async function readNode(options: InputOptions, live: HostFacts = {}): Pro
 async function readCluster(
   options: InputOptions,
   ranges: Promise<readonly string[]>,
+  workloads: Promise<WorkloadOptions> | undefined,
 ): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
   const sources = await readSources(filenames(options));
   const loaded = loadCluster(sources, {
     serviceRanges: await ranges,
     strict: options.strict ?? false,
+    workloads: await workloads,
     onProgress: await progress('reading'),
   });
   return { ...loaded, sources };

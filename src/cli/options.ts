@@ -8,6 +8,11 @@ export type OptionsOf<Make extends (...args: never[]) => CommandUnknownOpts> = R
   ReturnType<Make>['opts']
 >;
 
+/** The values of an option that takes several with commas, and may be repeated all the same. */
+export function joined(value: string, before?: string): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
 /** The values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
@@ -42,6 +47,16 @@ export function addManifestsOption<Args extends unknown[], Own extends OptionVal
 
 type ManifestsOptions = OptionsOf<typeof addManifestsOption<[], Record<never, never>>>;
 
+/** What commands take that look at manifests alone, before {@link addClusterOptions}. */
+export function addWorkloadsOption<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+  description = 'make no Pods of Deployments and other workloads, with addresses from --pod-cidr or else the Nodes',
+) {
+  return command.option('--no-workloads', description);
+}
+
+export type WorkloadsOptions = OptionsOf<typeof addWorkloadsOption<[], Record<never, never>>>;
+
 /** What every command that compiles a cluster takes, after its own options: how to read the cluster, and the node. */
 export function addClusterOptions<Args extends unknown[], Own extends OptionValues>(
   command: Command<Args, Own>,
@@ -70,7 +85,7 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--node-ip <ips>', "the node's IPs, one of each family, the primary one first")
     .option('--zone <zone>', "the node's topology.kubernetes.io/zone")
     .option('--region <region>', "the node's topology.kubernetes.io/region")
-    .option('--pod-cidr <ranges>', "the ranges of the node's pods, one of each family")
+    .option('--pod-cidr <ranges>', "the ranges of the node's pods, one of each family", joined)
     .option(
       '--interface-address <addresses>',
       "the addresses on the node's interfaces, such as 192.168.0.2/24",

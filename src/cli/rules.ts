@@ -11,9 +11,9 @@ import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulat
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { type CompilerInput, readInput, readNode } from './inputs.ts';
+import { type CompilerInput, readInput, readInputWithWorkloads, readNode } from './inputs.ts';
 import { thisNode } from './node.ts';
-import type { RulesOptions } from './options.ts';
+import type { RulesOptions, WorkloadsOptions } from './options.ts';
 import { warn } from './run.ts';
 
 export interface RulesSource {
@@ -34,13 +34,13 @@ export interface NodeRules {
 }
 
 /** Opens the rules that the options name: those of `--save`, else of `-f`, else this node's. */
-export async function openRules(options: RulesOptions): Promise<RulesSource> {
+export async function openRules(options: RulesOptions & WorkloadsOptions): Promise<RulesSource> {
   if (options.save !== undefined) return await openSaved(options.save, options);
   return options.filename === undefined ? await openKernel(options) : await openManifests(options);
 }
 
-async function openManifests(options: RulesOptions): Promise<RulesSource> {
-  const input = await readInput(options);
+async function openManifests(options: RulesOptions & WorkloadsOptions): Promise<RulesSource> {
+  const input = await readInputWithWorkloads(options);
   const rules = async (family: Family): Promise<NodeRules> => {
     const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
     return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };

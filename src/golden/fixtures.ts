@@ -7,6 +7,7 @@ import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../sources/configuration.ts';
+import { type MadePods, workloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
 
@@ -52,22 +53,35 @@ export interface CompiledFixture {
   /** The rules of each family, as text for `iptables-restore`. */
   readonly rules: Readonly<Record<Family, string>>;
   readonly warnings: readonly string[];
+  /** What was made from workloads. */
+  readonly made: MadePods;
+}
+
+export interface FixtureOptions {
+  /** Whether Pods are made from Deployments and other workloads. */
+  readonly workloads: boolean;
 }
 
 /** Compiles a cluster. Throws an InputError for what is wrong in its files. */
-export async function compileFixture(fixture: Fixture): Promise<CompiledFixture> {
+export async function compileFixture(
+  fixture: Fixture,
+  { workloads }: FixtureOptions = { workloads: true },
+): Promise<CompiledFixture> {
   const config = parseConfiguration(
     fixture.config ? await readSource(fixture.config) : { name: 'config.yaml', text: '' },
   );
   const host = fixture.host ? parseHost(await readSource(fixture.host)) : {};
-  const { cluster, nodes, warnings } = loadCluster(await readSources(fixture.manifests), {
+  const { hostnameOverride } = config.kubeProxy;
+  const told = resolveNode({ flags: {}, host, hostnameOverride, nodes: new Map() });
+  const { cluster, nodes, warnings, made } = loadCluster(await readSources(fixture.manifests), {
     serviceRanges: DEFAULT_SERVICE_RANGES,
     strict: false,
+    workloads: workloads ? workloadOptions(told, config.kubeProxy) : undefined,
   });
-  const node = resolveNode({ flags: {}, host, hostnameOverride: config.kubeProxy.hostnameOverride, nodes });
+  const node = resolveNode({ flags: {}, host, hostnameOverride, nodes });
   const rules = FAMILIES.map((family): [Family, string] => {
     const options = compileOptions(family, config.kubeProxy, node, config.own);
     return [family, printRuleset(compile(cluster, node, options))];
   });
-  return { rules: Object.fromEntries(rules) as Record<Family, string>, warnings };
+  return { rules: Object.fromEntries(rules) as Record<Family, string>, warnings, made };
 }

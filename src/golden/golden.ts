@@ -3,8 +3,9 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { InputError, type Problem } from '../api/problem.ts';
 import { FAMILIES } from '../net/address.ts';
+import type { MadePods } from '../sources/control-plane/from-workloads.ts';
 import { fileProblem } from '../sources/files.ts';
-import { compileFixture, findFixtures } from './fixtures.ts';
+import { compileFixture, type FixtureOptions, findFixtures } from './fixtures.ts';
 
 /** One golden file against what its cluster compiles to now. */
 export interface GoldenResult {
@@ -21,6 +22,8 @@ export interface GoldenRun {
   /** In the order of their files. */
   readonly results: readonly GoldenResult[];
   readonly warnings: readonly string[];
+  /** What was made from workloads, for each cluster. */
+  readonly made: readonly MadePods[];
 }
 
 /**
@@ -32,6 +35,7 @@ export async function runGolden(
   fixtures: string,
   golden: string,
   onProgress: (done: number, total: number) => void = () => {},
+  options?: FixtureOptions,
 ): Promise<GoldenRun> {
   const found = await onFiles(fixtures, () => findFixtures(fixtures));
   if (found.length === 0) {
@@ -41,12 +45,14 @@ export async function runGolden(
   }
   const problems: Problem[] = [];
   const warnings: string[] = [];
+  const made: MadePods[] = [];
   const actual = new Map<string, string>();
   for (const [i, fixture] of found.entries()) {
     onProgress(i, found.length);
     try {
-      const compiled = await compileFixture(fixture);
+      const compiled = await compileFixture(fixture, options);
       warnings.push(...compiled.warnings);
+      made.push(compiled.made);
       for (const family of FAMILIES)
         actual.set(join(fixture.name, `${family}.rules`), compiled.rules[family]);
     } catch (error) {
@@ -59,7 +65,7 @@ export async function runGolden(
   const expected = await readGolden(golden);
   const files = [...new Set([...actual.keys(), ...expected.keys()])].sort();
   const results = files.map((file) => ({ file, expected: expected.get(file), actual: actual.get(file) }));
-  return { clusters: found.length, results, warnings };
+  return { clusters: found.length, results, warnings, made };
 }
 
 /**

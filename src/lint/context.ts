@@ -4,10 +4,13 @@ import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import type { Node, NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
+import type { Service } from '../api/service.ts';
+import type { Workload } from '../api/workload.ts';
 import { planService } from '../compiler/compile-service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { ServicePortPlan } from '../compiler/plan.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
+import { podFinder, selects } from '../sources/control-plane/from-pods.ts';
 
 /** What is known beside the cluster and the node. Rules that need what is not given find nothing. */
 export interface LintOptions {
@@ -18,8 +21,10 @@ export interface LintOptions {
    * What was made from Pods or Endpoints is found fault with in the Service, as there is no object to name.
    */
   readonly endpointSlices?: readonly EndpointSlice[];
-  /** The Pods that were given. */
-  readonly pods?: readonly Pick<Pod, 'namespace'>[];
+  /** The Pods that were given, and those that were made from workloads. */
+  readonly pods?: readonly Pod[];
+  /** Deployments and other workloads. */
+  readonly workloads?: readonly Workload[];
   /** The API server's `--service-cluster-ip-range`, canonical, at most one range of each family. */
   readonly serviceRanges?: readonly string[];
 }
@@ -51,7 +56,12 @@ export interface Context {
   readonly endpointSlices: readonly EndpointSlice[];
   /** Whose EndpointSlices were given as such, by `namespace/name`. */
   readonly withGivenSlices: ReadonlySet<string>;
+  /** The namespaces that have Pods, or what makes some. */
   readonly podNamespaces: ReadonlySet<string>;
+  readonly workloads: readonly Workload[];
+  /** What a Service selects, whatever state it is in. */
+  readonly workloadsFor: (service: Service) => readonly Workload[];
+  readonly podsFor: (service: Service) => readonly Pod[];
   readonly serviceRanges: readonly string[];
   /** The Service of each cluster IP, by `namespace/name`; the first by name where there are several. */
   readonly clusterIPs: ReadonlyMap<string, string>;
@@ -60,7 +70,7 @@ export interface Context {
 export function prepareContext(
   cluster: ClusterState,
   node: NodeFacts,
-  { nodes = new Map(), endpointSlices, pods = [], serviceRanges = [] }: LintOptions,
+  { nodes = new Map(), endpointSlices, pods = [], workloads = [], serviceRanges = [] }: LintOptions,
 ): Context {
   const entries = [...cluster.services].sort(([a], [b]) => (a < b ? -1 : 1));
   const slices = entries.flatMap(([, entry]) => entry.endpointSlices);
@@ -79,10 +89,26 @@ export function prepareContext(
     nodeCount: Math.max(nodes.size, nodesOf(slices).size),
     endpointSlices: given,
     withGivenSlices: new Set(given.map(({ namespace, serviceName }) => `${namespace}/${serviceName}`)),
-    podNamespaces: new Set(pods.map(({ namespace }) => namespace)),
+    podNamespaces: new Set([...pods, ...workloads].map(({ namespace }) => namespace)),
+    workloads,
+    workloadsFor: selected(workloads, ({ template }) => template.labels),
+    podsFor: selected(pods, ({ labels }) => labels),
     serviceRanges,
     clusterIPs: clusterIPs(entries.map(([, entry]) => entry)),
   };
+}
+
+function selected<T extends { readonly namespace: string }>(
+  things: readonly T[],
+  labelsOf: (thing: T) => Pod['labels'],
+): (service: Service) => readonly T[] {
+  const find = podFinder(
+    things.map((thing) => ({ thing, namespace: thing.namespace, labels: labelsOf(thing) })),
+  );
+  return (service) =>
+    find(service)
+      .filter((one) => selects(service, one))
+      .map(({ thing }) => thing);
 }
 
 function plannedPorts(entry: ServiceEntry, node: NodeFacts, options: CompileOptions): PlannedPort[] {

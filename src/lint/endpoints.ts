@@ -3,12 +3,17 @@ import type { Service } from '../api/service.ts';
 import type { Context, PlannedEntry, PlannedPort } from './context.ts';
 import type { Found } from './finding.ts';
 import { allAre, judgePorts, noneIs, type PortFound, serviceReference } from './sentences.ts';
+import { fitsNoWorkload, hasUnknownName } from './workloads.ts';
 
 export function checkEndpoints(planned: PlannedEntry, context: Context): Found[] {
   if (planned.ports.length === 0) return [];
   const { service, endpointSlices } = planned.entry;
+  // What does not fit at all is told of by those who say what would.
+  if (fitsNoWorkload(planned, context)) return [];
   if (endpointSlices.length === 0) return [withoutSlices(service, context)];
-  return judgePorts(planned, (port) => judge(planned, port));
+  return judgePorts(planned, (port) =>
+    hasUnknownName(planned, port.index, context) ? undefined : judge(planned, port),
+  );
 }
 
 function withoutSlices(service: Service, { podNamespaces }: Context): Found {

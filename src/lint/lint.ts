@@ -15,10 +15,12 @@ import { RULES } from './rules.ts';
 import { SEVERITIES } from './severity.ts';
 import { checkSourceRanges } from './source-ranges.ts';
 import { checkTopology } from './topology.ts';
+import { checkWorkloads } from './workloads.ts';
 
 /** What is found in a Service and its EndpointSlices. */
 const SERVICE_CHECKS: readonly ((planned: PlannedEntry, context: Context) => Found[])[] = [
   checkEndpoints,
+  checkWorkloads,
   checkLocalPolicy,
   checkTopology,
   checkSourceRanges,

@@ -39,6 +39,24 @@ export const RULES = {
       'Let a new Pod become ready before the last old one goes, as a Deployment does with maxUnavailable 0.',
   },
 
+  // Workloads.
+  'selector-without-workload': {
+    severity: 'warning',
+    summary: 'A selector fits none of the workloads in the input, so the Service has no endpoints.',
+    remedy: "Make the selector a part of the labels in the workload's template, in the same namespace.",
+  },
+  'target-port-name-unknown': {
+    severity: 'warning',
+    summary: 'A target port is a name that no container has, so its traffic is refused.',
+    remedy: 'Use a name from the ports of a container, for the same protocol, or the number.',
+  },
+  'target-port-undeclared': {
+    severity: 'info',
+    summary:
+      'A target port is a number that no container declares; Kubernetes does not need the declaration.',
+    remedy: 'If something listens on this port, declare it for the reader; if not, correct the number.',
+  },
+
   // Local policies.
   'internal-traffic-dropped': {
     severity: 'warning',

@@ -114,6 +114,71 @@ describe('where endpoints come from', () => {
   });
 });
 
+describe('Pods of workloads', () => {
+  const DEPLOYMENT = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{ports: [{name: web, containerPort: 8080}]}]}
+`;
+  const WAITING = POD.replace('10.244.1.3', '""');
+  const node = { name: '', ips: [], podCIDRs: [] };
+  const loadWith = (texts: readonly string[]) =>
+    loadCluster(
+      texts.map((text, i) => ({ name: `${i}`, text })),
+      {
+        serviceRanges: DEFAULT_SERVICE_RANGES,
+        strict: false,
+        workloads: { node, podRanges: ['10.9.0.0/16'] },
+      },
+    );
+
+  test.each<[string, string[], string[]]>([
+    ['nothing', [SERVICE, DEPLOYMENT], ['10.9.', '10.9.']],
+    ['an EndpointSlice', [SERVICE, DEPLOYMENT, SLICE], ['10.244.1.1']],
+    ['Endpoints', [SERVICE, DEPLOYMENT, ENDPOINTS], ['10.244.1.2']],
+    ['a Pod', [SERVICE, DEPLOYMENT, POD], ['10.244.1.3']],
+    ['a Pod without an address', [SERVICE, DEPLOYMENT, WAITING], ['10.9.', '10.9.']],
+    [
+      'a Pod of another Service',
+      [SERVICE, DEPLOYMENT, POD.replace('app: web', 'app: api')],
+      ['10.9.', '10.9.'],
+    ],
+    ['no selector', [SERVICE.replace('selector: {app: web}, ', ''), DEPLOYMENT], []],
+  ])('what is given wins: %s', (_, texts, expected) => {
+    for (const order of [texts, texts.toReversed()]) {
+      const { cluster } = loadWith(order);
+      const entry = cluster.services.get('shop/web');
+      const addresses = entry?.endpointSlices.flatMap(({ endpoints }) =>
+        endpoints.map(({ address }) => address),
+      );
+      expect(addresses?.map((address) => address.replace(/^10\.9\..*/, '10.9.'))).toEqual(expected);
+    }
+  });
+
+  test('none where nobody asks for them', () => {
+    const { cluster, made, pods } = load([SERVICE, DEPLOYMENT]);
+    expect([cluster.services.get('shop/web')?.endpointSlices, made.pods, pods.size]).toEqual([[], [], 0]);
+  });
+
+  test('one without a Node is told of', () => {
+    const chosen = DEPLOYMENT.replace('spec: {containers', 'spec: {nodeSelector: {disk: ssd}, containers');
+    expect(loadWith([SERVICE, chosen, NODE]).warnings).toEqual([
+      '1, document 1, Deployment shop/web: no Node in the input takes its Pods',
+    ]);
+  });
+
+  test('a workload that is there twice, and differs', () => {
+    expect(() => loadWith([DEPLOYMENT, DEPLOYMENT.replace('replicas: 2', 'replicas: 3')])).toThrow(
+      '1, document 1, Deployment shop/web: is there twice, and differs from 0, document 1',
+    );
+  });
+});
+
 describe('objects that are there twice', () => {
   test.each<[string, string[], string]>([
     ['the same', [SERVICE, SERVICE], ''],

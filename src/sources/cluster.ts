@@ -13,10 +13,12 @@ import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
+import { WORKLOAD_KINDS, type Workload } from '../api/workload.ts';
 import { type Allocation, allocate } from './control-plane/allocation.ts';
 import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
-import { podFinder, slicesFromPods } from './control-plane/from-pods.ts';
+import { isEndpoint, podFinder, slicesFromPods } from './control-plane/from-pods.ts';
+import { type MadePods, podsFromWorkloads, type WorkloadOptions } from './control-plane/from-workloads.ts';
 import { Memo } from './memo.ts';
 import { ObjectIndex, type ObjectsByKind, type ParsedSource, parseSource } from './object-index.ts';
 import type { SourceText } from './source-text.ts';
@@ -29,6 +31,8 @@ export interface LoadOptions {
   readonly serviceRanges: readonly string[];
   /** What no API server holds is an error: a Service without a cluster IP, or with one that another Service has. */
   readonly strict: boolean;
+  /** What Pods are made by from Deployments and other workloads. Left out, none are, and workloads are other kinds. */
+  readonly workloads?: WorkloadOptions | undefined;
   /** Is told how many characters are read, and of how many. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -37,8 +41,10 @@ export interface LoadedCluster {
   readonly cluster: ClusterState;
   /** The Node objects of the input, by name. */
   readonly nodes: ReadonlyMap<string, Node>;
-  /** Its Pods, by `namespace/name`. */
+  /** Its Pods, also those that were made, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;
+  /** What was made from workloads. */
+  readonly made: MadePods;
   /** Every object that was read, as it was given, and where it stands. */
   readonly objects: readonly PlacedObject[];
   /** What the author should know of, though it is no error. */
@@ -49,7 +55,7 @@ export interface LoadedCluster {
 
 /**
  * Builds a cluster from the texts of manifests, in any order. What a control plane would have added to them is
- * added: cluster IPs and node ports, and endpoints from Pods or from the older Endpoints objects.
+ * added: cluster IPs and node ports, Pods of workloads, and endpoints from Pods or from the older Endpoints objects.
  * @throws InputError with every problem of the input
  */
 export function loadCluster(
@@ -61,7 +67,9 @@ export function loadCluster(
   const parsed = sources.map((source) => {
     const before = read;
     read += source.text.length;
-    return parseSource(source, (characters) => onProgress(before + characters, total));
+    return parseSource(source, (characters) => onProgress(before + characters, total), {
+      workloads: options.workloads !== undefined,
+    });
   });
   return new ClusterAssembler(options).assemble(parsed);
 }
@@ -93,7 +101,8 @@ export class ClusterAssembler {
     const { objects, of, slicesOf, placeOf, ignored, ...gathered } = this.#index.gather(sources);
     const problems = [...gathered.problems];
     const nodes = new Map(of.Node.map((node) => [node.name, node]));
-    const pods = new Map(of.Pod.map((pod) => [namespacedName(pod), pod]));
+    const made = this.#madePods(of);
+    const pods = new Map([...of.Pod, ...made.pods].map((pod) => [namespacedName(pod), pod]));
     const warnings: string[] = [];
     for (const slice of of.EndpointSlice) {
       for (const field of unnamedPorts(slice)) {
@@ -116,9 +125,12 @@ export class ClusterAssembler {
       if (strict) problems.push(problem);
       else warnings.push(formatProblem(problem));
     }
+    for (const [workload, message] of made.pending) {
+      warnings.push(formatProblem({ at: placeOf(workload), message }));
+    }
     if (problems.length > 0) throw new InputError(problems);
 
-    const derived = this.#derivedSlices(of, nodes);
+    const derived = this.#derivedSlices(of, made.pods, nodes);
     const entries = new Map<string, ServiceEntry>();
     for (const [key, service] of services) {
       const slices = this.#withNodes(slicesOf(key) ?? derived(key, service), nodes);
@@ -127,7 +139,7 @@ export class ClusterAssembler {
       entries.set(key, same ? former : { service, endpointSlices: [...slices] });
     }
     this.#former = entries;
-    return { cluster: { services: entries }, nodes, pods, objects, warnings, ignored };
+    return { cluster: { services: entries }, nodes, pods, made, objects, warnings, ignored };
   }
 
   /** What the control plane does with all Services together; done again when one of them is another than before. */
@@ -144,9 +156,25 @@ export class ClusterAssembler {
     });
   }
 
-  /** Finds slices for a Service that has none: from its Endpoints, or else from the Pods that it selects. */
+  /** The Pods that the controllers of workloads would make; no two of them, nor one that is given, have an address. */
+  #madePods(given: ObjectsByKind): MadePods {
+    const { workloads: options } = this.#options;
+    if (!options) return NONE_MADE;
+    const workloads = WORKLOAD_KINDS.flatMap((kind): readonly Workload[] => given[kind]);
+    const addresses = [
+      ...given.EndpointSlice.flatMap(({ endpoints }) => endpoints),
+      ...given.Endpoints.flatMap(({ subsets }) => subsets.flatMap((subset) => subset.addresses)),
+    ].map(({ address }) => address);
+    return podsFromWorkloads(workloads, { pods: given.Pod, nodes: given.Node, addresses }, options);
+  }
+
+  /**
+   * Finds slices for a Service that has none: from its Endpoints, or else from the Pods that it selects; from Pods that
+   * were made only where none of those that are given is an endpoint.
+   */
   #derivedSlices(
     given: ObjectsByKind,
+    made: readonly Pod[],
     nodes: ReadonlyMap<string, Node>,
   ): (key: string, service: Service) => readonly EndpointSlice[] {
     const mirrored = Map.groupBy(
@@ -156,11 +184,13 @@ export class ClusterAssembler {
       serviceKeyOf,
     );
     const candidates = podFinder(given.Pod);
+    const others = podFinder(made);
     return (key, service) => {
       const slices = mirrored.get(key);
       if (slices) return slices;
       if (Object.keys(service.selector).length === 0) return [];
-      const pods = candidates(service);
+      const own = candidates(service);
+      const pods = own.some((pod) => isEndpoint(service, pod)) ? own : [...own, ...others(service)];
       const inputs = [...pods, ...topology(pods, nodes)];
       return this.#fromPods.get(service, inputs, () => slicesFromPods(service, pods, nodes));
     };
@@ -175,6 +205,8 @@ export class ClusterAssembler {
     );
   }
 }
+
+const NONE_MADE: MadePods = { pods: [], workloads: new Map(), ranges: [], pending: new Map() };
 
 /** What a control plane makes of all Services, by `namespace/name` and in the order of these names. */
 interface Assignment extends Omit<Allocation, 'services'> {

@@ -5,6 +5,9 @@ import { completeFacts, noSuchNode, resolveNode } from './node.ts';
 const NODE_A: Node = {
   kind: 'Node',
   name: 'node-a',
+  labels: {},
+  taints: [],
+  unschedulable: false,
   zone: 'zone-1',
   region: 'region-1',
   podCIDRs: ['10.244.1.0/24'],

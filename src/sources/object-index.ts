@@ -5,6 +5,7 @@ import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import {
   type KubernetesObject,
   type ParsedObjects,
+  type ParseOptions,
   type PlacedObject,
   parseObjects,
 } from '../api/objects.ts';
@@ -36,12 +37,16 @@ interface KeyedObject {
  * Parses a text; what is wrong with it is told by whoever puts it together with others.
  * @param onProgress is told how many characters are read
  */
-export function parseSource(source: SourceText, onProgress?: (characters: number) => void): ParsedSource {
+export function parseSource(
+  source: SourceText,
+  onProgress?: (characters: number) => void,
+  options?: ParseOptions,
+): ParsedSource {
   const { documents, problems } = parseDocuments(source, onProgress);
   return {
     problems,
     documents: documents.map(({ value, at }) => {
-      const parsed = parseObjects(value, at);
+      const parsed = parseObjects(value, at, options);
       return { ...parsed, objects: parsed.objects.map(withKeys) };
     }),
   };
@@ -106,6 +111,13 @@ export class ObjectIndex {
       Endpoints: [],
       Pod: [],
       Node: [],
+      Deployment: [],
+      StatefulSet: [],
+      DaemonSet: [],
+      ReplicaSet: [],
+      ReplicationController: [],
+      Job: [],
+      CronJob: [],
     };
     const add = <K extends KubernetesObject['kind']>(kind: K, object: ObjectOf<K>) => of[kind].push(object);
     for (const source of sources) {

@@ -80,6 +80,22 @@ test('a Node that is not there is missed where there are others', async () => {
   );
 });
 
+test('no Pods are made of workloads: an agent sends nobody to addresses that nobody has', async () => {
+  const template = '{metadata: {labels: {app: a}}, spec: {containers: []}}';
+  const selecting = service('a').replace('spec: {', 'spec: {selector: {app: a}, ');
+  await write('a.yaml', selecting);
+  await write(
+    'b.yaml',
+    `{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: ${template}}}`,
+  );
+  // What is no workload for a control plane is none of an agent's business.
+  await write('c.yaml', '{apiVersion: apps/v1, kind: Deployment, metadata: {name: b}, spec: 1}');
+  follow();
+  await eventually(state, ['default/a:80']);
+  expect(watched.cluster.services.get('default/a')?.endpointSlices).toEqual([]);
+  expect(told.invalid).toEqual([]);
+});
+
 test('files appear, change and go', async () => {
   await write('a.yaml', service('a'));
   follow();

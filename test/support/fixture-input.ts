@@ -4,6 +4,7 @@ import { compileOptions } from '../../src/compiler/options.ts';
 import { type Fixture, findFixtures } from '../../src/golden/fixtures.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
+import { workloadOptions } from '../../src/sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../../src/sources/files.ts';
 import { resolveNode } from '../../src/sources/node.ts';
 import type { CompilerInput } from './arbitrary/clusters.ts';
@@ -17,9 +18,11 @@ export async function fixtureInput({ manifests, config, host }: Fixture): Promis
   const nothing = { name: 'nothing', text: '' };
   const { kubeProxy, own } = parseConfiguration(config ? await readSource(config) : nothing);
   const facts = parseHost(host ? await readSource(host) : nothing);
-  const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
-  const { cluster, nodes } = loadCluster(await readSources(manifests), options);
   const { hostnameOverride } = kubeProxy;
+  const told = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes: new Map() });
+  const workloads = workloadOptions(told, kubeProxy);
+  const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, workloads };
+  const { cluster, nodes } = loadCluster(await readSources(manifests), options);
   const node = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes });
   return { cluster, node, options: (family) => compileOptions(family, kubeProxy, node, own) };
 }

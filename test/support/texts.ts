@@ -8,6 +8,7 @@ import { printRuleset } from '../../src/iptables/print.ts';
 import { FAMILIES, type Family } from '../../src/net/address.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../../src/sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../../src/sources/configuration.ts';
+import { workloadOptions } from '../../src/sources/control-plane/from-workloads.ts';
 import { resolveNode } from '../../src/sources/node.ts';
 import { allFixtures } from './fixture-input.ts';
 import { PROJECT } from './project.ts';
@@ -28,9 +29,11 @@ export function rulesOf({ objects, config, host }: Texts): RulesOfTexts {
   try {
     const { kubeProxy, own } = parseConfiguration({ name: 'config', text: config });
     const facts = parseHost({ name: 'host', text: host });
-    const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
-    const { cluster, nodes, warnings } = loadCluster([{ name: 'objects', text: objects }], options);
     const { hostnameOverride } = kubeProxy;
+    const told = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes: new Map() });
+    const workloads = workloadOptions(told, kubeProxy);
+    const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, workloads };
+    const { cluster, nodes, warnings } = loadCluster([{ name: 'objects', text: objects }], options);
     const node = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes });
     const rules = FAMILIES.map((family): [Family, string] => [
       family,

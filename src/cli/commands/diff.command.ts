@@ -4,6 +4,7 @@ import { addNotes } from '../../manual/notes.ts';
 import {
   addClusterOptions,
   addManifestsOption,
+  addWorkloadsOption,
   backendOption,
   collect,
   familyOption,
@@ -22,7 +23,9 @@ function diffCommand(program: Command) {
     .option('--to <path>', 'manifests as they will be', collect)
     .addOption(familyOption('only this IP family'))
     .addOption(backendOption());
-  return addClusterOptions(withOwn);
+  return addClusterOptions(
+    addWorkloadsOption(withOwn, 'with --from and --to, make no Pods of Deployments and other workloads'),
+  );
 }
 
 export type DiffCommandOptions = OptionsOf<typeof diffCommand>;

@@ -7,7 +7,7 @@ import { compile } from '../../compiler/compile.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { FAMILIES } from '../../net/address.ts';
 import { unified } from '../../text/unified-diff.ts';
-import { readInput } from '../inputs.ts';
+import { readInput, readInputWithWorkloads } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
 import type { CommandOutcome } from '../run.ts';
@@ -48,10 +48,8 @@ async function diffManifests(
   from: readonly string[],
   to: readonly string[],
 ): Promise<CommandOutcome> {
-  const [before, after] = [
-    await readInput({ ...options, filename: from }),
-    await readInput({ ...options, filename: to }),
-  ];
+  const before = await readInputWithWorkloads({ ...options, filename: from });
+  const after = await readInputWithWorkloads({ ...options, filename: to }, before.made.pods.length > 0);
   const families = FAMILIES.filter((family) => options.family === undefined || family === options.family);
   const differences = families.map((family) => {
     const [old, now] = [before, after].map((input) =>

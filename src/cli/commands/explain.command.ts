@@ -5,6 +5,7 @@ import {
   addClusterOptions,
   addManifestsOption,
   addRulesOptions,
+  addWorkloadsOption,
   MANIFESTS_INSTEAD_OF_KERNEL,
   type OptionsOf,
   textOrJSONOption,
@@ -25,7 +26,9 @@ function explainCommand(program: Command) {
   const withOwn = addRulesOptions(addManifestsOption(explain, MANIFESTS_INSTEAD_OF_KERNEL))
     .option('--all', 'every rule of a chain, however many there are')
     .addOption(textOrJSONOption());
-  return addClusterOptions(withOwn);
+  return addClusterOptions(
+    addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
+  );
 }
 
 export type ExplainCommandOptions = OptionsOf<typeof explainCommand>;

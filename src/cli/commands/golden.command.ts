@@ -1,6 +1,7 @@
 /** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { addWorkloadsOption } from '../options.ts';
 import { runAction } from '../run.ts';
 
 const FIXTURES =
@@ -25,11 +26,13 @@ export function addGolden(program: Command): void {
     ],
   });
 
-  const check = golden
-    .command('check')
-    .description('print how the rules differ from the golden files; exit with 1 when any does')
-    .argument('<fixtures-folder>', FIXTURES)
-    .argument('<golden-folder>', GOLDEN);
+  const check = addWorkloadsOption(
+    golden
+      .command('check')
+      .description('print how the rules differ from the golden files; exit with 1 when any does')
+      .argument('<fixtures-folder>', FIXTURES)
+      .argument('<golden-folder>', GOLDEN),
+  );
   addNotes(check, {
     examples: [
       {
@@ -37,15 +40,17 @@ export function addGolden(program: Command): void {
         about: 'a difference for each chain that changed',
       },
     ],
-  }).action((fixtures, folder) =>
-    runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder)),
+  }).action((fixtures, folder, options) =>
+    runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder, options)),
   );
 
-  const update = golden
-    .command('update')
-    .description('write the golden files anew')
-    .argument('<fixtures-folder>', FIXTURES)
-    .argument('<golden-folder>', GOLDEN);
+  const update = addWorkloadsOption(
+    golden
+      .command('update')
+      .description('write the golden files anew')
+      .argument('<fixtures-folder>', FIXTURES)
+      .argument('<golden-folder>', GOLDEN),
+  );
   addNotes(update, {
     text: 'Files of clusters that are there no more are removed.',
     examples: [
@@ -54,7 +59,7 @@ export function addGolden(program: Command): void {
         about: 'after a change of rules that is meant',
       },
     ],
-  }).action((fixtures, folder) =>
-    runAction(async () => (await import('./golden.ts')).goldenUpdateAction(fixtures, folder)),
+  }).action((fixtures, folder, options) =>
+    runAction(async () => (await import('./golden.ts')).goldenUpdateAction(fixtures, folder, options)),
   );
 }

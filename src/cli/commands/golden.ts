@@ -3,13 +3,18 @@
 import { diffRules } from '../../golden/diff.ts';
 import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../../golden/golden.ts';
 import { printable } from '../../text/printable.ts';
+import { madePodsInWords } from '../made-pods.ts';
+import type { WorkloadsOptions } from '../options.ts';
 import { paintDiff } from '../paint.ts';
 import { progress } from '../progress.ts';
-import { type CommandOutcome, warn } from '../run.ts';
+import { type CommandOutcome, note, warn } from '../run.ts';
 
-export async function goldenCheckAction(fixtures: string, golden: string): Promise<CommandOutcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
-  for (const warning of warnings) warn(warning);
+export async function goldenCheckAction(
+  fixtures: string,
+  golden: string,
+  options: WorkloadsOptions,
+): Promise<CommandOutcome> {
+  const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
   const texts = different.map((result) => describe(result));
   const summary =
@@ -22,9 +27,12 @@ export async function goldenCheckAction(fixtures: string, golden: string): Promi
   };
 }
 
-export async function goldenUpdateAction(fixtures: string, golden: string): Promise<CommandOutcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
-  for (const warning of warnings) warn(warning);
+export async function goldenUpdateAction(
+  fixtures: string,
+  golden: string,
+  options: WorkloadsOptions,
+): Promise<CommandOutcome> {
+  const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
   for (const result of different) await updateGolden(golden, result);
   const lines = different.map(({ file, expected, actual }) => {
@@ -33,6 +41,15 @@ export async function goldenUpdateAction(fixtures: string, golden: string): Prom
   });
   const summary = `${counts({ clusters, results })}: ${different.length} written anew`;
   return { output: `${[...lines, summary].join('\n')}\n` };
+}
+
+/** Tells of warnings, and of Pods that were made, on standard error. */
+async function run(fixtures: string, golden: string, options: WorkloadsOptions): Promise<GoldenRun> {
+  const done = await runGolden(fixtures, golden, await progress('compiling'), options);
+  for (const warning of done.warnings) warn(warning);
+  const words = madePodsInWords(done.made);
+  if (words !== undefined) note(words);
+  return done;
 }
 
 function counts({ clusters, results }: Pick<GoldenRun, 'clusters' | 'results'>): string {

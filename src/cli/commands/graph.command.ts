@@ -4,6 +4,7 @@ import { addNotes } from '../../manual/notes.ts';
 import {
   addClusterOptions,
   addManifestsOption,
+  addWorkloadsOption,
   collect,
   familyOption,
   type OptionsOf,
@@ -40,7 +41,7 @@ function graphCommand(program: Command) {
     // As the format can bear it, where neither is given.
     .option('--collapse', 'one box for each Service (default for large svg and html)')
     .option('--no-collapse', 'all chains of all Services');
-  return addClusterOptions(withOwn);
+  return addClusterOptions(addWorkloadsOption(withOwn));
 }
 
 export type GraphCommandOptions = OptionsOf<typeof graphCommand>;

@@ -2,7 +2,7 @@
 import { collapse } from '../../graph/collapse.ts';
 import { graphOf } from '../../graph/graph.ts';
 import type { Direction, RuleGraph } from '../../graph/types.ts';
-import { readInput } from '../inputs.ts';
+import { readInputWithWorkloads } from '../inputs.ts';
 import { progress } from '../progress.ts';
 import { type CommandOutcome, note } from '../run.ts';
 import { compileServices, onlyTable } from '../service-rules.ts';
@@ -10,7 +10,7 @@ import type { GraphCommandOptions } from './graph.command.ts';
 
 export async function graphAction(options: GraphCommandOptions): Promise<CommandOutcome> {
   const { family, service, table, output, direction, collapse } = options;
-  const ruleset = onlyTable(compileServices(await readInput(options), family, service), table);
+  const ruleset = onlyTable(compileServices(await readInputWithWorkloads(options), family, service), table);
   return { output: await FORMATS[output](graphOf(ruleset), { direction, collapsed: collapse }) };
 }
 

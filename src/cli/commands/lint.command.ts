@@ -1,7 +1,7 @@
 /** `svc2ipt lint`: what it takes, and what its help tells. */
 import { type Command, Option } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
-import { addClusterOptions, addManifestsOption, type OptionsOf } from '../options.ts';
+import { addClusterOptions, addManifestsOption, addWorkloadsOption, type OptionsOf } from '../options.ts';
 import { runAction } from '../run.ts';
 import { version } from '../version.ts';
 
@@ -20,7 +20,7 @@ function lintCommand(program: Command) {
         .choices(['error', 'warning', 'info', 'never'])
         .default('error'),
     );
-  return addClusterOptions(withOwn);
+  return addClusterOptions(addWorkloadsOption(withOwn));
 }
 
 export type LintCommandOptions = OptionsOf<typeof lintCommand>;

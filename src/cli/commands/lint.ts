@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import { type ClusterState, namespacedName } from '../../api/cluster.ts';
 import type { PlacedObject } from '../../api/objects.ts';
+import { isWorkload } from '../../api/workload.ts';
 import { type Finding, objectName } from '../../lint/finding.ts';
 import { lintCluster } from '../../lint/lint.ts';
 import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } from '../../lint/report.ts';
@@ -10,19 +11,20 @@ import { contains, familyOf, parseCIDR } from '../../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../../sources/cluster.ts';
 import { STANDARD_INPUT } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
-import { readInput } from '../inputs.ts';
+import { readInputWithWorkloads } from '../inputs.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { LintCommandOptions } from './lint.command.ts';
 
 /** @param version of svc2ipt */
 export async function lintAction(options: LintCommandOptions, version: string): Promise<CommandOutcome> {
-  const { cluster, node, objects: placed, sources } = await readInput(options);
+  const { cluster, node, pods, objects: placed, sources } = await readInputWithWorkloads(options);
   const objects = placed.map(({ object }) => object);
   const findings = lintCluster(cluster, node, {
     nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
     // Also those without a Service, which the cluster has not.
     endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
-    pods: objects.flatMap((object) => (object.kind === 'Pod' ? [object] : [])),
+    pods: [...pods.values()],
+    workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
     serviceRanges: serviceRanges(options, cluster),
   });
   return {

@@ -4,6 +4,7 @@ import { addNotes } from '../../manual/notes.ts';
 import {
   addClusterOptions,
   addManifestsOption,
+  addWorkloadsOption,
   familyOption,
   type OptionsOf,
   tableOption,
@@ -26,7 +27,7 @@ function renderCommand(program: Command) {
         .choices(['restore', 'json', 'yaml'])
         .default('restore'),
     );
-  return addClusterOptions(withOwn);
+  return addClusterOptions(addWorkloadsOption(withOwn));
 }
 
 export type RenderCommandOptions = OptionsOf<typeof renderCommand>;

@@ -6,6 +6,7 @@ import {
   addClusterOptions,
   addManifestsOption,
   addRulesOptions,
+  addWorkloadsOption,
   MANIFESTS_INSTEAD_OF_KERNEL,
   type OptionsOf,
   textOrJSONOption,
@@ -40,7 +41,9 @@ function traceCommand(program: Command) {
   const withOwn = addRulesOptions(withPacket)
     .option('--all', 'every rule that it comes to, not only those that say something about it')
     .addOption(textOrJSONOption());
-  return addClusterOptions(withOwn);
+  return addClusterOptions(
+    addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
+  );
 }
 
 export type TraceCommandOptions = OptionsOf<typeof traceCommand>;

@@ -3,26 +3,16 @@
  * manifest leaves out. Which ones it takes is chance there; here they depend on the Service's name, so that the
  * same manifest has the same addresses every time, whatever stands beside it.
  */
-import { createHash } from 'node:crypto';
 import { inOrderOfNames, namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
-import {
-  addressBits,
-  addressValue,
-  type Family,
-  familyOf,
-  formatAddress,
-  prefixLength,
-} from '../../net/address.ts';
+import { type Family, familyOf } from '../../net/address.ts';
+import { addressAt, firstFree, sizeOf } from './free.ts';
 
 /** Node ports are assigned from 30000 to 32767, the API server's default for `--service-node-port-range`. */
 const NODE_PORTS = { first: 30000, size: 2768 };
 
 /** The first numbers of a range are kept for those who choose their own (KEP-3668); these are tried last. */
 const STATIC_NODE_PORTS = 86;
-
-/** As many addresses of a range are tried as an IPv6 service range had when its size was limited. */
-const MAX_RANGE_SIZE = 1n << 20n;
 
 export interface Allocation {
   /** All Services, those without a cluster IP completed. */
@@ -122,14 +112,10 @@ class Allocator {
 
   /** Free addresses are looked for in the upper part of the range first (KEP-3070), never at its two ends. */
   #clusterIP(range: string, seed: string): string {
-    const family = familyOf(range);
-    const [base = ''] = range.split('/');
-    const first = addressValue(base) + 1n;
-    const all = (1n << BigInt(addressBits(family) - prefixLength(range))) - 2n;
-    const size = all < MAX_RANGE_SIZE ? all : MAX_RANGE_SIZE;
-    const reserved = Math.min(Math.max(16, Number(size / 16n)), 256);
-    const address = firstFree(Number(size), reserved, seed, (offset) => {
-      const address = formatAddress(family, first + BigInt(offset));
+    const size = sizeOf(range);
+    const reserved = Math.min(Math.max(16, Math.floor(size / 16)), 256);
+    const address = firstFree(size, reserved, seed, (offset) => {
+      const address = addressAt(range, offset);
       return this.#addresses.has(address) ? undefined : address;
     });
     if (address === undefined) throw new RangeError(`no free cluster IP in ${range}`);
@@ -149,24 +135,3 @@ class Allocator {
 }
 
 const FAMILY_NAMES = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
-
-/** The first that is free, from where the seed says upwards and round; the `reserved` lowest only after all others. */
-function firstFree<T>(
-  size: number,
-  reserved: number,
-  seed: string,
-  take: (offset: number) => T | undefined,
-): T | undefined {
-  const lowest = reserved < size ? reserved : 0;
-  const upper = size - lowest;
-  const start = createHash('sha256').update(seed).digest().readUIntBE(0, 6);
-  for (let i = 0; i < upper; i++) {
-    const taken = take(lowest + ((start + i) % upper));
-    if (taken !== undefined) return taken;
-  }
-  for (let offset = 0; offset < lowest; offset++) {
-    const taken = take(offset);
-    if (taken !== undefined) return taken;
-  }
-  return undefined;
-}

@@ -15,7 +15,7 @@ export function slicesFromPods(
   nodes: ReadonlyMap<string, Node>,
 ): EndpointSlice[] {
   const chosen = pods
-    .filter((pod) => selects(service, pod) && !pod.finished && pod.ips.length > 0)
+    .filter((pod) => isEndpoint(service, pod))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return service.clusterIPs.map(familyOf).flatMap((family) => {
     const byPorts = Map.groupBy(chosen, (pod) => JSON.stringify(portsOf(service, pod)));
@@ -33,12 +33,14 @@ export function slicesFromPods(
 
 /**
  * Finds the Pods among which those that a Service selects are: the ones that have the rarest of its labels. Without
- * this, every Service would look at every Pod.
+ * this, every Service would look at every Pod. The same goes for whatever else has labels.
  */
-export function podFinder(pods: Iterable<Pod>): (service: Service) => readonly Pod[] {
+export function podFinder<Labelled extends Pick<Pod, 'namespace' | 'labels'>>(
+  pods: Iterable<Labelled>,
+): (service: Service) => readonly Labelled[] {
   const labelKey = (namespace: string, [key, value]: readonly [string, string]) =>
     `${namespace}\0${key}\0${value}`;
-  const labelled = new Map<string, Pod[]>();
+  const labelled = new Map<string, Labelled[]>();
   for (const pod of pods) {
     for (const label of Object.entries(pod.labels)) {
       const key = labelKey(pod.namespace, label);
@@ -53,7 +55,16 @@ export function podFinder(pods: Iterable<Pod>): (service: Service) => readonly P
       .reduce((rarest, pods) => (pods.length < rarest.length ? pods : rarest));
 }
 
-function selects({ namespace, selector }: Service, pod: Pod): boolean {
+/** Whether a Pod is an endpoint of a Service, ready or not: it is selected, has an address, and is not done for ever. */
+export function isEndpoint(service: Service, pod: Pod): boolean {
+  return selects(service, pod) && !pod.finished && pod.ips.length > 0;
+}
+
+/** Whether a Service selects Pods of these labels in this namespace. */
+export function selects(
+  { namespace, selector }: Pick<Service, 'namespace' | 'selector'>,
+  pod: Pick<Pod, 'namespace' | 'labels'>,
+): boolean {
   return (
     pod.namespace === namespace &&
     Object.entries(selector).every(

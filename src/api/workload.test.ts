@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { parseObjects } from './objects.ts';
+import { formatProblem } from './problem.ts';
+import { isWorkload, type Workload } from './workload.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const TEMPLATE = { metadata: { labels: { app: 'web' } }, spec: { containers: [] } };
+
+const VERSIONS: Readonly<Record<string, string>> = {
+  Deployment: 'apps/v1',
+  StatefulSet: 'apps/v1',
+  DaemonSet: 'apps/v1',
+  ReplicaSet: 'apps/v1',
+  ReplicationController: 'v1',
+  Job: 'batch/v1',
+  CronJob: 'batch/v1',
+};
+
+function manifest(kind: string, spec: Fields = {}, rest: Fields = {}): Fields {
+  const own = { template: TEMPLATE, ...spec };
+  return {
+    apiVersion: VERSIONS[kind],
+    kind,
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: kind === 'CronJob' ? { schedule: '* * * * *', jobTemplate: { spec: own } } : own,
+    ...rest,
+  };
+}
+
+function parsed(document: Fields): Workload[] {
+  const { objects, problems } = parseObjects(document, [], { workloads: true });
+  expect(problems).toEqual([]);
+  return objects.flatMap(({ object }) => (isWorkload(object) ? [object] : []));
+}
+
+const DONE = { conditions: [{ type: 'Complete', status: 'True' }] };
+
+describe('how many Pods run at once', () => {
+  test.each<[string, Fields, number | undefined]>([
+    ['a Deployment: one', manifest('Deployment'), 1],
+    ['a Deployment: one, where null is written', manifest('Deployment', { replicas: null }), 1],
+    ['a Deployment: as many as it says', manifest('Deployment', { replicas: 3 }), 3],
+    ['a Deployment: none', manifest('Deployment', { replicas: 0 }), 0],
+    ['a StatefulSet', manifest('StatefulSet', { replicas: 3 }), 3],
+    ['a ReplicaSet', manifest('ReplicaSet', { replicas: 2 }), 2],
+    ['a ReplicationController', manifest('ReplicationController', { replicas: 2 }), 2],
+    ['a DaemonSet: one on each Node', manifest('DaemonSet'), undefined],
+    ['a Job: one', manifest('Job'), 1],
+    ['a Job: not more side by side than it says', manifest('Job', { parallelism: 2, completions: 5 }), 2],
+    ['a Job: not more than it needs', manifest('Job', { parallelism: 5, completions: 2 }), 2],
+    ['a Job with a work queue', manifest('Job', { parallelism: 3 }), 3],
+    ['a Job with completions alone', manifest('Job', { completions: 5 }), 1],
+    ['a Job that is suspended', manifest('Job', { suspend: true }), 0],
+    ['a Job that is done', manifest('Job', {}, { status: DONE }), 0],
+    ['a Job that has failed', manifest('Job', {}, { status: { conditions: [{ type: 'Failed', status: 'True' }] } }), 0], // biome-ignore format: a row
+    ['a Job that was not done', manifest('Job', {}, { status: { conditions: [{ type: 'Complete', status: 'False' }] } }), 1], // biome-ignore format: a row
+    ['a Job with one to go', manifest('Job', { parallelism: 2, completions: 3 }, { status: { succeeded: 2 } }), 1], // biome-ignore format: a row
+    ['a CronJob: none, between its times', manifest('CronJob', { parallelism: 3 }), 0],
+  ])('%s', (_, document, replicas) => {
+    expect(parsed(document)).toMatchObject([{ namespace: 'shop', name: 'web', replicas }]);
+  });
+});
+
+test.each<[string, Fields, number | undefined]>([
+  ['a Deployment has none', manifest('Deployment'), undefined],
+  ['a StatefulSet begins at 0', manifest('StatefulSet'), 0],
+  ['a StatefulSet begins where it says', manifest('StatefulSet', { ordinals: { start: 5 } }), 5],
+  ['a Job has none', manifest('Job'), undefined],
+  ['an indexed Job begins at 0', manifest('Job', { completionMode: 'Indexed' }), 0],
+])('numbers of Pods: %s', (_, document, firstOrdinal) => {
+  expect(parsed(document)).toMatchObject([{ firstOrdinal }]);
+});
+
+test('what is taken from a template', () => {
+  const ports = [{ name: 'http', containerPort: 8080 }];
+  const terms = [{ matchExpressions: [{ key: 'disk', operator: 'In', values: ['ssd'] }] }];
+  const spec = {
+    containers: [{ ports }],
+    initContainers: [
+      { ports: [{ containerPort: 1 }] },
+      { restartPolicy: 'Always', ports: [{ name: 'dns', containerPort: 53, protocol: 'UDP' }] },
+    ],
+    hostNetwork: true,
+    nodeSelector: { zone: 'a' },
+    affinity: {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } },
+      podAntiAffinity: {},
+    },
+    tolerations: [{ operator: 'Exists' }],
+  };
+  expect(parsed(manifest('Deployment', { template: { metadata: TEMPLATE.metadata, spec } }))).toMatchObject([
+    {
+      template: {
+        labels: { app: 'web' },
+        containerPorts: [
+          { name: 'http', port: 8080, protocol: 'TCP' },
+          { name: 'dns', port: 53, protocol: 'UDP' },
+        ],
+        hostNetwork: true,
+        nodeName: undefined,
+        nodeSelector: { zone: 'a' },
+        nodeSelectorTerms: [{ ...terms[0], matchFields: [] }],
+        tolerations: [{ operator: 'Exists' }],
+      },
+    },
+  ]);
+});
+
+test('the owner is the controller', () => {
+  const ownerReferences = [
+    { apiVersion: 'v1', kind: 'ConfigMap', name: 'x' },
+    { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', controller: true },
+  ];
+  const document = manifest('ReplicaSet', {}, { metadata: { name: 'web-1', ownerReferences } });
+  expect(parsed(document)).toMatchObject([{ owner: { kind: 'Deployment', name: 'web' } }]);
+});
+
+test.each<[string, Fields, boolean]>([
+  ['where nobody asks for workloads', manifest('Deployment'), false],
+  ['of an older version', manifest('CronJob', {}, { apiVersion: 'batch/v1beta1' }), true],
+  ['of another group', manifest('Deployment', {}, { apiVersion: 'apps.example/v1' }), true],
+])('another kind: %s', (_, document, workloads) => {
+  const { objects, problems, ignored } = parseObjects(document, [], { workloads });
+  expect({ objects, problems, ignored: ignored.size }).toEqual({ objects: [], problems: [], ignored: 1 });
+});
+
+test.each<[string, Fields, string]>([
+  [
+    'no template',
+    manifest('Deployment', { template: undefined }),
+    'spec.template: expected a mapping, got nothing',
+  ],
+  ['no spec', manifest('Deployment', {}, { spec: 1 }), 'spec: expected a mapping, got 1'],
+  [
+    'less than none',
+    manifest('StatefulSet', { replicas: -1 }),
+    'spec.replicas: expected 0 to 2147483647, got -1',
+  ],
+  [
+    'a number in quotes',
+    manifest('Job', { parallelism: '2' }),
+    'spec.parallelism: expected 0 to 2147483647, got "2"',
+  ],
+])('what is wrong: %s', (_, document, expected) => {
+  const { problems } = parseObjects(document, [], { workloads: true });
+  expect(problems.map(formatProblem)).toEqual([`${document.kind} shop/web, ${expected}`]);
+});
