@@ -9,7 +9,12 @@ export interface Problem {
   readonly at: readonly string[];
   /** What was expected and what was found, or another full sentence without its full stop. */
   readonly message: string;
+  /** What kind of mistake it is, where there is a word for it. */
+  readonly code?: ProblemCode;
 }
+
+/** Mistakes that have a name, by which lint tells them. */
+export type ProblemCode = 'unknown-field' | 'unknown-kind' | 'wrong-api-version';
 
 /** A user's mistake: every problem found in an input. */
 export class InputError extends OperationalError {
