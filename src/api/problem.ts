@@ -28,7 +28,7 @@ export class InputError extends OperationalError {
 
 /**
  * Waits for several things, and throws one InputError with the problems of all those that fail, so that the user
- * hears of everything at once.
+ * hears of everything at once; the error itself, where only one fails.
  */
 export async function allOf<T extends readonly unknown[] | []>(
   things: T,
@@ -39,7 +39,7 @@ export async function allOf<T extends readonly unknown[] | []>(
     settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
   );
   const problems = [...failures].flatMap((failure) => {
-    if (failure instanceof InputError) return failure.problems;
+    if (failure instanceof InputError && failures.size > 1) return failure.problems;
     throw failure;
   });
   if (problems.length > 0) throw new InputError(problems);
