@@ -1,12 +1,14 @@
 /** Fixtures: clusters as folders of manifests, for golden files. */
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import type { HostFacts } from '../api/node.ts';
+import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
-import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
-import { parseConfiguration, parseHost } from '../sources/configuration.ts';
+import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
+import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
 
@@ -54,20 +56,39 @@ export interface CompiledFixture {
   readonly warnings: readonly string[];
 }
 
-/** Compiles a cluster. Throws an InputError for what is wrong in its files. */
-export async function compileFixture(fixture: Fixture): Promise<CompiledFixture> {
-  const config = parseConfiguration(
-    fixture.config ? await readSource(fixture.config) : { name: 'config.yaml', text: '' },
-  );
-  const host = fixture.host ? parseHost(await readSource(fixture.host)) : {};
-  const { cluster, nodes, warnings } = loadCluster(await readSources(fixture.manifests), {
-    serviceRanges: DEFAULT_SERVICE_RANGES,
-    strict: false,
-  });
+/**
+ * Compiles a cluster. One without a Service is a mistake, unless it has no objects at all, as one on purpose.
+ * @param strict whether what no API server holds, and what is misspelt, is an error
+ * @throws InputError for what is wrong in its files
+ */
+export async function compileFixture(fixture: Fixture, strict = false): Promise<CompiledFixture> {
+  const [config, host, loaded] = await allOf([
+    readConfiguration(fixture.config),
+    readHost(fixture.host),
+    readManifests(fixture.manifests, strict),
+  ]);
+  const { cluster, nodes, typos, ignored } = loaded;
+  if (cluster.services.size === 0 && (typos.length > 0 || ignored.size > 0 || loaded.objects.length > 0)) {
+    const message = 'no Service in this cluster, where there are other objects';
+    throw new InputError([...typos, { at: [fixture.folder], message }]);
+  }
   const node = resolveNode({ flags: {}, host, hostnameOverride: config.kubeProxy.hostnameOverride, nodes });
   const rules = FAMILIES.map((family): [Family, string] => {
     const options = compileOptions(family, config.kubeProxy, node, config.own);
     return [family, printRuleset(compile(cluster, node, options))];
   });
+  const warnings = [...typos.map(formatProblem), ...loaded.warnings];
   return { rules: Object.fromEntries(rules) as Record<Family, string>, warnings };
+}
+
+async function readConfiguration(path: string | undefined): Promise<Configuration> {
+  return parseConfiguration(path === undefined ? { name: 'config.yaml', text: '' } : await readSource(path));
+}
+
+async function readHost(path: string | undefined): Promise<HostFacts> {
+  return path === undefined ? {} : parseHost(await readSource(path));
+}
+
+async function readManifests(paths: readonly string[], strict: boolean): Promise<LoadedCluster> {
+  return loadCluster(await readSources(paths), { serviceRanges: DEFAULT_SERVICE_RANGES, strict });
 }

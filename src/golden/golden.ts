@@ -26,12 +26,14 @@ export interface GoldenRun {
 /**
  * Compiles every cluster under `fixtures`, in both families, and sets it beside its golden file.
  * @param onProgress is told how many clusters are compiled, and of how many
+ * @param strict whether what no API server holds, and what is misspelt, is an error
  * @throws InputError with everything that is wrong in the folders and in the clusters' files
  */
 export async function runGolden(
   fixtures: string,
   golden: string,
   onProgress: (done: number, total: number) => void = () => {},
+  strict = false,
 ): Promise<GoldenRun> {
   const found = await onFiles(fixtures, () => findFixtures(fixtures));
   if (found.length === 0) {
@@ -45,7 +47,7 @@ export async function runGolden(
   for (const [i, fixture] of found.entries()) {
     onProgress(i, found.length);
     try {
-      const compiled = await compileFixture(fixture);
+      const compiled = await compileFixture(fixture, strict);
       warnings.push(...compiled.warnings);
       for (const family of FAMILIES)
         actual.set(join(fixture.name, `${family}.rules`), compiled.rules[family]);

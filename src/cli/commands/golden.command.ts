@@ -1,11 +1,21 @@
 /** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { type OptionsOf, strictOption } from '../options.ts';
 import { runAction } from '../run.ts';
 
 const FIXTURES =
   'a folder of clusters: each folder in it with manifests, and config.yaml and host.yaml beside them';
 const GOLDEN = 'a folder of golden files: CLUSTER/ipv4.rules and CLUSTER/ipv6.rules';
+
+function withFolders(command: Command) {
+  return command
+    .argument('<fixtures-folder>', FIXTURES)
+    .argument('<golden-folder>', GOLDEN)
+    .addOption(strictOption());
+}
+
+export type GoldenCommandOptions = OptionsOf<typeof withFolders>;
 
 export function addGolden(program: Command): void {
   const golden = program
@@ -25,11 +35,11 @@ export function addGolden(program: Command): void {
     ],
   });
 
-  const check = golden
-    .command('check')
-    .description('print how the rules differ from the golden files; exit with 1 when any does')
-    .argument('<fixtures-folder>', FIXTURES)
-    .argument('<golden-folder>', GOLDEN);
+  const check = withFolders(
+    golden
+      .command('check')
+      .description('print how the rules differ from the golden files; exit with 1 when any does'),
+  );
   addNotes(check, {
     examples: [
       {
@@ -37,15 +47,11 @@ export function addGolden(program: Command): void {
         about: 'a difference for each chain that changed',
       },
     ],
-  }).action((fixtures, folder) =>
-    runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder)),
+  }).action((fixtures, folder, options) =>
+    runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder, options)),
   );
 
-  const update = golden
-    .command('update')
-    .description('write the golden files anew')
-    .argument('<fixtures-folder>', FIXTURES)
-    .argument('<golden-folder>', GOLDEN);
+  const update = withFolders(golden.command('update').description('write the golden files anew'));
   addNotes(update, {
     text: 'Files of clusters that are there no more are removed.',
     examples: [
@@ -54,7 +60,7 @@ export function addGolden(program: Command): void {
         about: 'after a change of rules that is meant',
       },
     ],
-  }).action((fixtures, folder) =>
-    runAction(async () => (await import('./golden.ts')).goldenUpdateAction(fixtures, folder)),
+  }).action((fixtures, folder, options) =>
+    runAction(async () => (await import('./golden.ts')).goldenUpdateAction(fixtures, folder, options)),
   );
 }

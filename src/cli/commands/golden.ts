@@ -6,10 +6,14 @@ import { printable } from '../../text/printable.ts';
 import { paintDiff } from '../paint.ts';
 import { progress } from '../progress.ts';
 import { type CommandOutcome, warn } from '../run.ts';
+import type { GoldenCommandOptions } from './golden.command.ts';
 
-export async function goldenCheckAction(fixtures: string, golden: string): Promise<CommandOutcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
-  for (const warning of warnings) warn(warning);
+export async function goldenCheckAction(
+  fixtures: string,
+  golden: string,
+  options: GoldenCommandOptions,
+): Promise<CommandOutcome> {
+  const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
   const texts = different.map((result) => describe(result));
   const summary =
@@ -22,9 +26,12 @@ export async function goldenCheckAction(fixtures: string, golden: string): Promi
   };
 }
 
-export async function goldenUpdateAction(fixtures: string, golden: string): Promise<CommandOutcome> {
-  const { clusters, results, warnings } = await runGolden(fixtures, golden, await progress('compiling'));
-  for (const warning of warnings) warn(warning);
+export async function goldenUpdateAction(
+  fixtures: string,
+  golden: string,
+  options: GoldenCommandOptions,
+): Promise<CommandOutcome> {
+  const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
   for (const result of different) await updateGolden(golden, result);
   const lines = different.map(({ file, expected, actual }) => {
@@ -33,6 +40,12 @@ export async function goldenUpdateAction(fixtures: string, golden: string): Prom
   });
   const summary = `${counts({ clusters, results })}: ${different.length} written anew`;
   return { output: `${[...lines, summary].join('\n')}\n` };
+}
+
+async function run(fixtures: string, golden: string, { strict }: GoldenCommandOptions): Promise<GoldenRun> {
+  const done = await runGolden(fixtures, golden, await progress('compiling'), strict);
+  for (const warning of done.warnings) warn(warning);
+  return done;
 }
 
 function counts({ clusters, results }: Pick<GoldenRun, 'clusters' | 'results'>): string {
