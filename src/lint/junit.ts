@@ -32,7 +32,9 @@ export function formatJUnit(
   });
   const more = leftOutLines(leftOut);
   if (more.length > 0) {
-    const cases = more.map((line) => `    <testcase name="${escaped(line)}"><skipped/></testcase>`);
+    const cases = more.map(
+      (line) => `    <testcase classname="left out" name="${escaped(line)}"><skipped/></testcase>`,
+    );
     suites.push({ name: 'left out', tests: more.length, failures: 0, skipped: more.length, cases });
   }
   const sum = (count: (suite: Suite) => number) => suites.reduce((total, suite) => total + count(suite), 0);

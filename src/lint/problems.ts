@@ -1,7 +1,7 @@
 /** What is wrong with manifests, told as findings. */
 import type { Problem } from '../api/problem.ts';
 import type { Finding, ObjectReference } from './finding.ts';
-import { RULES, type RuleCode } from './rules.ts';
+import { RULES } from './rules.ts';
 import { sentence } from './sentences.ts';
 
 /** Parts of a place that lead to an object. */
@@ -18,11 +18,15 @@ export function problemFinding({ at: [file, ...rest], message, code }: Problem):
   const [, line, column] = POSITION.exec(first) ?? [];
   const object = objectOf(first);
   const field = line !== undefined ? undefined : about[object ? 1 : 0];
+  const rule = code ?? (object ? 'invalid-object' : 'invalid-document');
+  const { severity, remedy } = RULES[rule];
   return {
-    ...withRule(code ?? (object ? 'invalid-object' : 'invalid-document')),
+    code: rule,
+    severity,
     object,
     field,
     cause: sentence(message),
+    remedy,
     place: file === undefined ? [] : [file, ...context],
     position: line === undefined ? undefined : { line: Number(line), column: Number(column) },
   };
@@ -30,15 +34,9 @@ export function problemFinding({ at: [file, ...rest], message, code }: Problem):
 
 /** That the input has no Service. */
 export function noService(): Finding {
-  return {
-    ...withRule('no-service'),
-    cause: 'No Service is in the input, so none of it makes a rule.',
-  };
-}
-
-function withRule(code: RuleCode): Pick<Finding, 'code' | 'severity' | 'remedy'> {
+  const code = 'no-service';
   const { severity, remedy } = RULES[code];
-  return { code, severity, remedy };
+  return { code, severity, cause: 'No Service is in the input, so none of it makes a rule.', remedy };
 }
 
 function objectOf(part: string): ObjectReference | undefined {
