@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { familyOf } from '../net/address.ts';
 import {
   dnsLabel,
-  type Known,
+  type KnownPart,
   labels,
   list,
   namespacedMetadata,
@@ -119,7 +119,7 @@ export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
   ports,
 }));
 
-type KnownSlice = Known<z.output<typeof sliceSchema>>;
+type KnownSlice = KnownPart<z.output<typeof sliceSchema>>;
 
 /** Checks every address, as the API server does. */
 function checkAddresses(slice: KnownSlice, { complain }: Rules): void {
@@ -135,7 +135,7 @@ function checkAddresses(slice: KnownSlice, { complain }: Rules): void {
 
 /** What an address should be and is not. */
 function expectedAddress(
-  { address = '', expected }: NonNullable<Known<z.output<typeof sliceAddress>>>,
+  { address = '', expected }: NonNullable<KnownPart<z.output<typeof sliceAddress>>>,
   addressType: 'IPv4' | 'IPv6' | undefined,
 ): string | undefined {
   if (addressType === undefined) return expected;

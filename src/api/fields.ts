@@ -171,11 +171,11 @@ export const namespacedMetadata = z.object({
 });
 
 /** What is known of a value some of whose fields are wrong, or missing where they must not: these are undefined. */
-export type Known<T> = T extends string | number | boolean | undefined
+export type KnownPart<T> = T extends string | number | boolean | undefined
   ? T | undefined
   : T extends readonly (infer Item)[]
-    ? readonly Known<Item>[] | undefined
-    : { readonly [Field in keyof T]: Known<T[Field]> } | undefined;
+    ? readonly KnownPart<Item>[] | undefined
+    : { readonly [Field in keyof T]: KnownPart<T[Field]> } | undefined;
 
 /** What a rule between fields has to tell, and to ask. */
 export interface Rules {
@@ -192,12 +192,12 @@ export interface Rules {
  */
 export function withRules<Schema extends z.ZodType>(
   schema: Schema,
-  check: (known: Known<z.output<Schema>>, rules: Rules) => void,
+  check: (known: KnownPart<z.output<Schema>>, rules: Rules) => void,
 ) {
   return schema.superRefine(
     (value, context) => {
       const wrong = wrongFields(context.issues);
-      check(knownPart(value, wrong) as Known<z.output<Schema>>, {
+      check(knownPart(value, wrong) as KnownPart<z.output<Schema>>, {
         complain: (path, sentence) => {
           if (!fieldAt(wrong, path)?.itself) addSentence(context, path, sentence);
         },

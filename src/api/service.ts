@@ -5,7 +5,7 @@ import {
   dnsLabel,
   integer,
   ipAddressOrNone,
-  type Known,
+  type KnownPart,
   labels,
   list,
   namespacedMetadata,
@@ -144,10 +144,10 @@ export function hasClusterIP({ type, clusterIPs, otherProxy }: Service): boolean
   return type !== 'ExternalName' && !otherProxy && clusterIPs.length > 0 && clusterIPs[0] !== 'None';
 }
 
-type KnownSpec = NonNullable<Known<z.output<typeof specSchema>>>;
+type KnownSpec = NonNullable<KnownPart<z.output<typeof specSchema>>>;
 
 /** The rules between fields that the API server holds a Service to, as far as rules depend on them. */
-function checkSpec(spec: Known<z.output<typeof specSchema>>, rules: Rules): void {
+function checkSpec(spec: KnownPart<z.output<typeof specSchema>>, rules: Rules): void {
   if (spec === undefined) return;
   checkClusterIPs(spec, rules);
   checkPorts(spec, rules);
