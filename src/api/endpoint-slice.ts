@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { familyOf } from '../net/address.ts';
 import {
-  addSentence,
   dnsLabel,
+  type KnownPart,
   labels,
   list,
   namespacedMetadata,
@@ -13,8 +13,11 @@ import {
   portName,
   portNumber,
   protocol,
+  type Rules,
   unicastAddress,
+  withRules,
 } from './fields.ts';
+import { show } from './problem.ts';
 import { SERVICE_PROXY_NAME_LABEL } from './service.ts';
 
 export type EndpointSlice = Readonly<z.output<typeof endpointSliceSchema>>;
@@ -38,9 +41,12 @@ export function firstLabel(
 
 const named = z.object({ name: z.string() });
 
+/** Whether it is of the right family only the slice tells. */
+const sliceAddress = z.string({ error: 'an address' }).transform((text) => ({ text, ...parseUnicast(text) }));
+
 const endpoint = z
   .object({
-    addresses: z.array(z.string({ error: 'an address' })).min(1, { error: 'at least one address' }),
+    addresses: z.array(sliceAddress).min(1, { error: 'at least one address' }),
     conditions: optional(
       z.object({
         ready: optional(z.boolean()),
@@ -82,55 +88,69 @@ const slicePort = z
     protocol: port.protocol,
   }));
 
-export const endpointSliceSchema = z
-  .object({
-    metadata: namespacedMetadata,
-    addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
-    endpoints: list(endpoint),
-    ports: list(slicePort),
-  })
-  .superRefine(({ ports }, context) => {
-    const names = new Set<string>();
-    for (const [i, { name }] of ports.entries()) {
-      if (name === undefined) continue;
-      if (names.has(name)) addSentence(context, ['ports', i, 'name'], ownName(name));
-      names.add(name);
-    }
-  })
-  .transform(({ metadata, addressType, endpoints, ports }, context) => ({
-    kind: 'EndpointSlice' as const,
-    namespace: metadata.namespace,
-    name: metadata.name,
-    /** The Service that it belongs to, or undefined where no Service's rules depend on it. */
-    serviceName:
-      HEADLESS_LABEL in metadata.labels ||
-      SERVICE_PROXY_NAME_LABEL in metadata.labels ||
-      addressType === 'FQDN'
-        ? undefined
-        : metadata.labels[SERVICE_NAME_LABEL],
-    family: addressType === 'IPv6' ? ('ipv6' as const) : ('ipv4' as const),
-    endpoints: addressType === 'FQDN' ? [] : firstAddresses(endpoints, addressType, context),
-    ports,
-  }));
+const sliceSchema = z.object({
+  metadata: namespacedMetadata,
+  addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
+  endpoints: list(endpoint),
+  ports: list(slicePort),
+});
 
-/** Checks every address, as the API server does; the first of each endpoint is what is kept of them. */
-function firstAddresses<E extends { readonly addresses: readonly string[] }>(
-  endpoints: readonly E[],
-  addressType: 'IPv4' | 'IPv6',
-  context: z.core.$RefinementCtx,
-): (Omit<E, 'addresses'> & { address: string })[] {
-  return endpoints.map(({ addresses, ...endpoint }, i) => {
-    const canonical = addresses.map((text, j) => {
-      const { address, expected } = parseUnicast(text);
-      const ofType = address !== '' && familyOf(address) === addressType.toLowerCase();
-      const message = ofType ? expected : `an ${addressType} address`;
-      if (message !== undefined) {
-        context.addIssue({ code: 'custom', path: ['endpoints', i, 'addresses', j], message, input: text });
-      }
-      return address;
-    });
-    return { ...endpoint, address: canonical[0] ?? '' };
-  });
+export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
+  checkAddresses(known, rules);
+  checkNames(known, rules);
+}).transform(({ metadata, addressType, endpoints, ports }) => ({
+  kind: 'EndpointSlice' as const,
+  namespace: metadata.namespace,
+  name: metadata.name,
+  /** The Service that it belongs to, or undefined where no Service's rules depend on it. */
+  serviceName:
+    HEADLESS_LABEL in metadata.labels || SERVICE_PROXY_NAME_LABEL in metadata.labels || addressType === 'FQDN'
+      ? undefined
+      : metadata.labels[SERVICE_NAME_LABEL],
+  family: addressType === 'IPv6' ? ('ipv6' as const) : ('ipv4' as const),
+  /** Of the addresses of each endpoint, the first is what counts. */
+  endpoints:
+    addressType === 'FQDN'
+      ? []
+      : endpoints.map(({ addresses: [first], ...endpoint }) => ({
+          ...endpoint,
+          address: first?.address ?? '',
+        })),
+  ports,
+}));
+
+type KnownSlice = KnownPart<z.output<typeof sliceSchema>>;
+
+/** Checks every address, as the API server does. */
+function checkAddresses(slice: KnownSlice, { complain }: Rules): void {
+  if (slice?.addressType === 'FQDN') return;
+  for (const [i, endpoint] of slice?.endpoints?.entries() ?? []) {
+    for (const [j, one] of endpoint?.addresses?.entries() ?? []) {
+      const expected = one && expectedAddress(one, slice?.addressType);
+      if (expected === undefined) continue;
+      complain(['endpoints', i, 'addresses', j], `expected ${expected}, got ${show(one?.text)}`);
+    }
+  }
+}
+
+/** What an address should be and is not. */
+function expectedAddress(
+  { address = '', expected }: NonNullable<KnownPart<z.output<typeof sliceAddress>>>,
+  addressType: 'IPv4' | 'IPv6' | undefined,
+): string | undefined {
+  if (addressType === undefined) return expected;
+  const ofType = address !== '' && familyOf(address) === addressType.toLowerCase();
+  return ofType ? expected : `an ${addressType} address`;
+}
+
+function checkNames(slice: KnownSlice, { complain }: Rules): void {
+  const names = new Set<string>();
+  for (const [i, port] of slice?.ports?.entries() ?? []) {
+    const name = port?.name;
+    if (name === undefined) continue;
+    if (names.has(name)) complain(['ports', i, 'name'], ownName(name));
+    names.add(name);
+  }
 }
 
 export type Endpoints = Readonly<z.output<typeof endpointsSchema>>;

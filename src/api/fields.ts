@@ -130,7 +130,7 @@ function isLabelKey(key: string): boolean {
  * must not lose a key.
  */
 export const labels = z
-  .custom<Record<string, unknown>>((value) => isMapping(value), { error: 'a mapping' })
+  .custom<Record<string, unknown>>((value) => isMapping(value), { error: 'a mapping', abort: false })
   .nullish()
   .transform((labels, context): Record<string, string> => {
     const entries = Object.entries(labels ?? {}).map(([key, value]): [string, string] => {
@@ -141,7 +141,8 @@ export const labels = z
           [key],
           'expected a label (1 to 63 of A-Z, a-z, 0-9, "-", "_" and ".", or DNS subdomain/name)',
         );
-      } else if (typeof text !== 'string') {
+      }
+      if (typeof text !== 'string') {
         context.addIssue({ code: 'custom', path: [key], message: 'a string', input: value });
       } else if (text !== '' && !LABEL_NAME.test(text)) {
         const message =
@@ -169,13 +170,87 @@ export const namespacedMetadata = z.object({
   labels,
 });
 
+/** What is known of a value some of whose fields are wrong, or missing where they must not: these are undefined. */
+export type KnownPart<T> = T extends string | number | boolean | undefined
+  ? T | undefined
+  : T extends readonly (infer Item)[]
+    ? readonly KnownPart<Item>[] | undefined
+    : { readonly [Field in keyof T]: KnownPart<T[Field]> } | undefined;
+
+/** What a rule between fields has to tell, and to ask. */
+export interface Rules {
+  /** Tells what is wrong with a field, as a sentence, unless something else is wrong with it. */
+  complain(path: readonly (string | number)[], sentence: string): void;
+  /** Whether something is wrong with a field or in it, so that what it was meant to be is not known. */
+  isWrong(path: readonly (string | number)[]): boolean;
+}
+
+/**
+ * A schema with rules between its fields. They hold for what is known, whatever is wrong beside it, so that all that is
+ * wrong is told at once: zod's own refinements wait until every field is right. A custom schema in it needs `abort: false`,
+ * without which zod keeps the rules from being asked.
+ */
+export function withRules<Schema extends z.ZodType>(
+  schema: Schema,
+  check: (known: KnownPart<z.output<Schema>>, rules: Rules) => void,
+) {
+  return schema.superRefine(
+    (value, context) => {
+      const wrong = wrongFields(context.issues);
+      check(knownPart(value, wrong) as KnownPart<z.output<Schema>>, {
+        complain: (path, sentence) => {
+          if (!fieldAt(wrong, path)?.itself) addSentence(context, path, sentence);
+        },
+        isWrong: (path) => fieldAt(wrong, path) !== undefined,
+      });
+    },
+    { when: () => true },
+  );
+}
+
+/** A field that is wrong, or has something wrong in it. */
+interface WrongField {
+  itself: boolean;
+  readonly inside: Map<PropertyKey, WrongField>;
+}
+
+function wrongFields(issues: readonly z.core.$ZodRawIssue[]): WrongField {
+  const root: WrongField = { itself: false, inside: new Map() };
+  for (const { code, path = [] } of issues) {
+    // What an object has too much says nothing against the rest of it.
+    if (code === 'unrecognized_keys') continue;
+    let field = root;
+    for (const part of path) {
+      const inner = field.inside.get(part) ?? { itself: false, inside: new Map() };
+      field.inside.set(part, inner);
+      field = inner;
+    }
+    field.itself = true;
+  }
+  return root;
+}
+
+function fieldAt(root: WrongField, path: readonly PropertyKey[]): WrongField | undefined {
+  return path.reduce<WrongField | undefined>((field, part) => field?.inside.get(part), root);
+}
+
+/** A value without what is wrong. */
+function knownPart(value: unknown, wrong: WrongField | undefined): unknown {
+  if (wrong === undefined || (!wrong.itself && wrong.inside.size === 0)) return value;
+  if (wrong.itself || typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) return value.map((item, i) => knownPart(item, wrong.inside.get(i)));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, knownPart(inner, wrong.inside.get(key))]),
+  );
+}
+
 /** Adds an issue whose message is a sentence of its own, instead of "expected ..., got ...". */
 export function addSentence(
   context: z.core.$RefinementCtx,
-  path: (string | number)[],
+  path: readonly (string | number)[],
   message: string,
 ): void {
-  context.addIssue({ code: 'custom', path, message, params: { sentence: true } });
+  context.addIssue({ code: 'custom', path: [...path], message, params: { sentence: true } });
 }
 
 /** What is wrong with a name in a list that is there before. */

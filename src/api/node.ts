@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { type Family, familyOf, isLoopback } from '../net/address.ts';
 import { firstLabel, REGION_LABELS, ZONE_LABELS } from './endpoint-slice.ts';
 import {
-  addSentence,
   cidr,
   clusterMetadata,
   dnsSubdomain,
@@ -11,6 +10,7 @@ import {
   list,
   oneOfEachFamily,
   optional,
+  withRules,
 } from './fields.ts';
 
 export type Node = Readonly<z.output<typeof nodeSchema>>;
@@ -105,8 +105,8 @@ const interfaceAddress = z.string().transform((text, context) => {
 });
 
 /** The file given by `--host`: any of the facts. */
-export const hostSchema = z
-  .strictObject({
+export const hostSchema = withRules(
+  z.strictObject({
     name: optional(z.union([z.literal(''), dnsSubdomain], { error: 'the name of a node' })),
     zone: optional(z.string()),
     region: optional(z.string()),
@@ -117,11 +117,12 @@ export const hostSchema = z
     bpf: optional(z.boolean()),
     nfacct: optional(z.boolean()),
     conntrackTCPBeLiberal: optional(z.boolean()),
-  })
-  .superRefine(({ ips }, context) => {
-    if (!oneOfEachFamily(ips ?? []))
-      addSentence(context, ['ips'], 'expected at most one address of each family');
-  });
+  }),
+  (known, { complain }) => {
+    const ips = known?.ips?.filter((ip) => ip !== undefined) ?? [];
+    if (!oneOfEachFamily(ips)) complain(['ips'], 'expected at most one address of each family');
+  },
+);
 
 /** Facts as far as they are given. */
 export type HostFacts = { readonly [Fact in keyof NodeFacts]?: NodeFacts[Fact] | undefined };

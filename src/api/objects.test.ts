@@ -100,7 +100,18 @@ describe('objects', () => {
       { apiVersion: 'metal.example.com/v1', kind: 'Node', spec: 5 },
       [['Node.metal.example.com/v1', 1]],
     ],
-    ['an EndpointSlice of the core group', { ...SLICE, apiVersion: 'v1' }, [['EndpointSlice.v1', 1]]],
+    [
+      'a kind that is almost one of ours, in a group of its own',
+      { apiVersion: 'example.com/v1', kind: 'Endpoint' },
+      [['Endpoint.example.com/v1', 1]],
+    ],
+    [
+      'an Ingress',
+      { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
+      [['Ingress.networking.k8s.io/v1', 1]],
+    ],
+    ['a Job', { apiVersion: 'batch/v1', kind: 'Job' }, [['Job.batch/v1', 1]]],
+    ['a Namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' } }, [['Namespace.v1', 1]]],
     ['a name of JavaScript', { apiVersion: 'v1', kind: '__proto__' }, [['__proto__.v1', 1]]],
     ['another name of JavaScript', { apiVersion: 'v1', kind: 'constructor' }, [['constructor.v1', 1]]],
     [
@@ -110,10 +121,11 @@ describe('objects', () => {
     ],
     ['a list without items', { apiVersion: 'v1', kind: 'List' }, [['List.v1', 1]]],
   ])('ignored: %s', (_, document, expected) => {
-    const { objects, problems, ignored } = parseObjects(document, []);
-    expect({ objects, problems, ignored: [...ignored] }).toEqual({
+    const { objects, problems, typos, ignored } = parseObjects(document, []);
+    expect({ objects, problems, typos, ignored: [...ignored] }).toEqual({
       objects: [],
       problems: [],
+      typos: [],
       ignored: expected,
     });
   });
@@ -195,6 +207,126 @@ describe('objects', () => {
     expect(objects.length).toBe(expected[0]?.includes('items[1]') ? 1 : 0);
   });
 
+  const spec = (fields: Fields) => service('a', { spec: { clusterIP: 'None', ...fields } });
+
+  test.each<[string, unknown, string[]]>([
+    [
+      'a field of a port',
+      spec({ ports: [{ port: 80, targetport: 8080 }] }),
+      ['f, Service default/a, spec.ports[0].targetport: unknown field (targetPort?)'],
+    ],
+    [
+      'fields of the spec',
+      spec({ selectors: {}, clusterIp: '10.96.0.1', loadBalancerSourceRange: [] }),
+      [
+        'f, Service default/a, spec.selectors: unknown field (selector?)',
+        'f, Service default/a, spec.clusterIp: unknown field (clusterIP?)',
+        'f, Service default/a, spec.loadBalancerSourceRange: unknown field (loadBalancerSourceRanges?)',
+      ],
+    ],
+    ['a field like no other', spec({ replicas: 3 }), ['f, Service default/a, spec.replicas: unknown field']],
+    [
+      'a field of the object',
+      service('a', { Spec: {}, 'a b': 1 }),
+      ['f, Service default/a, Spec: unknown field (spec?)', 'f, Service default/a, ["a b"]: unknown field'],
+    ],
+    [
+      'a field of the metadata',
+      service('a', { metadata: { name: 'a', label: {} } }),
+      ['f, Service default/a, metadata.label: unknown field (labels?)'],
+    ],
+    [
+      'a field of an endpoint',
+      { ...SLICE, endpoints: [{ addresses: ['10.0.0.1'], condition: { ready: false }, nodename: 'a' }] },
+      [
+        'f, EndpointSlice default/web-1, endpoints[0].condition: unknown field (conditions?)',
+        'f, EndpointSlice default/web-1, endpoints[0].nodename: unknown field (nodeName?)',
+      ],
+    ],
+    [
+      'a field of a Pod that decides no rule',
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'a' },
+        spec: { containers: [{ livenessProbe: { httpGet: { prot: 80 } } }] },
+      },
+      ['f, Pod default/a, spec.containers[0].livenessProbe.httpGet.prot: unknown field (port?)'],
+    ],
+    [
+      'a field of a Namespace, which is not read',
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a', lables: {} } },
+      ['f, Namespace a, metadata.lables: unknown field (labels?)'],
+    ],
+    [
+      'a name of JavaScript',
+      JSON.parse('{"apiVersion":"v1","kind":"Node","metadata":{"name":"a","__proto__":{}},"constructor":1}'),
+      ['f, Node a, metadata.__proto__: unknown field', 'f, Node a, constructor: unknown field'],
+    ],
+    [
+      'a kind without its capital',
+      service('a', { kind: 'service' }),
+      ['f, Service default/a, kind: expected Service, got "service"'],
+    ],
+    [
+      'a kind with two letters swapped',
+      service('a', { kind: 'Servcie' }),
+      ['f, Service default/a, kind: expected Service, got "Servcie"'],
+    ],
+    [
+      'a kind with all that is wrong below',
+      service('a', { kind: 'service', apiVersion: 'V1', spec: { ports: [{ port: 0, nodeport: 1 }] } }),
+      [
+        'f, Service default/a, kind: expected Service, got "service"',
+        'f, Service default/a, apiVersion: expected v1, got "V1"',
+        'f, Service default/a, spec.ports[0].nodeport: unknown field (nodePort?)',
+        'f, Service default/a, spec.ports[0].port: expected 1 to 65535, got 0',
+      ],
+    ],
+    [
+      'the kind of the items of a list',
+      { kind: 'serviceList', apiVersion: 'v1', items: [service('a', withoutType)] },
+      ['f, items[0], Service default/a, kind: expected Service, got "service"'],
+    ],
+    ['the kind of a list', { kind: 'list', items: [] }, ['f, kind: expected List, got "list"']],
+    [
+      'a group of Kubernetes that is another',
+      { ...SLICE, apiVersion: 'v1' },
+      ['f, EndpointSlice default/web-1, apiVersion: expected discovery.k8s.io/v1, got "v1"'],
+    ],
+    [
+      'a group that there is not',
+      service('a', { apiVersion: 'core/v1' }),
+      ['f, Service default/a, apiVersion: expected v1, got "core/v1"'],
+    ],
+    [
+      'a group with two letters swapped',
+      { ...SLICE, apiVersion: 'discovery.k8s.oi/v1' },
+      ['f, EndpointSlice default/web-1, apiVersion: expected discovery.k8s.io/v1, got "discovery.k8s.oi/v1"'],
+    ],
+    [
+      'no group',
+      { ...SLICE, apiVersion: undefined },
+      ['f, EndpointSlice default/web-1, apiVersion: expected discovery.k8s.io/v1, got nothing'],
+    ],
+  ])('misspelt: %s', (_, document, expected) => {
+    const { problems, typos } = parseObjects(document, ['f']);
+    expect({ problems, typos: typos.map(formatProblem) }).toEqual({ problems: [], typos: expected });
+  });
+
+  test('an object with a field that is misspelt is read; one of a kind that is misspelt is not', () => {
+    expect(parseObjects(spec({ replicas: 3 }), []).objects).toHaveLength(1);
+    expect(parseObjects(service('a', { kind: 'service' }), []).objects).toHaveLength(0);
+  });
+
+  test('another version does not hide what else is wrong', () => {
+    const { problems } = parseObjects(service('a', { apiVersion: 'v2', spec: { type: 'nodeport' } }), []);
+    expect(problems.map(formatProblem)).toEqual([
+      'Service default/a, apiVersion: expected v1, got "v2"',
+      'Service default/a, spec.type: expected ClusterIP, NodePort, LoadBalancer or ExternalName, got "nodeport"',
+    ]);
+  });
+
   test('lists that nest without end', () => {
     const list: { kind: string; items: unknown[] } = { kind: 'List', items: [] };
     list.items.push(list);
@@ -208,7 +340,7 @@ describe('objects', () => {
     const externalIPs = Array.from({ length: 150_000 }, () => 'x');
     const { problems } = parseObjects(service('a', { spec: { clusterIP: 'None', externalIPs } }), []);
     expect(problems).toHaveLength(150_000);
-  });
+  }, 60_000);
 });
 
 describe('what a real API server answers to LIST', () => {
@@ -269,8 +401,8 @@ describe('what a real API server answers to LIST', () => {
     ],
   ])('%s', async (file, expected) => {
     const text = await readFile(join(import.meta.dirname, '../../test/data/api-server', file), 'utf8');
-    const { objects, problems, ignored } = parseObjects(JSON.parse(text), []);
-    expect({ problems, ignored: [...ignored] }).toEqual({ problems: [], ignored: [] });
+    const { objects, problems, typos, ignored } = parseObjects(JSON.parse(text), []);
+    expect({ problems, typos, ignored: [...ignored] }).toEqual({ problems: [], typos: [], ignored: [] });
     expect(objects.map(({ object }) => object)).toMatchObject(expected);
     expect(objects).toHaveLength(expected.length);
   });

@@ -1,15 +1,18 @@
 /** From what a manifest or the API server holds to objects that the rest of the program trusts. */
 import { z } from 'zod';
+import { nearest } from '../text/nearest.ts';
 import {
   type EndpointSlice,
   type Endpoints,
   endpointSliceSchema,
   endpointsSchema,
 } from './endpoint-slice.ts';
+import { KINDS } from './kubernetes-fields.ts';
 import { type Node, nodeSchema } from './node.ts';
 import { type Pod, podSchema } from './pod.ts';
-import { check, type Problem, show } from './problem.ts';
+import { check, formatPath, type Problem, show } from './problem.ts';
 import { type Service, serviceSchema } from './service.ts';
+import { type KnownKind, unknownFields } from './unknown-fields.ts';
 import { isWorkloadKind, type Workload, workloadSchemas } from './workload.ts';
 
 export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | Workload;
@@ -23,17 +26,22 @@ export interface PlacedObject {
 export interface ParsedObjects {
   readonly objects: readonly PlacedObject[];
   readonly problems: readonly Problem[];
+  /**
+   * What is most likely misspelt: fields that Kubernetes does not have, and objects that are passed over for their kind or
+   * apiVersion, with all that is wrong in those. Problems only where validation is strict.
+   */
+  readonly typos: readonly Problem[];
   /** How many objects of each other kind there were, by `kind.group/version`. */
   readonly ignored: ReadonlyMap<string, number>;
 }
 
+/** Of the kinds that decide rules. Of others whose fields are known, only these are looked at. */
 const SCHEMAS = {
-  Service: { apiVersion: 'v1', schema: serviceSchema },
-  EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', schema: endpointSliceSchema },
-  Endpoints: { apiVersion: 'v1', schema: endpointsSchema },
-  Pod: { apiVersion: 'v1', schema: podSchema },
-  Node: { apiVersion: 'v1', schema: nodeSchema },
-  ...workloadSchemas,
+  Service: serviceSchema,
+  EndpointSlice: endpointSliceSchema,
+  Endpoints: endpointsSchema,
+  Pod: podSchema,
+  Node: nodeSchema,
 } as const;
 
 export interface ParseOptions {
@@ -55,7 +63,12 @@ export function parseObjects(
 ): ParsedObjects {
   const objects: PlacedObject[] = [];
   const problems: Problem[] = [];
+  const typos: Problem[] = [];
   const ignored = new Map<string, number>();
+  const ignore = (kind: string, apiVersion: string) => {
+    const name = `${kind}.${apiVersion}`;
+    ignored.set(name, (ignored.get(name) ?? 0) + 1);
+  };
 
   const visit = (value: unknown, at: readonly string[], inherited: TypeMeta, depth: number): void => {
     const head = check(headSchema, value, at);
@@ -80,31 +93,56 @@ export function parseObjects(
       const ofItems =
         kind === 'List' ? { kind: '', apiVersion: '' } : { kind: kind.slice(0, -4), apiVersion };
       for (const [i, item] of items.entries()) visit(item, [...at, `items[${i}]`], ofItems, depth + 1);
-    } else if (
-      !isKnown(kind) ||
-      !sameGroup(apiVersion, SCHEMAS[kind].apiVersion) ||
+    } else if (Array.isArray(items) && nearest(kind, ['List'], 1)) {
+      const message = `expected List, got ${show(kind)}`;
+      typos.push({ at: [...at, 'kind'], message, code: 'unknown-kind' });
+    } else if (isWorkloadKind(kind) && sameGroup(apiVersion, workloadSchemas[kind].apiVersion)) {
       // What Kubernetes serves no more in a version of long ago never had rules.
-      (isWorkloadKind(kind) && !(workloads && apiVersion === SCHEMAS[kind].apiVersion))
-    ) {
-      const name = `${kind}.${apiVersion}`;
-      ignored.set(name, (ignored.get(name) ?? 0) + 1);
+      if (workloads && apiVersion === workloadSchemas[kind].apiVersion) {
+        const place = [...at, objectName(kind, head.value.metadata)];
+        const result = check(workloadSchemas[kind].schema, value, place);
+        if (result.ok) objects.push({ object: result.value, at: place });
+        else for (const problem of result.problems) problems.push(problem);
+      } else ignore(kind, apiVersion);
     } else {
-      const place = [...at, objectName(kind, head.value.metadata)];
-      const expected = SCHEMAS[kind].apiVersion;
-      if (apiVersion !== expected) {
-        problems.push({
-          at: [...place, 'apiVersion'],
-          message: `expected ${expected}, got ${show(apiVersion || undefined)}`,
-        });
-        return;
-      }
-      const result = check(SCHEMAS[kind].schema, value, place);
-      if (result.ok) objects.push({ object: result.value, at: place });
-      else for (const problem of result.problems) problems.push(problem);
+      const meant = meantKind(kind, apiVersion);
+      if (meant === undefined) ignore(kind, apiVersion);
+      else visitObject(value, [...at, objectName(meant, head.value.metadata)], { kind, apiVersion }, meant);
     }
   };
+
+  const visitObject = (
+    value: unknown,
+    place: readonly string[],
+    { kind, apiVersion }: TypeMeta,
+    meant: KnownKind,
+  ): void => {
+    const expected = KINDS[meant].apiVersion;
+    const passedOver = kind !== meant || !sameGroup(apiVersion, expected);
+    // Nothing in an object that is passed over keeps the others from being used.
+    const wrong = passedOver ? typos : problems;
+    if (kind !== meant) {
+      const message = `expected ${meant}, got ${show(kind)}`;
+      wrong.push({ at: [...place, 'kind'], message, code: 'unknown-kind' });
+    }
+    if (apiVersion !== expected) {
+      const message = `expected ${expected}, got ${show(apiVersion || undefined)}`;
+      wrong.push({ at: [...place, 'apiVersion'], message, code: 'wrong-api-version' });
+    }
+    for (const { path, meant: field } of unknownFields(value, meant)) {
+      const message = `unknown field${field === undefined ? '' : ` (${field}?)`}`;
+      typos.push({ at: [...place, formatPath(path)], message, code: 'unknown-field' });
+    }
+    if (!isRead(meant)) {
+      if (!passedOver) ignore(kind, apiVersion);
+      return;
+    }
+    const result = check(SCHEMAS[meant], value, place);
+    if (!result.ok) for (const problem of result.problems) wrong.push(problem);
+    else if (!passedOver && apiVersion === expected) objects.push({ object: result.value, at: place });
+  };
   visit(document, at, { kind: '', apiVersion: '' }, 0);
-  return { objects, problems, ignored };
+  return { objects, problems, typos, ignored };
 }
 
 interface TypeMeta {
@@ -124,22 +162,51 @@ const headSchema = z.object(
   { error: 'a Kubernetes object' },
 );
 
-function isKnown(kind: string): kind is keyof typeof SCHEMAS {
+function isRead(kind: KnownKind): kind is keyof typeof SCHEMAS {
   return Object.hasOwn(SCHEMAS, kind);
 }
 
+const KINDS_BY_NAME: ReadonlyMap<string, KnownKind> = new Map(
+  (['Service', 'EndpointSlice', 'Endpoints', 'Pod', 'Node', 'Namespace'] as const).map((kind) => [
+    kind,
+    kind,
+  ]),
+);
+
+/**
+ * The kind that an object is of or, by what it says, should be of: undefined where it is of another, also one of the same
+ * name in a group of somebody else's.
+ */
+function meantKind(kind: string, apiVersion: string): KnownKind | undefined {
+  const meant = KINDS_BY_NAME.get(kind) ?? KINDS_BY_NAME.get(nearest(kind, KINDS_BY_NAME.keys(), 1) ?? '');
+  if (meant === undefined) return undefined;
+  const expected = KINDS[meant].apiVersion;
+  return sameGroup(apiVersion, expected) ||
+    isOfKubernetes(groupOf(apiVersion)) ||
+    nearest(apiVersion, [expected])
+    ? meant
+    : undefined;
+}
+
+/** Groups of whoever extends Kubernetes have a dot, and its own have none or end like this; no kind is in two of them. */
+function isOfKubernetes(group: string): boolean {
+  return !group.includes('.') || group.endsWith('.k8s.io');
+}
+
 function sameGroup(a: string, b: string): boolean {
-  const group = (apiVersion: string) =>
-    apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  return group(a) === group(b);
+  return groupOf(a) === groupOf(b);
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 const nameSchema = z.object({ name: z.string(), namespace: z.string().nullish() });
 
 /** `Service default/web`, `Node node1`, as far as the metadata tells. */
-function objectName(kind: keyof typeof SCHEMAS, metadata: unknown): string {
+function objectName(kind: string, metadata: unknown): string {
   const { name, namespace } = nameSchema.safeParse(metadata).data ?? {};
   if (name === undefined) return `${kind} without a name`;
-  const full = kind === 'Node' ? name : `${namespace || 'default'}/${name}`;
+  const full = kind === 'Node' || kind === 'Namespace' ? name : `${namespace || 'default'}/${name}`;
   return /^[\w./-]{1,317}$/.test(full) ? `${kind} ${full}` : `${kind} ${show(full)}`;
 }

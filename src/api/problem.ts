@@ -9,7 +9,12 @@ export interface Problem {
   readonly at: readonly string[];
   /** What was expected and what was found, or another full sentence without its full stop. */
   readonly message: string;
+  /** What kind of mistake it is, where there is a word for it. */
+  readonly code?: ProblemCode;
 }
+
+/** Mistakes that have a name, by which lint tells them. */
+export type ProblemCode = 'unknown-field' | 'unknown-kind' | 'wrong-api-version';
 
 /** A user's mistake: every problem found in an input. */
 export class InputError extends OperationalError {
@@ -23,7 +28,7 @@ export class InputError extends OperationalError {
 
 /**
  * Waits for several things, and throws one InputError with the problems of all those that fail, so that the user
- * hears of everything at once.
+ * hears of everything at once; the error itself, where only one fails.
  */
 export async function allOf<T extends readonly unknown[] | []>(
   things: T,
@@ -34,7 +39,7 @@ export async function allOf<T extends readonly unknown[] | []>(
     settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])),
   );
   const problems = [...failures].flatMap((failure) => {
-    if (failure instanceof InputError) return failure.problems;
+    if (failure instanceof InputError && failures.size > 1) return failure.problems;
     throw failure;
   });
   if (problems.length > 0) throw new InputError(problems);

@@ -249,6 +249,14 @@ describe('names', () => {
     ['a bad key', { 'a b': 'x' }, [`spec.selector["a b"]: expected ${LABEL_KEY}`]],
     ['a key with two slashes', { 'a/b/c': 'x' }, [`spec.selector["a/b/c"]: expected ${LABEL_KEY}`]],
     ['a key of nothing', { '': 'x' }, [`spec.selector[""]: expected ${LABEL_KEY}`]],
+    [
+      'a bad key of a bad value',
+      { 'a b': 'c d' },
+      [
+        `spec.selector["a b"]: expected ${LABEL_KEY}`,
+        `spec.selector["a b"]: expected ${LABEL_VALUE}, got "c d"`,
+      ],
+    ],
     ['a prefix that is no domain', { 'A/b': 'x' }, [`spec.selector["A/b"]: expected ${LABEL_KEY}`]],
     [
       'a key of JavaScript',
@@ -543,7 +551,9 @@ describe('bad values', () => {
         `metadata.namespace: expected ${DNS_LABEL}, got "A"`,
         'spec.type: expected ClusterIP, NodePort, LoadBalancer or ExternalName, got "X"',
         'spec.clusterIP: expected an IP address, or None, got "y"',
+        'spec.ports[0].name: expected a name, as the Service has several ports, got nothing',
         'spec.ports[0].port: expected 1 to 65535, got 0',
+        'spec.ports[1].name: expected a name, as the Service has several ports, got nothing',
         'spec.ports[1].port: expected 1 to 65535, got "z"',
       ],
     ],

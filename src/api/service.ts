@@ -1,11 +1,11 @@
 /** `v1` Service, reduced to what decides its rules, with the API server's defaults filled in. */
 import { z } from 'zod';
 import {
-  addSentence,
   cidr,
   dnsLabel,
   integer,
   ipAddressOrNone,
+  type KnownPart,
   labels,
   list,
   namespacedMetadata,
@@ -17,7 +17,9 @@ import {
   portNumber,
   portNumberOrZero,
   protocol,
+  type Rules,
   unicastAddress,
+  withRules,
 } from './fields.ts';
 import { show } from './problem.ts';
 
@@ -37,28 +39,23 @@ const targetPort = z.custom<number | string>(
     typeof value === 'number'
       ? portNumberOrZero.safeParse(value).success
       : typeof value === 'string' && (value === '' || isPortName(value)),
-  { error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", one letter at least)' },
+  {
+    error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", one letter at least)',
+    abort: false,
+  },
 );
 
 function isPortName(name: string): boolean {
   return /^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) && /[a-z]/.test(name) && !name.includes('--');
 }
 
-const servicePort = z
-  .object({
-    name: optional(portName),
-    protocol,
-    port: portNumber,
-    targetPort: optional(targetPort),
-    nodePort: optional(portNumberOrZero),
-  })
-  .transform((port) => ({
-    name: port.name ?? '',
-    protocol: port.protocol,
-    port: port.port,
-    targetPort: port.targetPort || port.port,
-    nodePort: port.nodePort ?? 0,
-  }));
+const servicePort = z.object({
+  name: optional(portName).transform((name) => name ?? ''),
+  protocol,
+  port: portNumber,
+  targetPort: optional(targetPort),
+  nodePort: optional(portNumberOrZero).transform((port) => port ?? 0),
+});
 
 /** '' stands for "not assigned" in the API; 'None' for headless. */
 const clusterIP = z.string({ error: 'an IP address or None' }).transform((text, context) => {
@@ -69,7 +66,9 @@ const clusterIP = z.string({ error: 'an IP address or None' }).transform((text, 
 });
 
 const specSchema = z.object({
-  type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName', ''])),
+  type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName', ''])).transform(
+    (type) => type || ('ClusterIP' as const),
+  ),
   clusterIP: optional(clusterIP),
   clusterIPs: list(clusterIP),
   ipFamilies: list(z.enum(['IPv4', 'IPv6'])),
@@ -99,26 +98,24 @@ const ingress = z.object({
 export const serviceSchema = z
   .object({
     metadata: namespacedMetadata.extend({ name: dnsLabel }),
-    spec: specSchema,
+    spec: withRules(specSchema, checkSpec),
     status: optional(z.object({ loadBalancer: optional(z.object({ ingress: list(ingress) })) })),
   })
-  .superRefine(checkSpec)
   .transform(({ metadata, spec, status }) => {
-    const type = spec.type || 'ClusterIP';
     return {
       kind: 'Service' as const,
       namespace: metadata.namespace,
       name: metadata.name,
       /** Another proxy's business (the label {@link SERVICE_PROXY_NAME_LABEL}). */
       otherProxy: SERVICE_PROXY_NAME_LABEL in metadata.labels,
-      type,
+      type: spec.type,
       /** Empty where none is assigned yet; `['None']` for a headless Service. */
       clusterIPs: (spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? '']).filter(
         (ip) => ip !== '',
       ),
       ipFamilies: spec.ipFamilies,
       ipFamilyPolicy: spec.ipFamilyPolicy,
-      ports: spec.ports,
+      ports: spec.ports.map(({ targetPort, ...port }) => ({ ...port, targetPort: targetPort || port.port })),
       selector: spec.selector,
       externalIPs: spec.externalIPs,
       /** The addresses of load balancers that deliver packets with their own address as destination. */
@@ -147,41 +144,38 @@ export function hasClusterIP({ type, clusterIPs, otherProxy }: Service): boolean
   return type !== 'ExternalName' && !otherProxy && clusterIPs.length > 0 && clusterIPs[0] !== 'None';
 }
 
-type Spec = z.output<typeof specSchema>;
-
-type Complain = (path: readonly (string | number)[], message: string) => void;
+type KnownSpec = NonNullable<KnownPart<z.output<typeof specSchema>>>;
 
 /** The rules between fields that the API server holds a Service to, as far as rules depend on them. */
-function checkSpec({ spec }: { spec: Spec }, context: z.core.$RefinementCtx): void {
-  const complain: Complain = (path, message) => addSentence(context, ['spec', ...path], message);
-  checkClusterIPs(spec, complain);
-  checkPorts(spec, complain);
-  if (spec.topologyKeys.length > 0 && spec.externalTrafficPolicy === 'Local') {
-    complain(['topologyKeys'], 'may not be set together with externalTrafficPolicy Local');
+function checkSpec(spec: KnownPart<z.output<typeof specSchema>>, rules: Rules): void {
+  if (spec === undefined) return;
+  checkClusterIPs(spec, rules);
+  checkPorts(spec, rules);
+  if (spec.topologyKeys && spec.topologyKeys.length > 0 && spec.externalTrafficPolicy === 'Local') {
+    rules.complain(['topologyKeys'], 'may not be set together with externalTrafficPolicy Local');
   }
 }
 
-function checkClusterIPs(spec: Spec, complain: Complain): void {
-  const { type, clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy } = spec;
-  if (clusterIP !== undefined && clusterIPs.length > 0 && clusterIPs[0] !== clusterIP) {
-    complain(
-      ['clusterIPs'],
-      `expected to begin with spec.clusterIP ${show(clusterIP)}, got ${show(clusterIPs[0])}`,
-    );
+function checkClusterIPs(spec: KnownSpec, { complain, isWrong }: Rules): void {
+  const { type, clusterIP, clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
+  const [first] = clusterIPs;
+  if (clusterIP !== undefined && first !== undefined && first !== clusterIP) {
+    complain(['clusterIPs'], `expected to begin with spec.clusterIP ${show(clusterIP)}, got ${show(first)}`);
   }
   if (clusterIPs.length > 1 && clusterIPs.some((ip) => ip === '' || ip === 'None')) {
     complain(['clusterIPs'], 'expected IP addresses only, or None alone');
-  } else if (!oneOfEachFamily(clusterIPs)) {
+  } else if (!oneOfEachFamily(known(clusterIPs))) {
     complain(['clusterIPs'], 'expected at most one address of each family');
   }
   if (isHeadless(spec) && (type === 'NodePort' || type === 'LoadBalancer')) {
     complain(['clusterIP'], `expected an IP address or nothing, as type is ${type}, got "None"`);
   }
-  if (new Set(ipFamilies).size !== ipFamilies.length) {
+  if (new Set(known(ipFamilies)).size !== known(ipFamilies).length) {
     complain(['ipFamilies'], 'expected each family at most once');
   }
   // Without a policy, a Service that comes from an API server is taken as it is; one still to be completed is not.
-  const policy = ipFamilyPolicy ?? (clusterIP || clusterIPs.length > 0 ? undefined : 'SingleStack');
+  const given = clusterIP || clusterIPs.length > 0 || isWrong(['clusterIP']) || isWrong(['clusterIPs']);
+  const policy = ipFamilyPolicy ?? (given ? undefined : 'SingleStack');
   if (policy === 'SingleStack' && (ipFamilies.length > 1 || clusterIPs.length > 1)) {
     const got = show(ipFamilyPolicy);
     complain(
@@ -191,31 +185,39 @@ function checkClusterIPs(spec: Spec, complain: Complain): void {
   }
 }
 
-function checkPorts(spec: Spec, complain: Complain): void {
-  const { ports, type } = spec;
-  if (ports.length === 0 && type !== 'ExternalName' && !isHeadless(spec)) {
-    complain(['ports'], 'expected at least one port, got none');
-  }
+function checkPorts(spec: KnownSpec, { complain, isWrong }: Rules): void {
+  const { ports = [] } = spec;
+  const mayHaveNone =
+    spec.type === 'ExternalName' || isHeadless(spec) || isWrong(['type']) || isWrong(['clusterIP']);
+  if (ports.length === 0 && !mayHaveNone) complain(['ports'], 'expected at least one port, got none');
   const names = new Set<string>();
   const numbers = new Set<string>();
   const nodePorts = new Set<string>();
-  for (const [i, { name, port, protocol, nodePort }] of ports.entries()) {
+  for (const [i, one] of ports.entries()) {
+    if (one === undefined) continue;
+    const { name, port, protocol, nodePort } = one;
     if (ports.length > 1 && name === '') {
       complain(['ports', i, 'name'], 'expected a name, as the Service has several ports, got nothing');
-    } else if (names.has(name)) {
+    } else if (name !== undefined && names.has(name)) {
       complain(['ports', i, 'name'], ownName(name));
     }
-    const own = (numbers: Set<string>, number: string, path: readonly string[]) => {
+    const own = (numbers: Set<string>, port: number | undefined, path: readonly string[]) => {
+      if (port === undefined || protocol === undefined) return;
+      const number = `${port}/${protocol}`;
       if (numbers.has(number))
         complain(['ports', i, ...path], `expected a port of its own, got ${number} again`);
       numbers.add(number);
     };
-    own(numbers, `${port}/${protocol}`, []);
-    if (nodePort !== 0) own(nodePorts, `${nodePort}/${protocol}`, ['nodePort']);
-    names.add(name);
+    own(numbers, port, []);
+    if (nodePort !== 0) own(nodePorts, nodePort, ['nodePort']);
+    if (name !== undefined) names.add(name);
   }
 }
 
-function isHeadless({ clusterIP, clusterIPs }: Spec): boolean {
-  return (clusterIPs[0] ?? clusterIP) === 'None';
+function isHeadless({ clusterIP, clusterIPs }: KnownSpec): boolean {
+  return (clusterIPs?.[0] ?? clusterIP) === 'None';
+}
+
+function known<T>(values: readonly (T | undefined)[]): T[] {
+  return values.filter((value) => value !== undefined);
 }

@@ -1,10 +1,19 @@
 /** Names of Services that there are not. */
+import { nearest } from '../text/nearest.ts';
 import { InputError, show } from './problem.ts';
 
-/** ` (shop/web or test/web?)`: who has a name in some namespace; empty where nobody has. */
+/**
+ * ` (shop/web or test/web?)`: who has a name in some namespace, or else the name that is nearest to it; empty where there
+ * is none.
+ * @param name `namespace/name`, or a name alone
+ */
 export function namesakes(name: string, known: Iterable<string>): string {
-  const found = [...new Set(known)].filter((other) => other.endsWith(`/${name}`));
-  return found.length > 0 ? ` (${found.join(' or ')}?)` : '';
+  const names = [...new Set(known)];
+  const own = name.slice(name.lastIndexOf('/') + 1);
+  const found = names.filter((other) => other.endsWith(`/${own}`));
+  if (found.length > 0) return ` (${found.join(' or ')}?)`;
+  const meant = nearest(name, names);
+  return meant === undefined ? '' : ` (${meant}?)`;
 }
 
 /**
@@ -13,6 +22,6 @@ export function namesakes(name: string, known: Iterable<string>): string {
  * @param where they are, in words
  */
 export function unknownService(name: string, known: Iterable<string>, where: string): InputError {
-  const hint = namesakes(name.slice(name.lastIndexOf('/') + 1), known);
+  const hint = namesakes(name, known);
   return new InputError([{ at: [], message: `no Service ${show(name)} ${where}${hint}` }]);
 }

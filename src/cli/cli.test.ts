@@ -75,6 +75,7 @@ spec:
 `;
 const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n';
 const CONFIG = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
+const MISSPELT = `${SERVICE.replace('selector', 'selectors')}---\n${SLICE}---\n${SERVICE.replace('Service', 'service')}`;
 const ESCAPE = '\u001b[31m';
 
 beforeAll(async () => {
@@ -87,6 +88,8 @@ beforeAll(async () => {
     'save.txt': '# nothing\n',
     'bad.yaml': `${SERVICE.replace('80}', '70000}')}---\n${SLICE.replace('10.244.1.5', 'x')}`,
     'handwritten.yaml': HANDWRITTEN,
+    'misspelt.yaml': MISSPELT,
+    'many-misspelt.yaml': `${GOOD}${Array.from({ length: 12 }, () => '---\n{apiVersion: v1, kind: node}\n').join('')}`,
     'config.yaml': `${CONFIG}modus: iptables\n`,
     'host.yaml': 'nodeName: node-a\n',
     'escape.yaml': `apiVersion: v1\nkind: Service\nmetadata: {name: "\\e[31mred\\n"}\nspec: {}\n`,
@@ -365,6 +368,14 @@ describe('render', PROCESSES, () => {
         'escape.yaml, document 1, Service "default/\\u001b[31mred\\n", spec.ports: expected at least one port, got none',
       ],
     ],
+    [
+      'what is misspelt, for who is strict',
+      ['-f', 'misspelt.yaml', '--strict'],
+      [
+        'misspelt.yaml, document 1, Service shop/web, spec.selectors: unknown field (selector?)',
+        'misspelt.yaml, document 3, Service shop/web, kind: expected Service, got "service"',
+      ],
+    ],
     ['a name of a file that would', ['-f', `${ESCAPE}\n`], ['\\u001b[31m\\u000a: no such file or folder']],
   ])('is refused, with exit code 1 and nothing on standard output: %s', async (_, args, expected) => {
     const run = await svc2ipt(['render', ...args]);
@@ -452,6 +463,53 @@ describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
       stderr:
         'error: standard input, document 1, Deployment shop/web, spec.replicas: expected 0 to 2147483647, got "two"\n',
     });
+  });
+});
+
+describe('what is misspelt', PROCESSES, () => {
+  const FIELD = 'misspelt.yaml, document 1, Service shop/web, spec.selectors: unknown field (selector?)';
+  const KIND = 'misspelt.yaml, document 3, Service shop/web, kind: expected Service, got "service"';
+
+  const COMMANDS = [
+    'render -f misspelt.yaml',
+    'graph -f misspelt.yaml -o dot',
+    'explain shop/web -f misspelt.yaml',
+    'trace -f misspelt.yaml --from outside --to shop/web:http',
+    'diff --from misspelt.yaml --to good.yaml',
+    'diff --from good.yaml --to misspelt.yaml',
+  ];
+
+  test.each(COMMANDS)('is a warning of %s', async (command) => {
+    const { stdout, stderr } = await svc2ipt(command.split(' '));
+    expect(stdout).not.toBe('');
+    expect(stderr).toBe(`warning: ${FIELD}\nwarning: ${KIND}\n`);
+  });
+
+  test.each(COMMANDS)('is an error of %s --strict', async (command) => {
+    expect(await svc2ipt([...command.split(' '), '--strict'])).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `error: ${FIELD}\nerror: ${KIND}\n`,
+    });
+  });
+
+  test('is told ten times, and then counted', async () => {
+    const { stderr } = await svc2ipt(['render', '-f', 'many-misspelt.yaml']);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines).toHaveLength(11);
+    expect(lines[10]).toMatch(
+      /^warning: \d+ more like these: svc2ipt lint --all tells each, --strict makes them errors$/,
+    );
+  });
+
+  test('and what is wrong is told of both sides of a diff', async () => {
+    const { stderr } = await svc2ipt(['diff', '--from', 'bad.yaml', '--to', 'escape.yaml']);
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.replace(/,.*/, '')),
+    ).toEqual(['error: bad.yaml', 'error: bad.yaml', 'error: escape.yaml', 'error: escape.yaml']);
   });
 });
 

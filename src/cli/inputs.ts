@@ -6,7 +6,7 @@ import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
-import { allOf, check, InputError } from '../api/problem.ts';
+import { allOf, check, formatProblem, InputError, type Problem } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
@@ -37,41 +37,59 @@ export interface CompilerInput {
   options(family: Family): CompileOptions;
 }
 
+/** How to read, where a command has more to do with it than to compile it. */
+export interface Reading {
+  /** The texts of the manifests, where the caller wants them whatever is in them. */
+  readonly sources?: Promise<readonly SourceText[]>;
+  /** Is told what is most likely misspelt, though it is no error. By default, each is a warning. */
+  readonly onTypos?: (typos: readonly Problem[]) => void;
+}
+
 /**
- * Reads everything that the options name. Throws an InputError; tells of warnings on standard error.
+ * Reads everything that the options name; tells of warnings on standard error.
  * @param live what was found out on this machine, where it is the node
+ * @throws InputError; a ManifestError where nothing is wrong but the manifests
  */
-export async function readInput(options: InputOptions, live: HostFacts = {}): Promise<CompilerInput> {
-  return await read(options, false, live);
+export async function readInput(
+  options: InputOptions,
+  live: HostFacts = {},
+  reading: Reading = {},
+): Promise<CompilerInput> {
+  return await read(options, false, live, reading);
 }
 
 /**
  * Like {@link readInput}, and makes Pods of Deployments and other workloads unless the options leave them out: for what
  * looks at manifests alone. Where rules come from a kernel or go into one, addresses that nobody has would do harm.
- * @param toldOfPods whether standard error tells of Pods that were made before
  */
 export async function readInputWithWorkloads(
   options: InputOptions & WorkloadsOptions,
-  toldOfPods = false,
+  { toldOfPods = false, ...reading }: Reading & { readonly toldOfPods?: boolean } = {},
 ): Promise<CompilerInput> {
-  const input = await read(options, options.workloads, {});
+  const input = await read(options, options.workloads, {}, reading);
   const words = toldOfPods ? undefined : madePodsInWords([input.made]);
   if (words !== undefined) note(words);
   return input;
 }
 
-async function read(options: InputOptions, workloads: boolean, live: HostFacts): Promise<CompilerInput> {
+async function read(
+  options: InputOptions,
+  workloads: boolean,
+  live: HostFacts,
+  { sources: reading = readManifests(options), onTypos = warnOfTypos }: Reading,
+): Promise<CompilerInput> {
   const ranges = serviceRanges(options.serviceClusterIpRange);
   const given = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
     ...given,
-    readCluster(options, ranges, workloads ? workloadsOf(...given) : undefined),
+    readCluster(options, reading, ranges, workloads ? workloadsOf(...given) : undefined),
     ranges,
   ]);
   const { hostnameOverride } = kubeProxy;
-  const { cluster, nodes, pods, made, objects, sources, warnings, ignored } = loaded;
+  const { cluster, nodes, pods, made, objects, sources, warnings, typos, ignored } = loaded;
   const node = resolveNode({ flags, host, hostnameOverride, nodes, live });
 
+  onTypos(typos);
   for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
     warn(warning);
   }
@@ -119,12 +137,18 @@ export async function readNode(options: InputOptions, live: HostFacts = {}): Pro
   return resolveNode({ flags, host, hostnameOverride: undefined, nodes: new Map(), live });
 }
 
+/** The texts of the manifests that the options name. Throws an InputError. */
+export async function readManifests(options: InputOptions): Promise<readonly SourceText[]> {
+  return await readSources(filenames(options));
+}
+
 async function readCluster(
   options: InputOptions,
+  reading: Promise<readonly SourceText[]>,
   ranges: Promise<readonly string[]>,
   workloads: Promise<WorkloadOptions> | undefined,
 ): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
-  const sources = await readSources(filenames(options));
+  const sources = await reading;
   const loaded = loadCluster(sources, {
     serviceRanges: await ranges,
     strict: options.strict ?? false,
@@ -194,9 +218,20 @@ async function factsFromFlags(options: InputOptions): Promise<HostFacts> {
   );
 }
 
+/** So many typos are told where rules are what was asked for: a chart may have one in each of its objects. */
+const TOLD_TYPOS = 10;
+
+function warnOfTypos(typos: readonly Problem[]): void {
+  for (const typo of typos.slice(0, TOLD_TYPOS)) warn(formatProblem(typo));
+  const more = typos.length - TOLD_TYPOS;
+  if (more > 0) warn(`${more} more like these: svc2ipt lint --all tells each, --strict makes them errors`);
+}
+
 /** What is no error, but seldom what its author meant. */
+const NO_SERVICE = 'no Service in the input: these are only the rules that every node has';
+
 function clusterWarnings({ services }: ClusterState): string[] {
-  if (services.size === 0) return ['no Service in the input: these are only the rules that every node has'];
+  if (services.size === 0) return [NO_SERVICE];
   const bare = [...services]
     .filter(([, { service, endpointSlices }]) => endpointSlices.length === 0 && hasClusterIP(service))
     .map(([name]) => name);

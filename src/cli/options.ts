@@ -67,10 +67,7 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
       '--service-cluster-ip-range <ranges>',
       'where the cluster IPs come from that manifests leave out (default: 10.96.0.0/12,fd00:10:96::/108)',
     )
-    .option(
-      '--strict',
-      'a Service without a cluster IP, or with an address or a node port of another, is an error',
-    )
+    .addOption(strictOption())
     .addOption(
       new Option(
         '--layout <name>',
@@ -96,6 +93,14 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--no-bpf', 'its kernel has no xt_bpf: the fast layout then has rules for each endpoint instead')
     .option('--nfacct', "kube-proxy's nfacct counters exist on it")
     .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
+}
+
+/** Of commands that read manifests: what no API server holds, and what one refuses where its validation is strict. */
+export function strictOption() {
+  return new Option(
+    '--strict',
+    'a misspelt field or kind, a Service without a cluster IP, or with an address or a node port of another, is an error',
+  );
 }
 
 /** What every command that compiles a cluster is given. */

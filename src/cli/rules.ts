@@ -1,6 +1,6 @@
 /** The rules that a command looks at: those of manifests, those that iptables-save printed, or this node's own. */
 import type { NodeFacts } from '../api/node.ts';
-import { InputError } from '../api/problem.ts';
+import { allOf, InputError } from '../api/problem.ts';
 import { HostError } from '../applier/host.ts';
 import { savedText } from '../applier/save.ts';
 import { withJumps } from '../chains/jumps.ts';
@@ -54,7 +54,7 @@ async function openSaved(path: string, options: RulesOptions): Promise<RulesSour
       { at: ['--save'], message: 'standard input can be read once: name a file here or with -f' },
     ]);
   }
-  const [input, source] = await Promise.all([
+  const [input, source] = await allOf([
     options.filename === undefined ? undefined : readInput(options),
     path === '-' ? readStandardInput() : readSource(path),
   ]);

@@ -24,11 +24,16 @@ export function ignoreOutputFailures(): void {
   process.stdout.on('error', () => {});
 }
 
+/** The exit code of what could not be done; where 1 says that something was found, another one. */
+let failure = 1;
+
 /**
  * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 1; a
  * fault of the program is thrown.
+ * @param failureCode the exit code instead of 1, also for faults of the program
  */
-export async function runAction(action: () => Promise<CommandOutcome>): Promise<void> {
+export async function runAction(action: () => Promise<CommandOutcome>, failureCode = 1): Promise<void> {
+  failure = failureCode;
   try {
     const { output, exitCode } = await action();
     endProgress();
@@ -36,8 +41,13 @@ export async function runAction(action: () => Promise<CommandOutcome>): Promise<
     process.stdout.write(output);
   } catch (error) {
     endProgress();
-    if (!(error instanceof OperationalError)) throw error;
-    process.exitCode = 1;
+    if (!(error instanceof OperationalError)) {
+      process.on('exit', () => {
+        process.exitCode = failure;
+      });
+      throw error;
+    }
+    process.exitCode = failure;
     const label = paint('red', 'error:');
     const lines = error.message.split('\n').map((line) => `${label} ${printable(line)}\n`);
     process.stderr.write(lines.join(''));
@@ -48,7 +58,7 @@ export async function runAction(action: () => Promise<CommandOutcome>): Promise<
 function outputFailed(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit();
   process.stderr.write(`${paint('red', 'error:')} cannot write the output: ${error.message}\n`);
-  process.exit(1);
+  process.exit(failure);
 }
 
 /** Tells the user of something that is no error. */

@@ -1,13 +1,19 @@
 /** Fixtures: clusters as folders of manifests, for golden files. */
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import type { HostFacts } from '../api/node.ts';
+import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
-import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
-import { parseConfiguration, parseHost } from '../sources/configuration.ts';
-import { type MadePods, workloadOptions } from '../sources/control-plane/from-workloads.ts';
+import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
+import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
+import {
+  type MadePods,
+  type WorkloadOptions,
+  workloadOptions,
+} from '../sources/control-plane/from-workloads.ts';
 import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
 
@@ -58,30 +64,59 @@ export interface CompiledFixture {
 }
 
 export interface FixtureOptions {
-  /** Whether Pods are made from Deployments and other workloads. */
-  readonly workloads: boolean;
+  /** Whether Pods are made from Deployments and other workloads; unless given, they are. */
+  readonly workloads?: boolean;
+  /** Whether what no API server holds, and what is misspelt, is an error. */
+  readonly strict?: boolean;
 }
 
-/** Compiles a cluster. Throws an InputError for what is wrong in its files. */
+/**
+ * Compiles a cluster. One without a Service is a mistake, unless it has no objects at all, as one on purpose.
+ * @throws InputError for what is wrong in its files
+ */
 export async function compileFixture(
   fixture: Fixture,
-  { workloads }: FixtureOptions = { workloads: true },
+  { workloads = true, strict = false }: FixtureOptions = {},
 ): Promise<CompiledFixture> {
-  const config = parseConfiguration(
-    fixture.config ? await readSource(fixture.config) : { name: 'config.yaml', text: '' },
-  );
-  const host = fixture.host ? parseHost(await readSource(fixture.host)) : {};
-  const { hostnameOverride } = config.kubeProxy;
-  const told = resolveNode({ flags: {}, host, hostnameOverride, nodes: new Map() });
-  const { cluster, nodes, warnings, made } = loadCluster(await readSources(fixture.manifests), {
-    serviceRanges: DEFAULT_SERVICE_RANGES,
-    strict: false,
-    workloads: workloads ? workloadOptions(told, config.kubeProxy) : undefined,
-  });
-  const node = resolveNode({ flags: {}, host, hostnameOverride, nodes });
+  const given = [readConfiguration(fixture.config), readHost(fixture.host)] as const;
+  const workload = workloads
+    ? allOf(given).then(([{ kubeProxy }, host]) => {
+        const { hostnameOverride } = kubeProxy;
+        return workloadOptions(
+          resolveNode({ flags: {}, host, hostnameOverride, nodes: new Map() }),
+          kubeProxy,
+        );
+      })
+    : undefined;
+  const [config, host, loaded] = await allOf([...given, readManifests(fixture.manifests, strict, workload)]);
+  const { cluster, nodes, typos, ignored, made } = loaded;
+  if (cluster.services.size === 0 && (typos.length > 0 || ignored.size > 0 || loaded.objects.length > 0)) {
+    const message = 'no Service in this cluster, where there are other objects';
+    throw new InputError([...typos, { at: [fixture.folder], message }]);
+  }
+  const node = resolveNode({ flags: {}, host, hostnameOverride: config.kubeProxy.hostnameOverride, nodes });
   const rules = FAMILIES.map((family): [Family, string] => {
     const options = compileOptions(family, config.kubeProxy, node, config.own);
     return [family, printRuleset(compile(cluster, node, options))];
   });
+  const warnings = [...typos.map(formatProblem), ...loaded.warnings];
   return { rules: Object.fromEntries(rules) as Record<Family, string>, warnings, made };
+}
+
+async function readConfiguration(path: string | undefined): Promise<Configuration> {
+  return parseConfiguration(path === undefined ? { name: 'config.yaml', text: '' } : await readSource(path));
+}
+
+async function readHost(path: string | undefined): Promise<HostFacts> {
+  return path === undefined ? {} : parseHost(await readSource(path));
+}
+
+/** @param workload by what Pods are made of workloads; what is wrong with it is told elsewhere, and none are made then */
+async function readManifests(
+  paths: readonly string[],
+  strict: boolean,
+  workload: Promise<WorkloadOptions> | undefined,
+): Promise<LoadedCluster> {
+  const [sources, workloads] = await Promise.all([readSources(paths), workload?.catch(() => undefined)]);
+  return loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict, workloads });
 }

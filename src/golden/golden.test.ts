@@ -154,6 +154,34 @@ describe('golden files', () => {
   });
 });
 
+describe('what is misspelt', () => {
+  const misspelt = { 'fixtures/a/a.yaml': SERVICE.replace('ports:', 'selectors: {}, ports:') };
+
+  test('is a warning', async () => {
+    await write(misspelt);
+    const { warnings } = await runGolden(fixtures, golden);
+    expect(warnings).toEqual([expect.stringMatching(/spec\.selectors: unknown field \(selector\?\)$/)]);
+  });
+
+  test('is an error where it is strict', async () => {
+    await write(misspelt);
+    const strict = runGolden(fixtures, golden, () => {}, { strict: true });
+    await expect(strict).rejects.toThrow('spec.selectors: unknown field (selector?)');
+  });
+
+  test('may be a kind, and then a cluster has no Service', async () => {
+    await write({ 'fixtures/a/a.yaml': SERVICE.replace('kind: Service', 'kind: service') });
+    await expect(runGolden(fixtures, golden)).rejects.toThrow(
+      /kind: expected Service, got "service"\n.*fixtures\/a: no Service in this cluster, where there are other objects$/,
+    );
+  });
+
+  test('a cluster without any object is one on purpose', async () => {
+    await write({ 'fixtures/a/a.yaml': '' });
+    expect((await runGolden(fixtures, golden)).clusters).toBe(1);
+  });
+});
+
 describe('what is told', () => {
   test.each<[string, Record<string, string>, string]>([
     ['no such folder', {}, 'fixtures: no such file or folder'],

@@ -29,6 +29,7 @@ export interface GoldenRun {
 /**
  * Compiles every cluster under `fixtures`, in both families, and sets it beside its golden file.
  * @param onProgress is told how many clusters are compiled, and of how many
+ * @param strict whether what no API server holds, and what is misspelt, is an error
  * @throws InputError with everything that is wrong in the folders and in the clusters' files
  */
 export async function runGolden(

@@ -5,7 +5,7 @@ import { findingsOf, other, told } from '../../test/support/lint.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
 import { planService } from '../compiler/compile-service.ts';
 import { FAMILIES } from '../net/address.ts';
-import type { Finding } from './finding.ts';
+import type { ObjectFinding } from './finding.ts';
 import { lintCluster } from './lint.ts';
 import { RULES, type RuleCode } from './rules.ts';
 
@@ -70,7 +70,7 @@ const DROPPED: readonly RuleCode[] = [
 ];
 
 /** The Services, by `namespace/name`, that findings of some rules are of. */
-function concerned(findings: readonly Finding[], codes: readonly RuleCode[]): string[] {
+function concerned(findings: readonly ObjectFinding[], codes: readonly RuleCode[]): string[] {
   const names = findings.flatMap(({ code, object }) =>
     codes.includes(code) ? [`${object.namespace}/${object.name}`] : [],
   );

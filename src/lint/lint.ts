@@ -8,7 +8,7 @@ import { checkAffinity } from './affinity.ts';
 import { type Context, type LintOptions, type PlannedEntry, prepareContext } from './context.ts';
 import { checkSlices, checkStraySlices } from './endpoint-slices.ts';
 import { checkEndpoints } from './endpoints.ts';
-import { type Finding, type Found, objectName } from './finding.ts';
+import { type Found, type ObjectFinding, objectName } from './finding.ts';
 import { checkIgnoredFields } from './ignored-fields.ts';
 import { checkLocalPolicy } from './local-policy.ts';
 import { RULES } from './rules.ts';
@@ -37,7 +37,11 @@ const CLUSTER_CHECKS: readonly ((context: Context) => Found[])[] = [checkAddress
  * where its name is not known.
  * @returns object by object, Services first; of each object, the worst first
  */
-export function lintCluster(cluster: ClusterState, node: NodeFacts, options: LintOptions = {}): Finding[] {
+export function lintCluster(
+  cluster: ClusterState,
+  node: NodeFacts,
+  options: LintOptions = {},
+): ObjectFinding[] {
   const context = prepareContext(cluster, node, options);
   const found = [
     ...context.entries.flatMap((planned) => SERVICE_CHECKS.flatMap((check) => check(planned, context))),
@@ -46,7 +50,7 @@ export function lintCluster(cluster: ClusterState, node: NodeFacts, options: Lin
   return inOrder(unique(found).map(toFinding));
 }
 
-function toFinding({ code, object, field, cause }: Found): Finding {
+function toFinding({ code, object, field, cause }: Found): ObjectFinding {
   const { severity, remedy } = RULES[code];
   return { code, severity, object, field, cause, remedy };
 }
@@ -57,13 +61,13 @@ function unique(found: readonly Found[]): Found[] {
   return [...new Map(found.map((one) => [key(one), one])).values()];
 }
 
-function inOrder(findings: readonly Finding[]): Finding[] {
+function inOrder(findings: readonly ObjectFinding[]): ObjectFinding[] {
   const keys = new Map(findings.map((one) => [one, sortingKey(one)]));
-  const keyOf = (one: Finding) => present(keys.get(one), 'key of a finding');
+  const keyOf = (one: ObjectFinding) => present(keys.get(one), 'key of a finding');
   return findings.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
 }
 
-function sortingKey({ object, severity, field }: Finding): string {
+function sortingKey({ object, severity, field }: ObjectFinding): string {
   const kind = object.kind === 'Service' ? 0 : 1;
   return [kind, `${object.namespace}/${object.name}`, SEVERITIES.indexOf(severity), field].join('\n');
 }

@@ -49,11 +49,24 @@ function parse(text: string, lineCounter: LineCounter) {
   }
 }
 
-/** `spec.ports[0].port` as keys and indices. */
+/** `spec.ports[0].port` or `spec.selector["a/b"]` as keys and indices. */
 function segments(field: string): (string | number)[] {
-  return Array.from(field.matchAll(/\[(\d+)\]|[^.[\]]+/g), ([key, index]) =>
-    index === undefined ? key : Number(index),
+  return Array.from(
+    field.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|[^.[\]]+/g),
+    ([key, index, quoted]): string | number => {
+      if (quoted !== undefined) return unquoted(quoted);
+      return index === undefined ? key : Number(index);
+    },
   );
+}
+
+/** Messages show characters in ways that JSON does not know; such a key is not found, but what is around it. */
+function unquoted(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text;
+  }
 }
 
 /** How far into the text the key or the list item is that the path leads to, as far as the path goes. */

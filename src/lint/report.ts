@@ -2,28 +2,42 @@
 
 import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
-import { type Finding, objectName } from './finding.ts';
+import { type Finding, objectName, type PlaceOf } from './finding.ts';
+import { leftOutCounts, leftOutLines } from './selection.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
-
-/** Where an object of a finding stands: file and document; empty where that is not known. */
-export type PlaceOf = (finding: Finding) => readonly string[];
 
 /** Colours a part of the text. */
 export type FindingsPaint = Paint<Severity | 'object'>;
 
-/** Object by object, each with what is found in it, and how many there are of each severity. */
-export function formatFindings(findings: readonly Finding[], placeOf: PlaceOf, paint: FindingsPaint): string {
-  const blocks = [...Map.groupBy(findings, ({ object }) => objectName(object))].map(([name, found]) => {
-    const [first] = found;
-    const place = first ? placeOf(first) : [];
-    const head = [paint('object', name), ...place.map(printable)].join(', ');
-    const lines = found.flatMap(({ severity, field, cause, code, remedy }) => [
-      `  ${paint(severity, `${severity}:`)} ${field}: ${printable(cause)} [${code}]`,
-      `    ${remedy}`,
-    ]);
-    return `${[head, ...lines].join('\n')}\n`;
+/**
+ * Object by object, each with what is found in it, and how many there are of each severity.
+ * @param leftOut findings that are only counted
+ */
+export function formatFindings(
+  findings: readonly Finding[],
+  placeOf: PlaceOf,
+  paint: FindingsPaint,
+  leftOut: readonly Finding[] = [],
+): string {
+  const headOf = (finding: Finding) => {
+    const name = finding.object && paint('object', printable(objectName(finding.object)));
+    return [name, ...placeOf(finding).map(printable)].filter((part) => part !== undefined).join(', ');
+  };
+  const blocks = [...Map.groupBy(findings, headOf)].map(([head, found]) => {
+    const lines = found.flatMap((finding) => {
+      const { severity, cause, code, remedy } = finding;
+      const where = [lineOf(finding), finding.field].filter((part) => part !== undefined).map(printable);
+      const before = where.length === 0 ? '' : `${where.join(', ')}: `;
+      return [`  ${paint(severity, `${severity}:`)} ${before}${printable(cause)} [${code}]`, `    ${remedy}`];
+    });
+    return `${[head || 'the input', ...lines].join('\n')}\n`;
   });
-  return [...blocks, `${summary(findings)}\n`].join('\n');
+  const more = leftOutLines(leftOut).map((line) => `${line}\n`);
+  return [...blocks, ...more, `${summary([...findings, ...leftOut])}\n`].join('\n');
+}
+
+function lineOf({ position }: Finding): string | undefined {
+  return position && `line ${position.line}`;
 }
 
 /** `1 error, 2 warnings, 1 info` */
@@ -36,11 +50,24 @@ function summary(findings: readonly Finding[]): string {
   }).join(', ');
 }
 
-/** An object with a list of findings, each with the file and the document of its object. */
-export function formatFindingsJSON(findings: readonly Finding[], placeOf: PlaceOf): string {
+/**
+ * An object with a list of findings, each with the file and the document of its object, and how many are left out of
+ * each kind.
+ */
+export function formatFindingsJSON(
+  findings: readonly Finding[],
+  placeOf: PlaceOf,
+  leftOut: readonly Finding[] = [],
+): string {
   const placed = findings.map((finding) => {
+    const { place: _, position, ...told } = finding;
     const [file, ...place] = placeOf(finding);
-    return { ...finding, ...(file === undefined ? {} : { file, place: place.join(', ') }) };
+    return {
+      ...told,
+      ...(file === undefined ? {} : { file, place: place.join(', ') }),
+      ...position,
+    };
   });
-  return `${JSON.stringify({ findings: placed }, undefined, 2)}\n`;
+  const more = leftOut.length === 0 ? {} : { leftOut: Object.fromEntries(leftOutCounts(leftOut)) };
+  return `${JSON.stringify({ findings: placed, ...more }, undefined, 2)}\n`;
 }

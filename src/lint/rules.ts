@@ -248,4 +248,36 @@ export const RULES = {
       'A Service of type LoadBalancer has ports of several protocols, which not every load balancer can do.',
     remedy: 'Ask the provider, or make a Service for each protocol.',
   },
+
+  // What is no manifest, or none that an API server takes.
+  'unknown-field': {
+    severity: 'error',
+    summary: 'A field is none that Kubernetes has, and has no effect.',
+    remedy: 'Correct its name, or take it away: kubectl apply --validate=strict refuses it.',
+  },
+  'unknown-kind': {
+    severity: 'error',
+    summary: 'A kind is almost one that decides rules, and its object has no effect.',
+    remedy: 'Correct the kind: no API server has this one.',
+  },
+  'wrong-api-version': {
+    severity: 'error',
+    summary: 'An apiVersion is not the one that Kubernetes 1.36 has the kind in.',
+    remedy: 'Write the apiVersion that is expected.',
+  },
+  'invalid-object': {
+    severity: 'error',
+    summary: 'An object is none that an API server takes.',
+    remedy: 'Correct it: the other rules are looked at when everything can be read.',
+  },
+  'invalid-document': {
+    severity: 'error',
+    summary: 'A text is not YAML or JSON, or holds no Kubernetes object.',
+    remedy: 'Correct it: the other rules are looked at when everything can be read.',
+  },
+  'no-service': {
+    severity: 'error',
+    summary: 'There is no Service in the input.',
+    remedy: 'Name the manifests that have the Services.',
+  },
 } as const satisfies Readonly<Record<string, LintRule>>;

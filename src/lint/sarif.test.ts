@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Finding } from './finding.ts';
+import { type FindingLocation, locator } from './locator.ts';
 import { RULES } from './rules.ts';
-import { formatSarif, locator, type SarifLocation } from './sarif.ts';
+import { formatSarif } from './sarif.ts';
 
 const FINDING: Finding = {
   code: 'source-ranges-everyone',
@@ -11,9 +12,9 @@ const FINDING: Finding = {
   cause: 'It is so.',
   remedy: 'Change it.',
 };
-const NOWHERE: SarifLocation = { file: undefined, position: undefined };
+const NOWHERE: FindingLocation = { file: undefined, position: undefined };
 
-function runOf(findings: readonly Finding[], location: SarifLocation = NOWHERE) {
+function runOf(findings: readonly Finding[], location: FindingLocation = NOWHERE) {
   return JSON.parse(formatSarif(findings, () => location, '1.2.3')).runs[0];
 }
 
@@ -71,7 +72,7 @@ test('a line that is not known is left out', () => {
   expect(result.locations[0].physicalLocation).toEqual({ artifactLocation: { uri: 'web.yaml' } });
 });
 
-test.each<[string, readonly string[], SarifLocation]>([
+test.each<[string, readonly string[], FindingLocation]>([
   ['in a file', ['web.yaml', 'document 1'], { file: 'web.yaml', position: { line: 2, column: 3 } }],
   ['in what is no file', ['standard input', 'document 1'], NOWHERE],
   ['where nobody knows', [], NOWHERE],

@@ -1,46 +1,23 @@
 /** Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change. */
 import { posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Finding, objectName } from './finding.ts';
-import { type Position, positionsIn } from './positions.ts';
-import type { PlaceOf } from './report.ts';
+import { type Finding, messageOf, subjectOf } from './finding.ts';
+import type { FindingLocation } from './locator.ts';
 import { RULES } from './rules.ts';
+import { leftOutLines } from './selection.ts';
 import type { Severity } from './severity.ts';
-
-/** Where a finding is. */
-export interface SarifLocation {
-  /** The path of a file as the user named it; undefined for what is no file, such as standard input. */
-  readonly file: string | undefined;
-  readonly position: Position | undefined;
-}
-
-/**
- * Finds out where findings are, file by file as they are asked for.
- * @param files the texts of all files, without what is no file
- */
-export function locator(
-  placeOf: PlaceOf,
-  files: readonly { readonly name: string; readonly text: string }[],
-): (finding: Finding) => SarifLocation {
-  const texts = new Map(files.map(({ name, text }) => [name, text]));
-  const positions = new Map<string, ReturnType<typeof positionsIn>>();
-  return (finding) => {
-    const [file, ...place] = placeOf(finding);
-    const text = file === undefined ? undefined : texts.get(file);
-    if (file === undefined || text === undefined) return { file: undefined, position: undefined };
-    const positionOf = positions.get(file) ?? positionsIn(text);
-    positions.set(file, positionOf);
-    return { file, position: positionOf(place, finding.field) };
-  };
-}
 
 const LEVELS: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'note' };
 
-/** @param version of svc2ipt */
+/**
+ * @param version of svc2ipt
+ * @param leftOut findings that are only counted
+ */
 export function formatSarif(
   findings: readonly Finding[],
-  locationOf: (finding: Finding) => SarifLocation,
+  locationOf: (finding: Finding) => FindingLocation,
   version: string,
+  leftOut: readonly Finding[] = [],
 ): string {
   const rules = Object.entries(RULES).map(([id, { severity, summary, remedy }]) => ({
     id,
@@ -53,23 +30,39 @@ export function formatSarif(
     ruleId: finding.code,
     ruleIndex: indices.get(finding.code),
     level: LEVELS[finding.severity],
-    message: { text: `${objectName(finding.object)}, ${finding.field}: ${finding.cause} ${finding.remedy}` },
-    locations: [
-      {
-        ...physicalLocation(locationOf(finding)),
-        logicalLocations: [{ fullyQualifiedName: `${objectName(finding.object)}, ${finding.field}` }],
-      },
-    ],
+    message: { text: messageOf(finding) },
+    locations: [{ ...physicalLocation(locationOf(finding)), ...logicalLocation(subjectOf(finding)) }],
   }));
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
-    runs: [{ tool: { driver: { name: 'svc2ipt', version, rules } }, columnKind: 'utf16CodeUnits', results }],
+    runs: [
+      {
+        tool: { driver: { name: 'svc2ipt', version, rules } },
+        columnKind: 'utf16CodeUnits',
+        ...invocations(leftOut),
+        results,
+      },
+    ],
   };
   return `${JSON.stringify(log, undefined, 2)}\n`;
 }
 
-function physicalLocation({ file, position }: SarifLocation) {
+/** What is left out is a notification, which readers of logs show beside the results. */
+function invocations(leftOut: readonly Finding[]) {
+  if (leftOut.length === 0) return {};
+  const toolExecutionNotifications = leftOutLines(leftOut).map((text) => ({
+    level: 'note',
+    message: { text },
+  }));
+  return { invocations: [{ executionSuccessful: true, toolExecutionNotifications }] };
+}
+
+function logicalLocation(subject: string) {
+  return subject === '' ? {} : { logicalLocations: [{ fullyQualifiedName: subject }] };
+}
+
+function physicalLocation({ file, position }: FindingLocation) {
   if (file === undefined) return {};
   const region = position && { region: { startLine: position.line, startColumn: position.column } };
   return { physicalLocation: { artifactLocation: { uri: uriOf(file) }, ...region } };

@@ -9,11 +9,11 @@ import { isWorkload } from '../api/workload.ts';
 import { DEFAULT_SERVICE_RANGES, loadCluster } from '../sources/cluster.ts';
 import { workloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { completeFacts } from '../sources/node.ts';
-import type { Finding } from './finding.ts';
+import type { ObjectFinding } from './finding.ts';
 import { lintCluster } from './lint.ts';
 
 /** As the command line has it: workloads make Pods. */
-function findingsOf(text: string): Finding[] {
+function findingsOf(text: string): ObjectFinding[] {
   const node = completeFacts([{ name: 'node-a' }]);
   const workloads = workloadOptions(node, { clusterCIDR: [] });
   const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, workloads };

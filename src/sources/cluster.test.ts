@@ -295,6 +295,25 @@ describe('what is an error', () => {
     expect(() => load(texts, true)).toThrow(expected);
   });
 
+  test('for who is strict: what is misspelt', () => {
+    const misspelt = SERVICE.replace('selector:', 'selectors:');
+    expect(load([misspelt]).typos).toMatchObject([{ code: 'unknown-field' }]);
+    expect(() => load([misspelt], true)).toThrow(
+      'a, document 1, Service shop/web, spec.selectors: unknown field (selector?)',
+    );
+  });
+
+  test('a key that is there twice does not hide what else is wrong', () => {
+    const twice = SERVICE.replace('port: 80', 'port: 0, port: 80').replace('selector: {app: web}', 'type: x');
+    expect(() => load([twice])).toThrow(
+      [
+        'a, document 1, line 5, column 70: the key "port" is there twice',
+        'a, document 1, Service shop/web, spec.type: expected ClusterIP, NodePort, LoadBalancer or ExternalName, got "x"',
+        'a, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 0',
+      ].join('\n'),
+    );
+  });
+
   test('nothing, where all is as an API server has it', () => {
     expect(load([SERVICE, SLICE], true).warnings).toEqual([]);
   });

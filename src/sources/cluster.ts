@@ -9,9 +9,9 @@ import {
 } from '../api/cluster.ts';
 import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import type { PlacedObject } from '../api/objects.ts';
+import type { ParsedObjects, PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
-import { formatProblem, InputError } from '../api/problem.ts';
+import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
 import { WORKLOAD_KINDS, type Workload } from '../api/workload.ts';
 import { type Allocation, allocate } from './control-plane/allocation.ts';
@@ -29,7 +29,10 @@ export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:
 export interface LoadOptions {
   /** Where cluster IPs are taken from, a range for each family, the first for Services that name no family. */
   readonly serviceRanges: readonly string[];
-  /** What no API server holds is an error: a Service without a cluster IP, or with one that another Service has. */
+  /**
+   * What no API server holds is an error: a Service without a cluster IP, or with one that another Service has; and so is
+   * what is most likely misspelt, as where validation is strict.
+   */
   readonly strict: boolean;
   /** What Pods are made by from Deployments and other workloads. Left out, none are, and workloads are other kinds. */
   readonly workloads?: WorkloadOptions | undefined;
@@ -49,14 +52,26 @@ export interface LoadedCluster {
   readonly objects: readonly PlacedObject[];
   /** What the author should know of, though it is no error. */
   readonly warnings: readonly string[];
+  /** What is most likely misspelt, though it is no error. */
+  readonly typos: ParsedObjects['typos'];
   /** How many objects of other kinds there were, by `kind.group/version`. */
   readonly ignored: ReadonlyMap<string, number>;
+}
+
+/** What is wrong with manifests: every problem, and beside them what is most likely misspelt. */
+export class ManifestError extends InputError {
+  readonly typos: readonly Problem[];
+
+  constructor(problems: readonly Problem[], typos: readonly Problem[]) {
+    super(problems);
+    this.typos = typos;
+  }
 }
 
 /**
  * Builds a cluster from the texts of manifests, in any order. What a control plane would have added to them is
  * added: cluster IPs and node ports, Pods of workloads, and endpoints from Pods or from the older Endpoints objects.
- * @throws InputError with every problem of the input
+ * @throws ManifestError with every problem of the input
  */
 export function loadCluster(
   sources: readonly SourceText[],
@@ -95,11 +110,12 @@ export class ClusterAssembler {
   /**
    * Builds the cluster of all these texts, in this order. An object that was parsed before is recognized by being the
    * same, so that only new ones cost more than a look.
-   * @throws InputError with every problem of the input; then the next cluster is compared with the last good one
+   * @throws ManifestError with every problem of the input; then the next cluster is compared with the last good one
    */
   assemble(sources: readonly ParsedSource[]): LoadedCluster {
-    const { objects, of, slicesOf, placeOf, ignored, ...gathered } = this.#index.gather(sources);
-    const problems = [...gathered.problems];
+    const { objects, of, slicesOf, placeOf, typos, ignored, ...gathered } = this.#index.gather(sources);
+    const { strict } = this.#options;
+    const problems = [...gathered.problems, ...(strict ? typos : [])];
     const nodes = new Map(of.Node.map((node) => [node.name, node]));
     const made = this.#madePods(of);
     const pods = new Map([...of.Pod, ...made.pods].map((pod) => [namespacedName(pod), pod]));
@@ -111,7 +127,6 @@ export class ClusterAssembler {
       }
     }
 
-    const { strict } = this.#options;
     const { services, assigned, failed, conflicts } = this.#assign(of.Service);
     for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
     for (const [service, words] of assigned) {
@@ -128,7 +143,7 @@ export class ClusterAssembler {
     for (const [workload, message] of made.pending) {
       warnings.push(formatProblem({ at: placeOf(workload), message }));
     }
-    if (problems.length > 0) throw new InputError(problems);
+    if (problems.length > 0) throw new ManifestError(problems, strict ? [] : typos);
 
     const derived = this.#derivedSlices(of, made.pods, nodes);
     const entries = new Map<string, ServiceEntry>();
@@ -139,7 +154,7 @@ export class ClusterAssembler {
       entries.set(key, same ? former : { service, endpointSlices: [...slices] });
     }
     this.#former = entries;
-    return { cluster: { services: entries }, nodes, pods, made, objects, warnings, ignored };
+    return { cluster: { services: entries }, nodes, pods, made, objects, warnings, typos, ignored };
   }
 
   /** What the control plane does with all Services together; done again when one of them is another than before. */

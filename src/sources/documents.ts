@@ -3,7 +3,7 @@ import { Composer, type Document, LineCounter, Parser } from 'yaml';
 import type { Problem } from '../api/problem.ts';
 import { readPlainYAML } from './plain-yaml.ts';
 import type { SourceText } from './source-text.ts';
-import { documentValue, type Mistake } from './yaml-value.ts';
+import { documentValue } from './yaml-value.ts';
 
 export interface SourceDocument {
   readonly value: unknown;
@@ -96,26 +96,31 @@ export function parseYAML(
 
   for (const [i, document] of parsed.value.entries()) {
     const at = [name, `document ${i + 1}`];
-    const { value, mistakes } = readDocument(document);
+    const { value, mistakes, whole } = readDocument(document);
     for (const { offset, message } of mistakes) {
       const { line, col } = lines.linePos(offset);
       problems.push({ at: [...at, `line ${line}, column ${col}`], message: message + hint(text, offset) });
     }
-    if (mistakes.length === 0 && value !== null && value !== undefined) documents.push({ value, at });
+    // Also where a key is there twice, so that what else is wrong in the document is told as well.
+    if (whole && value !== null && value !== undefined) documents.push({ value, at });
   }
   return { documents, problems };
 }
 
 /** The value of a document, or what is wrong with it. */
-function readDocument(document: Document.Parsed): { value: unknown; mistakes: readonly Mistake[] } {
+function readDocument(document: Document.Parsed): ReturnType<typeof documentValue> {
   // After the first error of syntax, the parser is guessing: what it says from there on helps nobody.
   const [error] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
   if (error) {
-    return { value: undefined, mistakes: [{ offset: error.pos[0], message: plainWords(error.message) }] };
+    return unread(error.pos[0], plainWords(error.message));
   }
   const result = attempt(() => documentValue(document));
   if (result.ok) return result.value;
-  return { value: undefined, mistakes: [{ offset: document.range[0], message: result.message }] };
+  return unread(document.range[0], result.message);
+}
+
+function unread(offset: number, message: string): ReturnType<typeof documentValue> {
+  return { value: undefined, mistakes: [{ offset, message }], whole: false };
 }
 
 /** The parser recurses: a text that nests too deeply is a bad text, not a failure of ours. */

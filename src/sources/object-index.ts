@@ -71,6 +71,8 @@ export interface Gathered {
   readonly objects: readonly PlacedObject[];
   readonly of: ObjectsByKind;
   readonly problems: readonly Problem[];
+  /** What is most likely misspelt. */
+  readonly typos: readonly Problem[];
   /** How many objects of other kinds there were, by `kind.group/version`. */
   readonly ignored: ReadonlyMap<string, number>;
   /** Where an object stands. */
@@ -103,6 +105,7 @@ export class ObjectIndex {
   gather(sources: readonly ParsedSource[]): Gathered {
     this.#gathering++;
     const problems: Problem[] = [];
+    const typos: Problem[] = [];
     const ignored = new Map<string, number>();
     const objects: PlacedObject[] = [];
     const of: { [K in KubernetesObject['kind']]: ObjectOf<K>[] } = {
@@ -124,6 +127,7 @@ export class ObjectIndex {
       for (const problem of source.problems) problems.push(problem);
       for (const document of source.documents) {
         for (const problem of document.problems) problems.push(problem);
+        for (const typo of document.typos) typos.push(typo);
         for (const [kind, count] of document.ignored) ignored.set(kind, (ignored.get(kind) ?? 0) + count);
         for (const { placed, key, serviceKey } of document.objects) {
           const known = this.#objects.get(key);
@@ -146,6 +150,7 @@ export class ObjectIndex {
       objects,
       of,
       problems,
+      typos,
       ignored,
       placeOf: (object) => this.#objects.get(objectKey(object))?.at ?? [],
       slicesOf: (serviceKey) => this.#slices.get(serviceKey)?.slices,

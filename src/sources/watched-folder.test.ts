@@ -197,6 +197,19 @@ test('a Service without a cluster IP gets one, and a warning once', async () => 
   expect(told.warnings).toEqual([expect.stringContaining('has no cluster IP yet; assigned')]);
 });
 
+test('what is misspelt is warned of once', async () => {
+  await write('a.yaml', service('a').replace('spec', 'lables: {}, spec'));
+  await write('b.yaml', service('b').replace('Service', 'service'));
+  follow();
+  await eventually(state, ['default/a:80']);
+  await write('c.yaml', service('c'));
+  await eventually(state, ['default/a:80', 'default/c:80']);
+  expect(told.warnings.map((warning) => warning.replace(/.*, Service /, ''))).toEqual([
+    'default/a, lables: unknown field',
+    'default/b, kind: expected Service, got "service"',
+  ]);
+});
+
 test('a folder that is not there to begin with is an error', async () => {
   const missing = new WatchedFolder(
     join(folder, 'missing'),

@@ -7,7 +7,7 @@ import { watch } from 'chokidar';
 import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import { InputError } from '../api/problem.ts';
+import { formatProblem, InputError } from '../api/problem.ts';
 import { ClusterAssembler, type LoadedCluster, type LoadOptions } from './cluster.ts';
 import { isManifest, isVisible, listManifests, readSource } from './files.ts';
 import { noSuchNode } from './node.ts';
@@ -239,8 +239,9 @@ export class WatchedFolder implements Source {
     const other = !this.#synced || !isDeepStrictEqual(this.#nodes, loaded.nodes);
     this.#nodes = loaded.nodes;
     this.#synced = true;
-    for (const warning of loaded.warnings) if (!this.#warnings.has(warning)) this.#listener.warned(warning);
-    this.#warnings = new Set(loaded.warnings);
+    const warnings = new Set([...loaded.typos.map(formatProblem), ...loaded.warnings]);
+    for (const warning of warnings) if (!this.#warnings.has(warning)) this.#listener.warned(warning);
+    this.#warnings = warnings;
     if (other || change.services + change.endpointSlices > 0) this.#listener.changed(change);
   }
 

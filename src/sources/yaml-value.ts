@@ -29,13 +29,17 @@ interface Anchored {
 export function documentValue(document: Document): {
   readonly value: unknown;
   readonly mistakes: readonly Mistake[];
+  /** Whether nothing is missing in the value, whatever is wrong: of a key that is there twice, it has the first. */
+  readonly whole: boolean;
 } {
   const mistakes: Mistake[] = [];
+  let whole = true;
   const anchors = new Map<string, Anchored | undefined>();
   let size = 0;
   let spent = 0;
 
   const complain = (node: unknown, message: string): undefined => {
+    whole = false;
     mistakes.push({ offset: offsetOf(node), message });
   };
 
@@ -87,7 +91,8 @@ export function documentValue(document: Document): {
       }
       const name = keyText(key);
       if (name === undefined) complain(key, 'a mapping or a list cannot be a key');
-      else if (entries.has(name)) complain(key, `the key ${JSON.stringify(name)} is there twice`);
+      else if (entries.has(name))
+        mistakes.push({ offset: offsetOf(key), message: `the key ${JSON.stringify(name)} is there twice` });
       else entries.set(name, convert(value));
     }
     for (const [name, value] of merged) if (!entries.has(name)) entries.set(name, value);
@@ -111,7 +116,7 @@ export function documentValue(document: Document): {
     });
   };
 
-  return { value: convert(document.contents), mistakes };
+  return { value: convert(document.contents), mistakes, whole };
 }
 
 function offsetOf(node: unknown): number {

@@ -1,13 +1,13 @@
 /** For tests of lintCluster that are tables: a small cluster in, what is found in it out. */
 import { parseObjects } from '../../src/api/objects.ts';
 import type { LintOptions } from '../../src/lint/context.ts';
-import type { Finding } from '../../src/lint/finding.ts';
+import type { ObjectFinding } from '../../src/lint/finding.ts';
 import { lintCluster } from '../../src/lint/lint.ts';
 import type { Manifest } from './arbitrary/raw.ts';
 import { type Given, inputOf, service } from './rules.ts';
 
 /** Findings as the command line has them, with everything known of the input. */
-export function findingsOf(given: Given, options: LintOptions = {}): Finding[] {
+export function findingsOf(given: Given, options: LintOptions = {}): ObjectFinding[] {
   const { cluster, node } = inputOf(given);
   const objects = (given.objects ?? []).flatMap((manifest) =>
     parseObjects(manifest, []).objects.map(({ object }) => object),
@@ -21,7 +21,7 @@ export function findingsOf(given: Given, options: LintOptions = {}): Finding[] {
 }
 
 /** `CODE FIELD` of each finding, with the object before it where it is not Service shop/web. */
-export function told(findings: readonly Finding[]): string[] {
+export function told(findings: readonly ObjectFinding[]): string[] {
   return findings.map(({ code, object: { kind, namespace, name }, field }) => {
     const object = `${kind} ${namespace}/${name}`;
     return object === 'Service shop/web' ? `${code} ${field}` : `${code} ${object} ${field}`;

@@ -1,4 +1,5 @@
 /** `svc2ipt diff`: this node's kernel against manifests, or two sets of manifests against each other. */
+import { allOf, InputError } from '../../api/problem.ts';
 import { readTables } from '../../applier/applier.ts';
 import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
 import { currentTables } from '../../applier/current.ts';
@@ -17,7 +18,6 @@ export async function diffAction(options: DiffCommandOptions): Promise<CommandOu
   const { from, to } = options;
   if (from === undefined && to === undefined) return await diffKernel(options);
   if (from === undefined || to === undefined) {
-    const { InputError } = await import('../../api/problem.ts');
     throw new InputError([
       { at: [], message: '--from and --to go together: what there was, and what there will be' },
     ]);
@@ -48,8 +48,17 @@ async function diffManifests(
   from: readonly string[],
   to: readonly string[],
 ): Promise<CommandOutcome> {
-  const before = await readInputWithWorkloads({ ...options, filename: from });
-  const after = await readInputWithWorkloads({ ...options, filename: to }, before.made.pods.length > 0);
+  const first = readInputWithWorkloads({ ...options, filename: from });
+  // One after the other, as standard input and what is told have an order; what is wrong in both is told all the same.
+  const second = first
+    .catch(() => undefined)
+    .then((before) =>
+      readInputWithWorkloads(
+        { ...options, filename: to },
+        { toldOfPods: (before?.made.pods.length ?? 0) > 0 },
+      ),
+    );
+  const [before, after] = await allOf([first, second]);
   const families = FAMILIES.filter((family) => options.family === undefined || family === options.family);
   const differences = families.map((family) => {
     const [old, now] = [before, after].map((input) =>

@@ -1,12 +1,22 @@
 /** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
-import { addWorkloadsOption } from '../options.ts';
+import { addWorkloadsOption, type OptionsOf, strictOption } from '../options.ts';
 import { runAction } from '../run.ts';
 
 const FIXTURES =
   'a folder of clusters: each folder in it with manifests, and config.yaml and host.yaml beside them';
 const GOLDEN = 'a folder of golden files: CLUSTER/ipv4.rules and CLUSTER/ipv6.rules';
+
+function withFolders(command: Command) {
+  const given = command
+    .argument('<fixtures-folder>', FIXTURES)
+    .argument('<golden-folder>', GOLDEN)
+    .addOption(strictOption());
+  return addWorkloadsOption(given);
+}
+
+export type GoldenCommandOptions = OptionsOf<typeof withFolders>;
 
 export function addGolden(program: Command): void {
   const golden = program
@@ -26,12 +36,10 @@ export function addGolden(program: Command): void {
     ],
   });
 
-  const check = addWorkloadsOption(
+  const check = withFolders(
     golden
       .command('check')
-      .description('print how the rules differ from the golden files; exit with 1 when any does')
-      .argument('<fixtures-folder>', FIXTURES)
-      .argument('<golden-folder>', GOLDEN),
+      .description('print how the rules differ from the golden files; exit with 1 when any does'),
   );
   addNotes(check, {
     examples: [
@@ -44,13 +52,7 @@ export function addGolden(program: Command): void {
     runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder, options)),
   );
 
-  const update = addWorkloadsOption(
-    golden
-      .command('update')
-      .description('write the golden files anew')
-      .argument('<fixtures-folder>', FIXTURES)
-      .argument('<golden-folder>', GOLDEN),
-  );
+  const update = withFolders(golden.command('update').description('write the golden files anew'));
   addNotes(update, {
     text: 'Files of clusters that are there no more are removed.',
     examples: [

@@ -4,15 +4,15 @@ import { diffRules } from '../../golden/diff.ts';
 import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../../golden/golden.ts';
 import { printable } from '../../text/printable.ts';
 import { madePodsInWords } from '../made-pods.ts';
-import type { WorkloadsOptions } from '../options.ts';
 import { paintDiff } from '../paint.ts';
 import { progress } from '../progress.ts';
 import { type CommandOutcome, note, warn } from '../run.ts';
+import type { GoldenCommandOptions } from './golden.command.ts';
 
 export async function goldenCheckAction(
   fixtures: string,
   golden: string,
-  options: WorkloadsOptions,
+  options: GoldenCommandOptions,
 ): Promise<CommandOutcome> {
   const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
@@ -30,7 +30,7 @@ export async function goldenCheckAction(
 export async function goldenUpdateAction(
   fixtures: string,
   golden: string,
-  options: WorkloadsOptions,
+  options: GoldenCommandOptions,
 ): Promise<CommandOutcome> {
   const { clusters, results } = await run(fixtures, golden, options);
   const different = results.filter(differs);
@@ -44,7 +44,7 @@ export async function goldenUpdateAction(
 }
 
 /** Tells of warnings, and of Pods that were made, on standard error. */
-async function run(fixtures: string, golden: string, options: WorkloadsOptions): Promise<GoldenRun> {
+async function run(fixtures: string, golden: string, options: GoldenCommandOptions): Promise<GoldenRun> {
   const done = await runGolden(fixtures, golden, await progress('compiling'), options);
   for (const warning of done.warnings) warn(warning);
   const words = madePodsInWords(done.made);

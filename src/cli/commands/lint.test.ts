@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { problemsOfSarif } from '../../../test/support/sarif-schema.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 
@@ -27,6 +28,10 @@ endpoints: [{addresses: [10.244.1.5], nodeName: node-b}]
 const CLEAN = `${SERVICE}---\n${SLICE}`;
 const WARNING = CLEAN.replace('clusterIP', 'healthCheckNodePort: 32000\n  clusterIP');
 const ERROR = CLEAN.replace('10.244.1.5', '10.96.0.10');
+const TYPOS = `${SERVICE.replace('  ports', '  selectors: {app: web}\n  ports')}---
+${SERVICE.replace('kind: Service', 'kind: service').replace('name: web', 'name: api')}---
+${SLICE.replace('discovery.k8s.io/v1', 'v1')}`;
+const INVALID = `${SERVICE.replace('80', '70000, targetport: 80')}---\n${SLICE.replace('endpoints: [', 'endpoints: [{addresses: []}, {addresses: [x]}, ')}`;
 const STRAY = SLICE.replace('name: web-1', 'name: stray').replace('service-name: web', 'service-name: wbe');
 
 let folder: string;
@@ -38,6 +43,8 @@ beforeAll(async () => {
     'warning.yaml': WARNING,
     'error.yaml': ERROR,
     'bad.yaml': 'kind: [\n',
+    'typos.yaml': TYPOS,
+    'invalid.yaml': INVALID,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 });
@@ -104,10 +111,30 @@ describe('the exit code', PROCESSES, () => {
 });
 
 describe('input', PROCESSES, () => {
-  test('that is wrong is told of in one message, with nothing on standard output', async () => {
-    const { exitCode, stdout, stderr } = await lint(['-f', 'bad.yaml', '-o', 'sarif']);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: bad\.yaml, document 1, line 2, column 1: [^\n]+\n$/);
+  test('that cannot be read is a finding', async () => {
+    expect(await lint(['-f', 'bad.yaml'])).toEqual({
+      exitCode: 1,
+      stderr: '',
+      stdout: `bad.yaml, document 1
+  error: line 2: The list before it is not closed by "]". [invalid-document]
+    Correct it: the other rules are looked at when everything can be read.
+
+1 error
+`,
+    });
+  });
+
+  test.each<[string, string[]]>([
+    ['a file that is missing', ['-f', 'missing.yaml']],
+    ['a file that is missing, and one that is wrong', ['-f', 'missing.yaml', '-f', 'bad.yaml']],
+    ['an option that there is not', ['--foo']],
+    ['a choice that there is not', ['-o', 'xml']],
+    ['a wrong configuration', ['-f', 'bad.yaml', '--config', 'clean.yaml']],
+    ['a wrong range', ['-f', 'clean.yaml', '--service-cluster-ip-range', 'x']],
+  ])('is not looked at, with exit code 2: %s', async (_, args) => {
+    const { exitCode, stdout, stderr } = await lint(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: /);
   });
 
   test.each<[string, string[], string, string[]]>([
@@ -169,6 +196,89 @@ describe('input', PROCESSES, () => {
   ])('has a service range: %s', async (_, clusterIP, endpoint, args, codes) => {
     const input = CLEAN.replace('10.96.0.10', clusterIP).replace('10.244.1.5', endpoint);
     expect((await found(args, input)).map((one) => one.replace(/ .*/, ''))).toEqual(codes);
+  });
+});
+
+describe('what is wrong', PROCESSES, () => {
+  test('is told with the nearest right name, in the order of the file', async () => {
+    expect(await lint(['-f', 'typos.yaml', '--fail-on', 'error'])).toMatchObject({
+      exitCode: 1,
+      stdout: `Service shop/web, typos.yaml, document 1
+  error: line 6, spec.selectors: Unknown field (selector?). [unknown-field]
+    Correct its name, or take it away: kubectl apply --validate=strict refuses it.
+  warning: spec.selector: It has no selector, and no EndpointSlice or Endpoints lists an endpoint of it, so its traffic is refused. [no-endpoints]
+    Make the selector and the names of ports match Pods that run, or write an EndpointSlice for the Service.
+
+Service shop/api, typos.yaml, document 2
+  error: line 10, kind: Expected Service, got "service". [unknown-kind]
+    Correct the kind: no API server has this one.
+
+EndpointSlice shop/web-1, typos.yaml, document 3
+  error: line 16, apiVersion: Expected discovery.k8s.io/v1, got "v1". [wrong-api-version]
+    Write the apiVersion that is expected.
+
+3 errors, 1 warning
+`,
+    });
+  });
+
+  const CODES = ['invalid-object', 'unknown-field', 'invalid-object', 'invalid-object'];
+
+  test('is all there is to tell, where something cannot be read', async () => {
+    const { exitCode, stdout, stderr } = await lint(['-f', 'invalid.yaml', '-o', 'json']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
+    expect(
+      JSON.parse(stdout)
+        .findings.map(({ code }: { code: string }) => code)
+        .sort(),
+    ).toEqual(CODES.toSorted());
+  });
+
+  test('is among the results of SARIF', async () => {
+    const { exitCode, stdout } = await lint(['-f', 'invalid.yaml', '-o', 'sarif']);
+    expect({ exitCode, problems: problemsOfSarif(stdout) }).toEqual({ exitCode: 1, problems: [] });
+    const { results } = JSON.parse(stdout).runs[0];
+    expect(results.map(({ ruleId }: { ruleId: string }) => ruleId).sort()).toEqual(CODES.toSorted());
+    expect(results[0].locations[0].physicalLocation.region).toEqual({ startLine: 6, startColumn: 24 });
+  });
+
+  test('is an annotation of GitHub', async () => {
+    const { exitCode, stdout } = await lint(['-f', 'invalid.yaml', '-o', 'github']);
+    expect({ exitCode, lines: stdout.split('\n').length }).toEqual({ exitCode: 1, lines: CODES.length + 1 });
+    expect(stdout).toMatch(
+      /^::error file=invalid\.yaml,line=6,col=24,title=invalid-object::Service shop\/web, /,
+    );
+  });
+
+  test('is a test of JUnit that fails', async () => {
+    const { exitCode, stdout } = await lint(['-f', 'invalid.yaml', '-f', 'clean.yaml', '-o', 'junit']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(
+      '<testsuites name="svc2ipt lint" tests="5" failures="4" errors="0" skipped="0">',
+    );
+    expect(stdout).toContain('<testcase classname="clean.yaml" name="no findings"/>');
+  });
+
+  test.each<[string, string, string[]]>([
+    ['nothing', '', ['no-service']],
+    ['another kind', 'kind: Deployment\napiVersion: apps/v1\n', ['no-service']],
+    ['an endpoint alone', SLICE, ['no-service', 'slice-without-service']],
+    ['a Service that is passed over', SERVICE.replace('Service', 'service'), ['unknown-kind']],
+  ])('is an input without a Service: %s', async (_, input, codes) => {
+    const { exitCode, stdout } = await lint(['-o', 'json'], input);
+    const found = JSON.parse(stdout).findings.map(({ code }: { code: string }) => code);
+    expect({ exitCode, found: found.sort() }).toEqual({ exitCode: 1, found: codes });
+  });
+
+  test('is told ten times of a kind, and always with --all', async () => {
+    const many = Array.from({ length: 12 }, (_, i) =>
+      SERVICE.replace('name: web', `name: web-${i}, lable${i}: x`),
+    );
+    const count = async (args: string[]) => {
+      const { stdout } = await lint([...args, '-o', 'github', '-f', '-'], many.join('---\n'));
+      return stdout.match(/title=unknown-field/g)?.length;
+    };
+    expect([await count([]), await count(['--all'])]).toEqual([10, 12]);
   });
 });
 

@@ -1,36 +1,90 @@
-/** `svc2ipt lint`: what is legal in manifests and will surprise on a node. */
+/** `svc2ipt lint`: what is wrong in manifests, and what is legal and will surprise on a node. */
 import { styleText } from 'node:util';
 import { type ClusterState, namespacedName } from '../../api/cluster.ts';
 import type { PlacedObject } from '../../api/objects.ts';
+import type { Problem } from '../../api/problem.ts';
 import { isWorkload } from '../../api/workload.ts';
-import { type Finding, objectName } from '../../lint/finding.ts';
+import { type Finding, objectName, type PlaceOf } from '../../lint/finding.ts';
 import { lintCluster } from '../../lint/lint.ts';
-import { type FindingsPaint, formatFindings, formatFindingsJSON, type PlaceOf } from '../../lint/report.ts';
+import { locator } from '../../lint/locator.ts';
+import { noService, problemFinding } from '../../lint/problems.ts';
+import { type FindingsPaint, formatFindings, formatFindingsJSON } from '../../lint/report.ts';
+import { type Selection, select } from '../../lint/selection.ts';
 import { SEVERITIES } from '../../lint/severity.ts';
 import { contains, familyOf, parseCIDR } from '../../net/address.ts';
-import { DEFAULT_SERVICE_RANGES } from '../../sources/cluster.ts';
+import { DEFAULT_SERVICE_RANGES, ManifestError } from '../../sources/cluster.ts';
 import { STANDARD_INPUT } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
-import { readInputWithWorkloads } from '../inputs.ts';
+import { readInputWithWorkloads, readManifests } from '../inputs.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { LintCommandOptions } from './lint.command.ts';
 
 /** @param version of svc2ipt */
 export async function lintAction(options: LintCommandOptions, version: string): Promise<CommandOutcome> {
-  const { cluster, node, pods, objects: placed, sources } = await readInputWithWorkloads(options);
-  const objects = placed.map(({ object }) => object);
-  const findings = lintCluster(cluster, node, {
-    nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
-    // Also those without a Service, which the cluster has not.
-    endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
-    pods: [...pods.values()],
-    workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
-    serviceRanges: serviceRanges(options, cluster),
-  });
+  const reading = readManifests(options);
+  const { findings, placeOf } = await findingsOf(options, reading);
+  const sources = await reading;
+  const selection = select(
+    positioned(findings, sources),
+    placeOf,
+    sources.map(({ name }) => name),
+    options.all ?? false,
+  );
   return {
-    output: await format(findings, placesOf(placed), sources, options.output, version),
-    exitCode: fails(findings, options.failOn) ? 1 : 0,
+    output: await format(selection, placeOf, sources, options, version),
+    exitCode: findings.some((finding) => fails(finding, options.failOn)) ? 1 : 0,
   };
+}
+
+interface Findings {
+  readonly findings: readonly Finding[];
+  readonly placeOf: PlaceOf;
+}
+
+/** Where something cannot be read, that is all there is to say: what the rest comes to would be guessed. */
+async function findingsOf(
+  options: LintCommandOptions,
+  sources: Promise<readonly SourceText[]>,
+): Promise<Findings> {
+  const typos: Problem[] = [];
+  const onTypos = (some: readonly Problem[]) => void typos.push(...some);
+  try {
+    const {
+      cluster,
+      node,
+      pods,
+      objects: placed,
+    } = await readInputWithWorkloads(options, { sources, onTypos });
+    const objects = placed.map(({ object }) => object);
+    const found = lintCluster(cluster, node, {
+      nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
+      // Also those without a Service, which the cluster has not.
+      endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
+      pods: [...pods.values()],
+      workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
+      serviceRanges: serviceRanges(options, cluster),
+    });
+    // An object that is passed over may be the Service that is missed.
+    const missed = cluster.services.size === 0 && !typos.some(({ code }) => code !== 'unknown-field');
+    return {
+      findings: [...typos.map(problemFinding), ...(missed ? [noService()] : []), ...found],
+      placeOf: placesOf(placed),
+    };
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    return {
+      findings: [...error.problems, ...error.typos].map(problemFinding),
+      placeOf: placesOf([]),
+    };
+  }
+}
+
+/** What is wrong is told with its line, also in a text that has no name. */
+function positioned(findings: readonly Finding[], sources: readonly SourceText[]): Finding[] {
+  const locationOf = locator(({ place = [] }) => place, sources);
+  return findings.map((finding) =>
+    finding.place === undefined ? finding : { ...finding, position: locationOf(finding).position },
+  );
 }
 
 /** File, document and item, by the name of the object; the first where it is there twice. */
@@ -41,7 +95,7 @@ function placesOf(placed: readonly PlacedObject[]): PlaceOf {
     const name = `${object.kind} ${namespacedName(object)}`;
     if (!places.has(name)) places.set(name, at.slice(0, -1));
   }
-  return ({ object }) => places.get(objectName(object)) ?? [];
+  return ({ object, place }) => place ?? (object && places.get(objectName(object))) ?? [];
 }
 
 /** As the user says; else the usual ones, where this cluster's IPs are in them. */
@@ -58,28 +112,35 @@ function serviceRanges({ serviceClusterIpRange }: LintCommandOptions, { services
   });
 }
 
-function fails(findings: readonly Finding[], failOn: LintCommandOptions['failOn']): boolean {
-  if (failOn === 'never') return false;
-  const failing = SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1);
-  return findings.some(({ severity }) => failing.includes(severity));
+function fails({ severity }: Finding, failOn: LintCommandOptions['failOn']): boolean {
+  return failOn !== 'never' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
 }
 
 async function format(
-  findings: readonly Finding[],
+  { told, leftOut }: Selection,
   placeOf: PlaceOf,
   sources: readonly SourceText[],
-  output: LintCommandOptions['output'],
+  { output, failOn }: LintCommandOptions,
   version: string,
 ): Promise<string> {
+  const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
   switch (output) {
     case 'text':
-      return formatFindings(findings, placeOf, paint);
+      return formatFindings(told, placeOf, paint, leftOut);
     case 'json':
-      return formatFindingsJSON(findings, placeOf);
+      return formatFindingsJSON(told, placeOf, leftOut);
     case 'sarif': {
-      const { formatSarif, locator } = await import('../../lint/sarif.ts');
-      const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
-      return formatSarif(findings, locator(placeOf, files), version);
+      const { formatSarif } = await import('../../lint/sarif.ts');
+      return formatSarif(told, locator(placeOf, files), version, leftOut);
+    }
+    case 'junit': {
+      const { formatJUnit } = await import('../../lint/junit.ts');
+      const names = sources.map(({ name }) => name);
+      return formatJUnit(told, placeOf, names, (finding) => fails(finding, failOn), leftOut);
+    }
+    case 'github': {
+      const { formatGitHub } = await import('../../lint/github.ts');
+      return formatGitHub(told, locator(placeOf, files), leftOut);
     }
   }
 }
