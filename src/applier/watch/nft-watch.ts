@@ -3,7 +3,7 @@ import { BUILT_IN_CHAINS, holdsJumps } from '../../chains/jumps.ts';
 import { CANARY_TABLES, isOwnChain } from '../../chains/names.ts';
 import type { Family, TableName } from '../../iptables/types.ts';
 import { type Doubt, EVERYTHING, joinDoubts, type KernelWatch, type WriteSize } from './kernel-watch.ts';
-import { type Libc, NetlinkSocket } from './libc.ts';
+import { type Libc, NetlinkSocket, WatchError } from './libc.ts';
 import {
   generationRequest,
   NFTABLES_GROUP,
@@ -31,7 +31,7 @@ export class NftWatch {
   #changes: NftChange[] = [];
   readonly #ownPorts = new Set<number>();
   /** While we do not listen: how many large writes are under way, and what is to be expected afterwards. */
-  #deaf: { writes: number; generation: number } | undefined;
+  #deaf: { writes: number; generation: number | undefined } | undefined;
 
   /** @throws WatchError where that is not allowed */
   constructor(libc: Libc) {
@@ -67,7 +67,7 @@ export class NftWatch {
         own.push(pid);
         this.#ownPorts.add(pid);
       });
-      if (this.#deaf) this.#deaf.generation += size.transactionCount;
+      if (this.#deaf?.generation !== undefined) this.#deaf.generation += size.transactionCount;
     } finally {
       // All that a process did was told before it ended; its number may be another program's next.
       this.#hear();
@@ -89,13 +89,20 @@ export class NftWatch {
   #listenAgain(): void {
     if (!this.#deaf || --this.#deaf.writes > 0) return;
     this.#events.listen(NFTABLES_GROUP);
-    if (this.#generation() !== this.#deaf.generation) this.#doubtEverything();
+    const { generation } = this.#deaf;
+    if (generation === undefined || this.#generation() !== generation) this.#doubtEverything();
     this.#deaf = undefined;
   }
 
-  #generation(): number {
-    this.#questions.send(generationRequest());
-    let generation = -1;
+  /** Undefined where the kernel does not tell: then nobody knows who wrote meanwhile. */
+  #generation(): number | undefined {
+    let generation: number | undefined;
+    try {
+      this.#questions.send(generationRequest());
+    } catch (error) {
+      if (!(error instanceof WatchError)) throw error;
+      return undefined;
+    }
     this.#questions.receive((datagram) => {
       for (const event of readNftEvents(datagram)) {
         if (event.kind === 'generation') generation = event.generation;
