@@ -31,8 +31,8 @@ export interface Destinations {
  * Deletes the flows to addresses of Services, current and former, that the rules would not send where they go. Does
  * not look where there are none.
  * @returns how many kinds of flow (by destination and answering endpoint) were deleted
- * @throws HostError where conntrack is not installed; OperationalError where it fails; OutputError where it prints what
- *   are no flows
+ * @throws HostError where conntrack is not installed; OperationalError where it fails, or prints what are
+ *   no flows
  */
 export async function deleteStaleFlows(family: Family, destinations: Destinations): Promise<number> {
   if (destinations.current.length + destinations.former.length === 0) return 0;
@@ -53,7 +53,7 @@ async function listFlows(family: Family): Promise<UdpFlow[]> {
   const args = ['-L', '-f', family, '-p', 'udp'];
   const { stdout } = await conntrack(args);
   const { flows, problem } = parseFlows(stdout);
-  if (problem !== undefined) throw new OutputError(['conntrack', ...args], problem);
+  if (problem !== undefined) throw flowsStay(new OutputError(['conntrack', ...args], problem));
   return flows;
 }
 
@@ -139,11 +139,15 @@ async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
     }
     // It exits with 1 where nothing fitted: the flow ended by itself in the meantime.
     if (/\b0 flow entries/.test(error.stderr)) return { stdout: '' };
-    throw new OperationalError(
-      `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
-      { cause: error },
-    );
+    throw flowsStay(error);
   }
+}
+
+function flowsStay(error: CommandError | OutputError): OperationalError {
+  return new OperationalError(
+    `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+    { cause: error },
+  );
 }
 
 function localAddresses(): ReadonlySet<string> {

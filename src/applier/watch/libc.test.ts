@@ -24,11 +24,14 @@ test.each([
   ['cannot be asked for', 'poll', 0, 1],
   ['is there and cannot be read', 'recv', 0, 1],
   ['stops in the middle', 'recv', 3, 4],
-] as const)('what the kernel tells %s: it is not all, and nobody asks again and again', async (_, name, heard, times) => {
-  const { libc, asked } = await failing(name, heard);
-  const socket = new NetlinkSocket(libc);
-  let told = 0;
-  expect(socket.receive(() => told++)).toBe(false);
-  expect([told, asked()]).toEqual([heard, times]);
-  socket.close();
-});
+] as const)(
+  'what the kernel tells %s: it is not all, and nobody asks again and again',
+  async (_, name, heard, times) => {
+    const { libc, asked } = await failing(name, heard);
+    const socket = new NetlinkSocket(libc);
+    let told = 0;
+    expect(socket.receive(() => told++)).toBe(false);
+    expect([told, asked()]).toEqual([heard, times]);
+    socket.close();
+  },
+);
