@@ -26,6 +26,7 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
       hookTimeout: 120_000,
       // Each file has namespaces of its own, but timing under load is the kernel's business, not ours.
       fileParallelism: false,
+      sequence: { groupOrder: 1 },
     },
   };
 }
@@ -36,12 +37,16 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
  */
 export default defineConfig({
   test: {
+    // All of them, as much of the time is waiting; by default one stays idle.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
           name: 'unit',
           include: ['{src,test}/**/*.test.ts'],
           exclude: [...KERNEL, ...CONTAINER, ...BROWSER, ...PROGRAMS],
+          // No test is a race: a machine may have other things to do.
+          testTimeout: 60_000,
         },
       },
       { test: { name: 'programs', include: PROGRAMS, testTimeout: 60_000, hookTimeout: 120_000 } },
@@ -49,12 +54,23 @@ export default defineConfig({
       ...LAYOUT_NAMES.filter((layout) => layout !== DEFAULT_LAYOUT).map((layout) =>
         kernelProject(`kernel, ${layout} layout`, APPLIER, layout),
       ),
-      { test: { name: 'browser', include: BROWSER, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'browser',
+          include: BROWSER,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'container',
           include: CONTAINER,
           globalSetup: 'test/support/container/engine.ts',
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

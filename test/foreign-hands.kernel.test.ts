@@ -222,6 +222,51 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
     await eventually(async () => mended.test(await page()), true);
   });
 
+  test.runIf(backend === 'nft')(
+    'a rule beside our jumps that only nft understands stays, and the rest is mended',
+    async () => {
+      const before = await rules();
+      const table = `${family === 'ipv4' ? 'ip' : 'ip6'} nat`;
+      const nft = async (command: string) => {
+        const { stderr } = await lab.run('node', ['nft', ...command.split(' ')]);
+        expect(stderr).toBe('');
+      };
+      const forward = async () => (await rules()).filter((line) => line.includes('filter -A KUBE-FORWARD'));
+      const sound = await forward();
+      await nft(`add rule ${table} PREROUTING fib daddr type local counter accept`);
+      await iptables('-t filter -F KUBE-FORWARD');
+      await eventually(forward, sound);
+      await nft(`flush chain ${table} KUBE-MARK-MASQ`);
+      await eventually(async () => {
+        const { stdout } = await lab.run('node', [program, '-t', 'nat', '-S', 'KUBE-MARK-MASQ']);
+        return stdout.includes('MARK --');
+      }, true);
+      await lab.run('node', [
+        'sh',
+        '-c',
+        `nft -a list chain ${table} PREROUTING | grep -o 'fib.*handle [0-9]*' | grep -o '[0-9]*$' | xargs -n 1 nft delete rule ${table} PREROUTING handle`,
+      ]);
+      await eventually(rules, before);
+    },
+  );
+
+  test('after a write of thousands of lines, which it does not listen to', async () => {
+    const many = Array.from(
+      { length: 40 },
+      (_, i): LabService => ({ name: `many-${i}`, index: 10 + i, endpoints: ['pod-1', 'pod-2'] }),
+    );
+    const masked = async () => (await rules()).filter((line) => line.includes('KUBE-MARK-MASQ -j'));
+    const sound = await masked();
+    await put('many', ...many);
+    await eventually(async () => (await rules()).length > 1000 || agent.log, true);
+    await iptables('-t nat -F KUBE-MARK-MASQ');
+    await eventually(masked, sound);
+    await sleep(500);
+    const told = agent.log.length;
+    await sleep(2500);
+    expect(agent.log.slice(told)).not.toMatch(/Somebody/);
+  });
+
   test('what is not ours is left alone, and not told', async () => {
     const told = agent.log.length;
     await iptables('-t filter -N SOMEBODY');

@@ -105,6 +105,8 @@ test('after it, over any history: what is wanted is there, and nothing is writte
             if (!isDeepStrictEqual(there.map(ruleMeaning), now)) inOtherOrder++;
             // Where two Services have one address, another may come first when one comes or goes.
             if (haveConflict(rules)) continue;
+            // A chain with a rule that is there twice is written as a whole: one could be taken for the other.
+            if ([old, now].some((list = []) => new Set(list).size < list.length)) continue;
             const changed = new Set(old).symmetricDifference(new Set(now)).size;
             expect(linesFor(String(input), name), name).toHaveLength(changed);
           }

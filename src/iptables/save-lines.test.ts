@@ -111,8 +111,13 @@ describe('whether it is a whole output of iptables-save', () => {
     ['*nat\n-I A 1 -j B\nCOMMIT\n', 'line 2 is "-I A 1 -j B"'],
     [
       'Segmentation fault of a program with many words',
-      'line 1 is "Segmentation fault of a program with man"',
+      'line 1 is "Segmentation fault of a program with many words"',
     ],
+    [
+      "# Table `nat' is incompatible, use 'nft' tool.\n",
+      "line 1 is \"# Table `nat' is incompatible, use 'nft' tool.\"",
+    ],
+    ["# Table `theirs' is incompatible, use 'nft' tool.\n", undefined],
   ])('%j', (text, problem) => {
     const reader = new SaveReader({});
     for (const character of text) reader.read(character);

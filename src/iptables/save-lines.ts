@@ -24,6 +24,11 @@ export interface SaveListener {
 const [HASH, STAR, COLON, BRACKET, DASH] = [35, 42, 58, 91, 45];
 const CARRIAGE_RETURN = 13;
 const APPEND = '-A ';
+/**
+ * Of a table with a rule that only nft can read, iptables-nft-save prints no more than this, with exit code 0 (1.8.9). It
+ * says the same of tables with other names, which are not for iptables.
+ */
+const UNREADABLE = /^# Table `(?:filter|mangle|nat)' is incompatible/;
 
 /** Reads lines while they come: a node with 5,000 Services has 160,000, and iptables-save takes a second to write them. */
 export class SaveReader {
@@ -77,6 +82,7 @@ export class SaveReader {
     const listener = this.#listener;
     switch (text.charCodeAt(start)) {
       case HASH:
+        if (UNREADABLE.test(text.slice(start, end))) this.#isOdd(text.slice(start, end));
         return;
       case STAR:
         this.#expectOpen(false, text, start, end);
@@ -126,7 +132,7 @@ export class SaveReader {
 
   /** The first one says most: what follows may be right, but for where it stands. */
   #isOdd(line: string): void {
-    this.#oddLine ??= `line ${this.#number} is ${JSON.stringify(line.slice(0, 40))}`;
+    this.#oddLine ??= `line ${this.#number} is ${JSON.stringify(line.slice(0, 60))}`;
   }
 
   #readChain(words: string): void {

@@ -55,6 +55,9 @@ export interface ApiRequest {
   readonly method: string;
 }
 
+/** Milliseconds between looks at how late timers are; every 10, as is usual, would be most of what an idle agent does. */
+const LAG_PERIOD = 1000;
+
 /** Node.js has many metrics of its own; these tell whether the process is well. */
 const PROCESS_METRICS = /^(process_|nodejs_(heap_size|external_memory|eventloop_lag)_)/;
 
@@ -68,7 +71,7 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: LAG_PERIOD });
     for (const { name } of this.#registry.getMetricsAsArray()) {
       if (!PROCESS_METRICS.test(name)) this.#registry.removeSingleMetric(name);
     }

@@ -22,10 +22,13 @@ export interface KernelWatch {
   doubt(): Doubt | undefined;
   /**
    * Tells of rules that this process writes, so that it does not take them for somebody else's.
-   * @param write writes them, and says which process does so
+   * @param write writes them
    */
-  ownWrite(input: WriteSize, write: (started: (pid: number) => void) => Promise<void>): Promise<void>;
+  ownWrite(input: WriteSize, write: Write): Promise<void>;
 }
+
+/** Writes, and says which process does so. */
+export type Write = (started: (pid: number) => void) => Promise<void>;
 
 /** How much is written. */
 export interface WriteSize {

@@ -5,7 +5,7 @@
 
 import { CANARY_TABLES } from '../../chains/names.ts';
 import type { Family } from '../../iptables/types.ts';
-import { type Doubt, EVERYTHING, type KernelWatch } from './kernel-watch.ts';
+import { type Doubt, EVERYTHING, type KernelWatch, type Write } from './kernel-watch.ts';
 import { FileUse, type Libc, TableInfo, WatchError } from './libc.ts';
 
 /** Where iptables has its lock: XT_LOCK_NAME in iptables' xshared.h, and the variable that sets another. */
@@ -33,7 +33,7 @@ export class LegacyWatch implements KernelWatch {
     return same ? undefined : EVERYTHING;
   }
 
-  ownWrite(_: unknown, write: (started: (pid: number) => void) => Promise<void>): Promise<void> {
+  ownWrite(_: unknown, write: Write): Promise<void> {
     return write(() => {});
   }
 

@@ -17,6 +17,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const [SOL_SOCKET, SO_ERROR, SO_RCVBUFFORCE] = [1, 4, 33];
 const NETLINK_NETFILTER = 12;
+const [SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_DROP_MEMBERSHIP] = [270, 1, 2];
 /** poll.h */
 const [POLLIN, POLLERR] = [1, 8];
 /** sys/inotify.h */
@@ -65,6 +66,13 @@ function checked(result: number, attempt: string): number {
   return result;
 }
 
+/** An int of C. */
+function numberOf(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}
+
 /** A datagram of netlink holds no more than this (NLMSG_GOODSIZE is 8 KB at most). */
 const DATAGRAM = 65_536;
 
@@ -74,29 +82,32 @@ export class NetlinkSocket {
   readonly #fd: number;
   readonly #buffer = Buffer.alloc(DATAGRAM);
 
+  /** @throws WatchError */
   constructor(libc: Libc) {
     this.#libc = libc;
     const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
     this.#fd = checked(libc.socket(AF_NETLINK, type, NETLINK_NETFILTER), 'opening a netlink socket');
+    // struct sockaddr_nl; the kernel chooses the port. Without one, it tells a listener nothing.
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK, 0);
+    checked(libc.bind(this.#fd, address, address.length), 'binding a netlink socket');
   }
 
   /**
    * Has the kernel send what it tells a group of listeners, or stops it.
-   * @param groups each group's bit
+   * @param group its number
    * @throws WatchError
    */
-  listen(groups: number): void {
-    // struct sockaddr_nl; the kernel chooses the port.
-    const address = Buffer.alloc(12);
-    address.writeUInt16LE(AF_NETLINK, 0);
-    address.writeUInt32LE(groups, 8);
-    checked(this.#libc.bind(this.#fd, address, address.length), 'listening to nftables');
+  listen(group: number, wanted: boolean): void {
+    const option = wanted ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+    const value = numberOf(group);
+    const result = this.#libc.setsockopt(this.#fd, SOL_NETLINK, option, value, value.length);
+    checked(result, 'listening to nftables');
   }
 
   /** Lets so many bytes wait; without the right to (CAP_NET_ADMIN) fewer do. */
   reserve(bytes: number): void {
-    const value = Buffer.alloc(4);
-    value.writeInt32LE(bytes);
+    const value = numberOf(bytes);
     this.#libc.setsockopt(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, value, value.length);
   }
 
@@ -144,9 +155,8 @@ export class NetlinkSocket {
   }
 
   #clearError(): void {
-    const [value, length] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32LE(4);
-    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, value, length);
+    const value = Buffer.alloc(4);
+    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, value, numberOf(value.length));
   }
 }
 
@@ -171,10 +181,9 @@ export class TableInfo {
 
   /** How many entries a table has, and bytes; undefined where it may not be asked. Makes the table if it is not there. */
   of(table: string): string | undefined {
-    const [info, length] = [Buffer.alloc(GETINFO.length), Buffer.alloc(4)];
+    const info = Buffer.alloc(GETINFO.length);
     info.write(table, 'latin1');
-    length.writeUInt32LE(info.length);
-    const result = this.#libc.getsockopt(this.#fd, this.#level, SO_GET_INFO, info, length);
+    const result = this.#libc.getsockopt(this.#fd, this.#level, SO_GET_INFO, info, numberOf(info.length));
     if (result < 0) return undefined;
     return `${info.readUInt32LE(GETINFO.entries)} ${info.readUInt32LE(GETINFO.size)}`;
   }

@@ -1,35 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { message, number } from '../../../test/support/nft-messages.ts';
 import { readNftEvents } from './nft-events.ts';
-
-/** A message as the kernel writes it: struct nlmsghdr, struct nfgenmsg, attributes. */
-function message(
-  type: number,
-  { family = 2, flags = 0, port = 4711 }: { family?: number; flags?: number; port?: number },
-  attributes: readonly [type: number, value: Buffer | string][],
-): Buffer {
-  const body = attributes.map(([type, value]) => {
-    const bytes = typeof value === 'string' ? Buffer.from(`${value}\0`) : value;
-    const attribute = Buffer.alloc(4 + ((bytes.length + 3) & ~3));
-    attribute.writeUInt16LE(4 + bytes.length, 0);
-    attribute.writeUInt16LE(type, 2);
-    bytes.copy(attribute, 4);
-    return attribute;
-  });
-  const head = Buffer.alloc(20);
-  head.writeUInt32LE(20 + body.reduce((sum, { length }) => sum + length, 0), 0);
-  head.writeUInt16LE((10 << 8) | type, 4);
-  head.writeUInt16LE(flags, 6);
-  head.writeUInt32LE(port, 12);
-  head[16] = family;
-  return Buffer.concat([head, ...body]);
-}
-
-function number(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
 
 const HANDLE: [number, Buffer] = [2, Buffer.alloc(8)];
 const BASE = { kind: 'change', family: 'ipv4', altered: false, deleted: false, port: 4711 } as const;

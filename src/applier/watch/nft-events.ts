@@ -1,8 +1,8 @@
 /** What the kernel tells of each change to nftables: linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h. */
 import type { Family } from '../../net/address.ts';
 
-/** The group of listeners that hear of changes to nftables: NFNLGRP_NFTABLES is the 7th. */
-export const NFTABLES_GROUP = 1 << 6;
+/** The group of listeners that hear of changes to nftables. */
+export const NFNLGRP_NFTABLES = 7;
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const MESSAGES = {

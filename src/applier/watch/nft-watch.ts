@@ -2,11 +2,18 @@
 import { BUILT_IN_CHAINS, holdsJumps } from '../../chains/jumps.ts';
 import { CANARY_TABLES, isOwnChain } from '../../chains/names.ts';
 import type { Family, TableName } from '../../iptables/types.ts';
-import { type Doubt, EVERYTHING, joinDoubts, type KernelWatch, type WriteSize } from './kernel-watch.ts';
-import { type Libc, NetlinkSocket, WatchError } from './libc.ts';
+import {
+  type Doubt,
+  EVERYTHING,
+  joinDoubts,
+  type KernelWatch,
+  type Write,
+  type WriteSize,
+} from './kernel-watch.ts';
+import { type NetlinkSocket, WatchError } from './libc.ts';
 import {
   generationRequest,
-  NFTABLES_GROUP,
+  NFNLGRP_NFTABLES,
   type NftChange,
   type NftGeneration,
   readNftEvents,
@@ -18,27 +25,32 @@ const WAITING = 8 * 2 ** 20;
 /** With more lines than this, we do not listen while we write: each would be told, and thrown away. */
 const MOST_HEARD = 1000;
 
+/** What is needed of {@link NetlinkSocket}. */
+export type WatchSocket = Pick<NetlinkSocket, 'listen' | 'reserve' | 'send' | 'receive' | 'close'>;
+
 /**
  * Hears of the changes of both families in this network namespace, and forgets those of our own processes. A large write
  * of ours is not listened to. Then the generation tells whether somebody else wrote meanwhile: it grows by one with each
  * transaction.
  */
 export class NftWatch {
-  readonly #events: NetlinkSocket;
-  readonly #questions: NetlinkSocket;
+  readonly #events: WatchSocket;
+  readonly #questions: WatchSocket;
   readonly #doubts = new Map<Family, Doubt>();
   /** The changes of a transaction whose end has not been heard of yet. */
   #changes: NftChange[] = [];
   readonly #ownPorts = new Set<number>();
-  /** While we do not listen: how many large writes are under way, and what is to be expected afterwards. */
-  #deaf: { writes: number; generation: number | undefined } | undefined;
+  /** Writes of ours that are listened to, and under way. */
+  readonly #heard = new Set<Promise<void>>();
+  /** While we do not listen: how many writes are under way, and which generation comes of them. */
+  #deaf: { writes: number; generation: number } | undefined;
 
   /** @throws WatchError where that is not allowed */
-  constructor(libc: Libc) {
-    this.#events = new NetlinkSocket(libc);
-    this.#questions = new NetlinkSocket(libc);
-    this.#events.reserve(WAITING);
-    this.#events.listen(NFTABLES_GROUP);
+  constructor(events: WatchSocket, questions: WatchSocket) {
+    this.#events = events;
+    this.#questions = questions;
+    events.reserve(WAITING);
+    events.listen(NFNLGRP_NFTABLES, true);
   }
 
   of(family: Family): KernelWatch {
@@ -49,7 +61,10 @@ export class NftWatch {
         this.#doubts.delete(family);
         return doubt;
       },
-      ownWrite: (size, write) => this.#ownWrite(size, write),
+      ownWrite: async (size, write) => {
+        if (size.lineCount > MOST_HEARD) await this.#stopListening();
+        await (this.#deaf ? this.#unheard(size, write) : this.#listenedTo(write));
+      },
     };
   }
 
@@ -58,50 +73,56 @@ export class NftWatch {
     this.#questions.close();
   }
 
-  async #ownWrite(size: WriteSize, write: (started: (pid: number) => void) => Promise<void>): Promise<void> {
-    const large = size.lineCount > MOST_HEARD;
-    if (large) this.#stopListening();
+  async #listenedTo(write: Write): Promise<void> {
     const own: number[] = [];
+    const writing = write((pid) => {
+      own.push(pid);
+      this.#ownPorts.add(pid);
+    });
+    this.#heard.add(writing);
     try {
-      await write((pid) => {
-        own.push(pid);
-        this.#ownPorts.add(pid);
-      });
-      if (this.#deaf?.generation !== undefined) this.#deaf.generation += size.transactionCount;
+      await writing;
     } finally {
+      this.#heard.delete(writing);
       // All that a process did was told before it ended; its number may be another program's next.
       this.#hear();
       for (const pid of own) this.#ownPorts.delete(pid);
-      if (large) this.#listenAgain();
     }
   }
 
-  #stopListening(): void {
-    if (this.#deaf) {
-      this.#deaf.writes++;
-      return;
+  async #unheard({ transactionCount }: WriteSize, write: Write): Promise<void> {
+    if (this.#deaf) this.#deaf.writes++;
+    try {
+      await write(() => {});
+      if (this.#deaf) this.#deaf.generation += transactionCount;
+    } finally {
+      if (this.#deaf && --this.#deaf.writes === 0) this.#listenAgain(this.#deaf.generation);
     }
-    this.#events.listen(0);
+  }
+
+  /** Not in the midst of a write: which of its transactions are done would not be known. */
+  async #stopListening(): Promise<void> {
+    while (!this.#deaf && this.#heard.size > 0) await Promise.allSettled(this.#heard);
+    if (this.#deaf) return;
+    this.#events.listen(NFNLGRP_NFTABLES, false);
     this.#hear();
-    this.#deaf = { writes: 1, generation: this.#generation() };
+    this.#deaf = { writes: 0, generation: this.#generation() };
   }
 
-  #listenAgain(): void {
-    if (!this.#deaf || --this.#deaf.writes > 0) return;
-    this.#events.listen(NFTABLES_GROUP);
-    const { generation } = this.#deaf;
-    if (generation === undefined || this.#generation() !== generation) this.#doubtEverything();
+  #listenAgain(expected: number): void {
     this.#deaf = undefined;
+    this.#events.listen(NFNLGRP_NFTABLES, true);
+    if (this.#generation() !== expected) this.#doubtEverything();
   }
 
-  /** Undefined where the kernel does not tell: then nobody knows who wrote meanwhile. */
-  #generation(): number | undefined {
-    let generation: number | undefined;
+  /** Where the kernel does not tell, one that none can come of: then nobody knows who wrote meanwhile. */
+  #generation(): number {
+    let generation = -1;
     try {
       this.#questions.send(generationRequest());
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
-      return undefined;
+      return generation;
     }
     this.#questions.receive((datagram) => {
       for (const event of readNftEvents(datagram)) {

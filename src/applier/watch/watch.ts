@@ -2,7 +2,7 @@
 import type { IptablesPrograms } from '../programs.ts';
 import { type KernelWatches, UNWATCHED } from './kernel-watch.ts';
 import { LegacyWatch } from './legacy-watch.ts';
-import { type Libc, openLibc, WatchError } from './libc.ts';
+import { type Libc, NetlinkSocket, openLibc, WatchError } from './libc.ts';
 import { NftWatch } from './nft-watch.ts';
 
 /** Begins to watch the tables of some programs; where that is not possible, everything is in doubt at every check. */
@@ -30,7 +30,9 @@ function watches(
   libc: Libc,
   programs: readonly Pick<IptablesPrograms, 'family' | 'backend'>[],
 ): KernelWatches {
-  const nft = programs.some(({ backend }) => backend === 'nft') ? new NftWatch(libc) : undefined;
+  const nft = programs.some(({ backend }) => backend === 'nft')
+    ? new NftWatch(new NetlinkSocket(libc), new NetlinkSocket(libc))
+    : undefined;
   const legacy = new Map(
     programs
       .filter(({ backend }) => backend === 'legacy')

@@ -66,9 +66,12 @@ const LAST_WORDS = 300;
  */
 const FRUGAL = ['--optimize-for-size', '--heap-growing-percent=15'];
 
+/** The log is read by people: that node:ffi is young (src/applier/watch/libc.ts) is nothing to do anything about. */
+const QUIET = ['--disable-warning=ExperimentalWarning'];
+
 /** V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already. */
 function becomeFrugal(): void {
-  const missing = FRUGAL.filter((flag) => !process.execArgv.includes(flag));
+  const missing = [...FRUGAL, ...QUIET].filter((flag) => !process.execArgv.includes(flag));
   if (missing.length === 0) return;
   process.execve?.(process.execPath, [
     process.execPath,
