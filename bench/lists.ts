@@ -93,6 +93,7 @@ async function follow(): Promise<void> {
     invalid: (message) => synced.reject(new Error(message)),
     warned: () => {},
     failed: (_, error) => synced.reject(error),
+    recovered: () => {},
   });
   const [started, before] = [performance.now(), process.cpuUsage()];
   const running = source.run(stop.signal);

@@ -67,6 +67,8 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
   async function fromServer(...args: readonly string[]): Promise<RunningAgent> {
     const all = ['--master', url, '-v', '4', ...args];
     const running = await RunningAgent.start(lab, { backend, args: all, env });
+    // It is ended whatever becomes of it: it would be in the way of the next one.
+    agent = running;
     await running.tells(COMPARED);
     return running;
   }

@@ -149,7 +149,14 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
     },
   };
   const stop = new AbortController();
-  const listener = { changed: () => {}, failed: () => {}, invalid: () => {}, warned: () => {} };
+  const nothing = () => {};
+  const listener = {
+    changed: nothing,
+    failed: nothing,
+    recovered: nothing,
+    invalid: nothing,
+    warned: nothing,
+  };
   const running = new KubernetesSource(connection, 'node-a', listener).run(stop.signal);
   const log = new Log({
     format: 'text',

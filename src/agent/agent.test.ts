@@ -94,7 +94,14 @@ const logged = z.object({ severity: z.string().optional(), msg: z.string() });
 class Lab {
   readonly server = new FakeApiServer();
   readonly kernels = { ipv4: new FakeKernel('ipv4'), ipv6: new FakeKernel('ipv6') };
-  readonly told = { queued: 0, synced: 0, failed: [] as string[], drift: 0, flowsLookedAt: 0 };
+  readonly told = {
+    queued: 0,
+    synced: 0,
+    failed: [] as string[],
+    sourceFailures: 0,
+    drift: 0,
+    flowsLookedAt: 0,
+  };
   readonly agent: Agent;
   readonly configuration: KubeProxyConfiguration;
   /** The warnings that were logged. */
@@ -121,7 +128,7 @@ class Lab {
       changed: () => {},
       invalidObject: () => {},
       leftOut: () => {},
-      sourceFailed: () => {},
+      sourceFailed: () => told.sourceFailures++,
       clusterChanged: () => {},
       queued: () => told.queued++,
       synced: () => told.synced++,
@@ -386,6 +393,18 @@ describe.each([
     await lab.server.stop();
     await sleep(100);
     expect(lab.writes).toBe(before);
+    await lab.server.start();
+  });
+
+  test('the same failure is told once, and not for each attempt', async () => {
+    await eventually(() => lab.told.synced > 0, true);
+    await lab.server.stop();
+    // Services, EndpointSlices and Nodes, and each in few ways: a connection that breaks, then one that is refused.
+    const { told, warnings } = lab;
+    await eventually(() => told.sourceFailures >= 60, true);
+    const away = warnings.filter((warning) => warning.startsWith('The API server does not answer'));
+    expect(away.length).toBeGreaterThanOrEqual(3);
+    expect(away.length).toBeLessThanOrEqual(9);
     await lab.server.start();
   });
 });

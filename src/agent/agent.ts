@@ -9,6 +9,7 @@ import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
 import type { ServiceName, Source, SourceChange, SourceListener } from '../sources/source.ts';
+import { LastingFault } from './lasting-fault.ts';
 import type { Log } from './log.ts';
 import { nodeWarnings } from './node-warnings.ts';
 import { FamilyLoop, type RulesObserver } from './sync/family-loop.ts';
@@ -61,6 +62,8 @@ export class RestartError extends OperationalError {}
 export class Agent {
   readonly #options: AgentOptions;
   readonly #families: readonly FamilyLoop[];
+  /** By resource. */
+  readonly #sourceFaults = new Map<string, LastingFault>();
   readonly #broken = Promise.withResolvers<never>();
   #source: Source | undefined;
   /** Ends what is being asked; undefined before it runs. */
@@ -131,11 +134,20 @@ export class Agent {
       },
       failed: (resource, error, retryIn) => {
         observer.sourceFailed(resource);
+        const fault = this.#sourceFaults.get(resource) ?? new LastingFault();
+        this.#sourceFaults.set(resource, fault);
+        const told = fault.happened(error.message);
+        if (!told) return;
         log.warning('The API server does not answer as it should; the rules stay', {
           resource,
           error: error.message,
+          ...(told.attempts > 1 ? told : {}),
           retryInSeconds: Math.round(retryIn / 100) / 10,
         });
+      },
+      recovered: (resource) => {
+        const over = this.#sourceFaults.get(resource)?.ended();
+        if (over) log.info('The API server answers again', { resource, ...over });
       },
     };
   }

@@ -30,8 +30,14 @@ import type { AgentSettings } from './settings/settings.ts';
 const COMMAND_TIMEOUT = 120_000;
 
 /**
- * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, and the
- * rules stay.
+ * What a program does when the agent is to end has so long to be finished, in milliseconds. Nearly every write is; where
+ * one is not, the kernel takes each transaction as a whole or not at all, and the next start goes on from there.
+ */
+const LAST_WORK = 1500;
+
+/**
+ * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, unless
+ * that takes longer than a second or two, and the rules stay.
  * @param version of svc2ipt
  * @throws OperationalError: a HostError or CommandError where this machine cannot do it, a RestartError where it must
  *   be started again, a ListenError, InputError or AccessError where it cannot begin
@@ -43,7 +49,13 @@ export async function runAgent(
   signal: AbortSignal,
 ): Promise<void> {
   const { configuration, own, dryRun } = settings;
-  limitCommands({ patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000, ownGroups: true });
+  const ended = new AbortController();
+  const stop = AbortSignal.any([signal, ended.signal]);
+  limitCommands({
+    patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000,
+    ownGroups: true,
+    ended: later(stop, LAST_WORK),
+  });
   if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
@@ -69,8 +81,6 @@ export async function runAgent(
   });
   const servers = agentServers(base, { agent, health, metrics });
 
-  const ended = new AbortController();
-  const stop = AbortSignal.any([signal, ended.signal]);
   const compare = () => {
     // What is still to be read will be read as it is then.
     if (agent.comparisonWaits) return;
@@ -101,6 +111,13 @@ export async function runAgent(
     watches.close();
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
+}
+
+/** A signal that comes so many milliseconds after another; nothing waits for it. */
+function later(signal: AbortSignal, milliseconds: number): AbortSignal {
+  const after = new AbortController();
+  signal.addEventListener('abort', () => void setTimeout(() => after.abort(), milliseconds).unref());
+  return after.signal;
 }
 
 /**

@@ -157,6 +157,33 @@ describe('where each has a group of its own', () => {
   });
 });
 
+describe('where programs are to end', () => {
+  const stop = new AbortController();
+  beforeAll(() => limitCommands({ patience: 600, ownGroups: true, ended: stop.signal }));
+  afterAll(() => limitCommands({ patience: 600, ownGroups: false }));
+
+  test('those that run are stopped with all that they have started, and no other begins', async () => {
+    const started = join(folder, 'to-end');
+    const hanging = run(sh(`trap '' TERM; sleep 60 & echo $! >'${started}'; wait`));
+    const streaming = runStreaming(
+      sh(`until [ -s '${started}' ]; do sleep 0.01; done; echo on; sleep 60`),
+      () => stop.abort(),
+    );
+    const telling = /did not end before svc2ipt had to, and was stopped(: on)?\nstart svc2ipt again/;
+    await expect(streaming).rejects.toMatchObject({
+      interrupted: true,
+      message: expect.stringMatching(telling),
+    });
+    await expect(hanging).rejects.toThrow(telling);
+    const unbegun = join(folder, 'unbegun');
+    await expect(run(sh(`echo >'${unbegun}'; sleep 60`))).rejects.toThrow(telling);
+    await expect(readFile(unbegun)).rejects.toThrow('ENOENT');
+    const pid = Number(await readFile(started, 'utf8'));
+    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '(sleep) X');
+    expect(state).toMatch(/\(sleep\) [ZX]/);
+  });
+});
+
 test('a fault of whoever asked stays what it is', async () => {
   const input = {
     *[Symbol.iterator]() {

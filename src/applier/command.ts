@@ -24,6 +24,8 @@ export interface CommandLimits {
    * for whoever sits at a terminal: Ctrl-C reaches one group.
    */
   readonly ownGroups: boolean;
+  /** Ends the programs that run then, and lets no other begin. */
+  readonly ended?: AbortSignal;
 }
 
 /** Longer than anything takes that will still come to an end: the user sees that it goes on, and may end it. */
@@ -60,6 +62,7 @@ export async function run(
     const options = {
       ...OPTIONS,
       ...groupOptions(),
+      ...endOptions(limits.ended),
       stdin: input ? pieces(input) : 'ignore',
       timeout: patience * 1000,
     } as const;
@@ -82,13 +85,12 @@ export async function runStreaming(
   givenUp?: AbortSignal,
 ): Promise<void> {
   const [program = '', ...args] = command;
-  const ends = givenUp ? { cancelSignal: givenUp } : {};
-  const { patience } = limits;
+  const { patience, ended } = limits;
   try {
     const options = {
       ...OPTIONS,
       ...groupOptions(),
-      ...ends,
+      ...endOptions(ended, givenUp),
       stdin: 'ignore',
       timeout: patience * 1000,
       buffer: { stdout: false },
@@ -104,6 +106,11 @@ export async function runStreaming(
 /** There is nothing that a program of iptables had to tidy up: the kernel gives back its lock, and takes a table or not. */
 function groupOptions() {
   return limits.ownGroups ? ({ killDescendants: true, killSignal: 'SIGKILL' } as const) : {};
+}
+
+function endOptions(...signals: readonly (AbortSignal | undefined)[]) {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 0 ? { cancelSignal: AbortSignal.any(given) } : {};
 }
 
 /** To execa, a list is several inputs. */

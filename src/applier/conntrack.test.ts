@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { UdpAddress, UdpDestination } from '../net/flows.ts';
 import { parseFlows, staleFlows, type UdpFlow } from './conntrack.ts';
 
+const FLOW =
+  'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 mark=0 use=1';
+
 /** Lines of conntrack 1.4.7. */
 describe('parseFlows', () => {
   test.each<[string, string, UdpFlow[]]>([
     ['nothing', '', []],
-    ['what it says to people', 'conntrack v1.4.7 (conntrack-tools): 0 flow entries have been shown.\n', []],
     [
       'a redirected flow',
       'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=58871 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=58871 mark=0 use=1',
@@ -38,12 +40,10 @@ describe('parseFlows', () => {
       [{ destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' }],
     ],
     [
-      'several, and a line that is none',
+      'several',
       [
         'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 mark=0 use=1',
-        'icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=7 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=7 mark=0 use=1',
         'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=2 dport=53 src=10.0.0.3 dst=10.0.0.1 sport=5353 dport=2 mark=0 use=1',
-        '',
       ].join('\n'),
       [
         { destination: '10.96.0.10', port: 53, answers: '10.0.0.2:5353' },
@@ -51,7 +51,18 @@ describe('parseFlows', () => {
       ],
     ],
   ])('%s', (_, text, expected) => {
-    expect(parseFlows(text)).toEqual(expected);
+    expect(parseFlows(text === '' ? '' : `${text}\n`)).toEqual({ flows: expected, problem: undefined });
+  });
+
+  test.each<[string, string, string]>([
+    ['garbage', 'garbage\n', 'line 1 is "garbage"'],
+    ['an empty line', `${FLOW}\n\n`, 'line 2 is ""'],
+    ['another protocol', `${FLOW}\n${FLOW.replace('udp ', 'tcp ')}\n`, 'line 2 is "tcp '],
+    ['a flow without answers', `${FLOW.slice(0, FLOW.lastIndexOf(' src='))}\n`, 'line 1 is "udp '],
+    ['no addresses', `${FLOW.replace('10.96.0.10', '10.96.0.999')}\n`, 'line 1 is "udp '],
+    ['not all', `${FLOW}\n${FLOW}`, 'line 2 has no end'],
+  ])('what cannot be right: %s', (_, text, problem) => {
+    expect(parseFlows(text).problem).toContain(problem);
   });
 });
 

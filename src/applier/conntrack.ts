@@ -4,7 +4,7 @@
  * would send them are deleted, and their next packet is treated as new. TCP ends by itself.
  */
 import { networkInterfaces } from 'node:os';
-import { CommandError } from '../errors/command-error.ts';
+import { CommandError, OutputError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, joinPort, parseAddress } from '../net/address.ts';
 import type { UdpAddress, UdpDestination } from '../net/flows.ts';
@@ -31,7 +31,8 @@ export interface Destinations {
  * Deletes the flows to addresses of Services, current and former, that the rules would not send where they go. Does
  * not look where there are none.
  * @returns how many kinds of flow (by destination and answering endpoint) were deleted
- * @throws HostError where conntrack is not installed; OperationalError where it fails
+ * @throws HostError where conntrack is not installed; OperationalError where it fails, or prints what are
+ *   no flows
  */
 export async function deleteStaleFlows(family: Family, destinations: Destinations): Promise<number> {
   if (destinations.current.length + destinations.former.length === 0) return 0;
@@ -49,8 +50,11 @@ export async function hasRedirectedFlows(family: Family): Promise<boolean> {
 }
 
 async function listFlows(family: Family): Promise<UdpFlow[]> {
-  const { stdout } = await conntrack(['-L', '-f', family, '-p', 'udp']);
-  return parseFlows(stdout);
+  const args = ['-L', '-f', family, '-p', 'udp'];
+  const { stdout } = await conntrack(args);
+  const { flows, problem } = parseFlows(stdout);
+  if (problem !== undefined) throw flowsStay(new OutputError(['conntrack', ...args], problem));
+  return flows;
 }
 
 function isRedirected({ destination, port, answers }: UdpFlow): boolean {
@@ -87,15 +91,33 @@ export function keyOf({ address = '', port }: UdpAddress): string {
   return `${address} ${port}`;
 }
 
-/** Parses the output of `conntrack -L -p udp`. */
-export function parseFlows(text: string): UdpFlow[] {
-  return text.split('\n').flatMap((line) => {
-    const [, destination, port] = /\bdst=(\S+) sport=\d+ dport=(\d+)/.exec(line) ?? [];
-    const [, source, sourcePort] = /dport=\d+.*? src=(\S+) dst=\S+ sport=(\d+)/.exec(line) ?? [];
-    const [to, from] = [parseAddress(destination ?? ''), parseAddress(source ?? '')];
-    if (to === undefined || from === undefined) return [];
-    return [{ destination: to, port: Number(port), answers: joinPort(from, Number(sourcePort)) }];
-  });
+/** What `conntrack -L -p udp` prints, as far as it can be right. */
+export interface ParsedFlows {
+  readonly flows: UdpFlow[];
+  /** What cannot be right, such as `line 1 is "garbage"`: then nothing follows about any flow. */
+  readonly problem: string | undefined;
+}
+
+/** Parses the output of `conntrack -L -p udp`: a line for each flow, and nothing else. */
+export function parseFlows(text: string): ParsedFlows {
+  const flows: UdpFlow[] = [];
+  const lines = text.split('\n');
+  // What follows the last line end is nothing, where all has come.
+  const rest = lines.pop();
+  for (const [i, line] of lines.entries()) {
+    const flow = parseFlow(line);
+    if (!flow) return { flows, problem: `line ${i + 1} is ${JSON.stringify(line)}` };
+    flows.push(flow);
+  }
+  return { flows, problem: rest === '' ? undefined : `line ${lines.length + 1} has no end` };
+}
+
+function parseFlow(line: string): UdpFlow | undefined {
+  const [, destination, port] = /^udp .*?\bdst=(\S+) sport=\d+ dport=(\d+)/.exec(line) ?? [];
+  const [, source, sourcePort] = /dport=\d+.*? src=(\S+) dst=\S+ sport=(\d+)/.exec(line) ?? [];
+  const [to, from] = [parseAddress(destination ?? ''), parseAddress(source ?? '')];
+  if (to === undefined || from === undefined) return undefined;
+  return { destination: to, port: Number(port), answers: joinPort(from, Number(sourcePort)) };
 }
 
 function selector({ destination, port, answers }: UdpFlow): string[] {
@@ -117,11 +139,15 @@ async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
     }
     // It exits with 1 where nothing fitted: the flow ended by itself in the meantime.
     if (/\b0 flow entries/.test(error.stderr)) return { stdout: '' };
-    throw new OperationalError(
-      `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
-      { cause: error },
-    );
+    throw flowsStay(error);
   }
+}
+
+function flowsStay(error: CommandError | OutputError): OperationalError {
+  return new OperationalError(
+    `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+    { cause: error },
+  );
 }
 
 function localAddresses(): ReadonlySet<string> {

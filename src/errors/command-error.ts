@@ -11,6 +11,8 @@ export interface CommandFailure {
   readonly signal?: string | undefined;
   /** It had not ended after so many seconds, and was stopped. */
   readonly stoppedAfter?: number | undefined;
+  /** Whoever had started it wanted no more of it, and ended it. */
+  readonly givenUp?: boolean;
   /** It printed more than anybody can read, and was stopped. */
   readonly printedTooMuch?: boolean;
   /** Why it could not be run: the system's name for it, such as `ENOENT` where there is no such program. */
@@ -39,6 +41,7 @@ export class CommandError extends OperationalError {
       exitCode,
       signal,
       stoppedAfter,
+      givenUp = false,
       printedTooMuch = false,
       code,
       stderr = '',
@@ -53,7 +56,7 @@ export class CommandError extends OperationalError {
     this.exitCode = exitCode;
     this.stderr = stderr.trim();
     this.code = code;
-    this.interrupted = signal !== undefined || stoppedAfter !== undefined || printedTooMuch;
+    this.interrupted = signal !== undefined || stoppedAfter !== undefined || givenUp || printedTooMuch;
   }
 }
 
@@ -75,7 +78,13 @@ interface Ending {
 }
 
 function ending(failure: CommandFailure, silent: boolean): Ending {
-  const { exitCode, signal, stoppedAfter, printedTooMuch, code } = failure;
+  const { exitCode, signal, stoppedAfter, givenUp, printedTooMuch, code } = failure;
+  if (givenUp) {
+    return {
+      what: 'did not end before svc2ipt had to, and was stopped',
+      toDo: 'start svc2ipt again: it goes on from what there is',
+    };
+  }
   if (stoppedAfter !== undefined) {
     return {
       what: `did not end within ${stoppedAfter} s, and was stopped`,
@@ -149,11 +158,12 @@ const NOT_RUN: Readonly<Record<string, Refused>> = {
  * @param patience seconds that it was given
  */
 export function failureOf(error: ExecaError, patience: number): CommandFailure {
-  const { exitCode, signal, timedOut, isMaxBuffer, code, stdout, stderr } = error;
+  const { exitCode, signal, timedOut, isCanceled, isMaxBuffer, code, stdout, stderr } = error;
   return {
     exitCode,
     signal,
     stoppedAfter: timedOut ? patience : undefined,
+    givenUp: isCanceled,
     printedTooMuch: isMaxBuffer,
     code,
     stderr: typeof stderr === 'string' ? stderr : undefined,

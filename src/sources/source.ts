@@ -32,6 +32,8 @@ export interface SourceListener {
   warned(message: string, service?: ServiceName): void;
   /** The source failed; what was known stays, and it is tried again in so many milliseconds. */
   failed(resource: string, error: Error, retryIn: number): void;
+  /** The source answers again; how it goes on is known after some time only where nothing changes. */
+  recovered(resource: string): void;
 }
 
 export interface ServiceName {

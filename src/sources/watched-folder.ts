@@ -42,7 +42,7 @@ interface KnownFile {
 export class WatchedFolder implements Source {
   readonly #folder: string;
   readonly #options: LoadOptions;
-  readonly #listener: Omit<SourceListener, 'failed'>;
+  readonly #listener: Omit<SourceListener, 'failed' | 'recovered'>;
   readonly #times: FolderTimes;
   readonly #assembler: ClusterAssembler;
   readonly #services = new Map<string, ServiceEntry>();
@@ -64,7 +64,7 @@ export class WatchedFolder implements Source {
   constructor(
     folder: string,
     options: LoadOptions,
-    listener: Omit<SourceListener, 'failed'>,
+    listener: Omit<SourceListener, 'failed' | 'recovered'>,
     times: FolderTimes = DEFAULT_TIMES,
   ) {
     this.#folder = folder;

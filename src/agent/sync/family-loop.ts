@@ -4,6 +4,7 @@ import type { ChainDifference } from '../../applier/chain-diff.ts';
 import { type Doubt, EVERYTHING, joinDoubts } from '../../applier/watch/kernel-watch.ts';
 import type { Family } from '../../net/address.ts';
 import { unified } from '../../text/unified-diff.ts';
+import { LastingFault } from '../lasting-fault.ts';
 import type { Log } from '../log.ts';
 import type { FamilyRules, Mended, RulesInput, SyncReport } from './family-rules.ts';
 import { SyncRunner, type SyncTimes } from './sync-runner.ts';
@@ -53,6 +54,7 @@ export class FamilyLoop {
   readonly #rules: FamilyRules;
   readonly #options: FamilyLoopOptions;
   readonly #runner: SyncRunner;
+  readonly #fault = new LastingFault();
   #todo: Todo = NOTHING;
 
   constructor(rules: FamilyRules, options: FamilyLoopOptions) {
@@ -116,6 +118,7 @@ export class FamilyLoop {
     try {
       const mended = todo.mend && (await this.#mend(todo.mend));
       if (todo.write) await this.#write(input);
+      this.#recovered();
       return mended !== undefined || todo.write;
     } catch (error) {
       this.#todo = both(this.#todo, todo);
@@ -170,12 +173,23 @@ export class FamilyLoop {
     }
   }
 
-  #failed(error: unknown, retryIn: number): void {
+  /** A fault that lasts is told once, and then only now and then. */
+  #failed(error: unknown, retryIn: number | undefined): void {
+    const { message } = asError(error);
+    const told = this.#fault.happened(message);
+    if (!told) return;
+    const { attempts, seconds } = told;
     this.#options.log.error('Rules could not be written; what is in the kernel stays', {
       family: this.family,
-      error: asError(error).message,
-      retryInSeconds: Math.round(retryIn / 100) / 10,
+      error: message,
+      ...(attempts > 1 ? { attempts, seconds } : {}),
+      ...(retryIn === undefined ? {} : { retryInSeconds: Math.round(retryIn / 100) / 10 }),
     });
+  }
+
+  #recovered(): void {
+    const over = this.#fault.ended();
+    if (over) this.#options.log.info('Rules can be written again', { family: this.family, ...over });
   }
 }
 

@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers());
 function runner({ takes = 0, failures = 0, did = true } = {}) {
   const began: number[] = [];
   const start = performance.now();
-  const retries: number[] = [];
+  const retries: (number | undefined)[] = [];
   const sync = async () => {
     // Timers have whole milliseconds, the clock has fractions.
     began.push(Math.round((performance.now() - start) / 10) * 10);
@@ -60,4 +60,15 @@ test('stopping waits for the sync in hand and begins no other', async () => {
   syncs.request();
   await vi.advanceTimersByTimeAsync(10_000);
   expect(began).toEqual([0]);
+});
+
+test('a sync that fails while it is stopped is not run again, and nobody is told that it will be', async () => {
+  const { began, retries, runner: syncs } = runner({ takes: 500, failures: 9 });
+  syncs.request();
+  await vi.advanceTimersByTimeAsync(2600);
+  const stopping = syncs.stop();
+  await vi.advanceTimersByTimeAsync(10_000);
+  await stopping;
+  expect(began).toEqual([0, 2500]);
+  expect(retries).toEqual([2000, undefined]);
 });

@@ -15,7 +15,7 @@ export interface SyncTimes {
 export class SyncRunner {
   readonly #sync: () => Promise<boolean>;
   readonly #times: SyncTimes;
-  readonly #failed: (error: unknown, retryIn: number) => void;
+  readonly #failed: (error: unknown, retryIn: number | undefined) => void;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #wanted = false;
@@ -24,10 +24,11 @@ export class SyncRunner {
   /** When the next sync may begin, in milliseconds of `performance.now()`. */
   #notBefore = 0;
 
+  /** @param failed is told what a sync threw, and in how many milliseconds it is run again, if it is */
   constructor(
     sync: () => Promise<boolean>,
     times: SyncTimes,
-    failed: (error: unknown, retryIn: number) => void,
+    failed: (error: unknown, retryIn: number | undefined) => void,
   ) {
     this.#sync = sync;
     this.#times = times;
@@ -79,7 +80,7 @@ export class SyncRunner {
       const pause = Math.max(Math.min(first * 2 ** this.#failures++, longest), this.#times.shortest);
       this.#notBefore = performance.now() + pause;
       this.#wanted = true;
-      this.#failed(error, pause);
+      this.#failed(error, this.#stopped ? undefined : pause);
     }
   }
 }

@@ -111,6 +111,7 @@ export class NetlinkSocket {
     this.#libc.setsockopt(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, value, value.length);
   }
 
+  /** @throws WatchError */
   send(message: Buffer): void {
     const sent = this.#libc.send(this.#fd, message, BigInt(message.length), 0);
     checked(Number(sent), 'asking netfilter');
@@ -119,20 +120,22 @@ export class NetlinkSocket {
   /**
    * What has come so far.
    * @param each is given one datagram, which holds for the call
-   * @returns whether that is all: false where more came than there was room for
+   * @returns whether that is all: false where more came than there was room for, or the system does not tell
    */
   receive(each: (datagram: Buffer) => void): boolean {
     let complete = true;
     for (;;) {
       const ready = this.#poll();
+      // Whoever asked does so from a timer, and asks again: what is not read now is read then.
+      if (ready === undefined) return false;
       if (ready & POLLERR) {
         // ENOBUFS, which is told once.
         this.#clearError();
         complete = false;
       } else if (ready & POLLIN) {
         const length = Number(this.#libc.recv(this.#fd, this.#buffer, BigInt(DATAGRAM), 0));
-        if (length < 0) complete = false;
-        else each(this.#buffer.subarray(0, length));
+        if (length < 0) return false;
+        each(this.#buffer.subarray(0, length));
       } else {
         return complete;
       }
@@ -143,13 +146,12 @@ export class NetlinkSocket {
     this.#libc.close(this.#fd);
   }
 
-  #poll(): number {
+  #poll(): number | undefined {
     // struct pollfd
     const asked = Buffer.alloc(8);
     asked.writeInt32LE(this.#fd, 0);
     asked.writeInt16LE(POLLIN, 4);
-    checked(this.#libc.poll(asked, 1n, 0), 'polling a netlink socket');
-    return asked.readInt16LE(6);
+    return this.#libc.poll(asked, 1n, 0) < 0 ? undefined : asked.readInt16LE(6);
   }
 
   #clearError(): void {

@@ -1,6 +1,7 @@
 /** `svc2ipt agent`: keeps this node's rules equal to a cluster, in kube-proxy's place. */
 import { writeFile } from 'node:fs/promises';
 import { Log } from '../../agent/log.ts';
+import { LogOutput } from '../../agent/log-output.ts';
 import type { GivenFlags } from '../../agent/settings/agent-options.ts';
 import { type AgentSettings, agentSettings, configFileOf } from '../../agent/settings/settings.ts';
 import { InputError } from '../../api/problem.ts';
@@ -26,7 +27,11 @@ export async function agentAction(given: GivenFlags, version: string): Promise<C
   becomeFrugal();
   ignoreOutputFailures();
   const { runAgent } = await import('../../agent/run-agent.ts');
-  const log = new Log(logOptions(settings));
+  const { outputs, options } = logTo(settings);
+  const log = new Log(options);
+  for (const output of outputs) {
+    output.follow((lines) => log.warning('Lines of the log were left out, as nobody read it', { lines }));
+  }
   for (const warning of warnings) log.warning(warning);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -36,15 +41,23 @@ export async function agentAction(given: GivenFlags, version: string): Promise<C
     });
   }
   followVerbosity(log);
+  let exitCode: 0 | 1 = 0;
   try {
     await runAgent(settings, version, log, stop.signal);
-    return { output: '' };
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
     for (const line of error.message.split('\n')) log.error(line);
-    return { output: '', exitCode: 1 };
+    // What fails since it was to end is no reason to start it again.
+    exitCode = stop.signal.aborted ? 0 : 1;
   }
+  const finished = await Promise.all([...outputs].map((output) => output.finish(LAST_WORDS)));
+  // Node.js would wait for whoever reads the rest.
+  if (finished.includes(false)) process.exit(exitCode);
+  return { output: '', exitCode };
 }
+
+/** So long whoever reads the log has for its end, in milliseconds. */
+const LAST_WORDS = 300;
 
 /**
  * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more: at 5,000 Services x
@@ -76,9 +89,10 @@ async function readSettings(given: GivenFlags) {
   return { settings, warnings: [...file.warnings, ...warnings] };
 }
 
-function logOptions({ logging: { format, verbosity, splitStream } }: AgentSettings) {
-  const streams = { error: process.stderr, info: splitStream ? process.stdout : process.stderr };
-  return { format, verbosity, streams };
+function logTo({ logging: { format, verbosity, splitStream } }: AgentSettings) {
+  const error = new LogOutput(process.stderr);
+  const info = splitStream ? new LogOutput(process.stdout) : error;
+  return { outputs: new Set([error, info]), options: { format, verbosity, streams: { error, info } } };
 }
 
 /** The highest level that Kubernetes' components have. */

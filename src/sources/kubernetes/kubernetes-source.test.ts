@@ -57,6 +57,7 @@ async function follow(): Promise<void> {
         told.failures.push(error.message);
         knownAtFailure.push(source.cluster.services.size);
       },
+      recovered: () => {},
     },
     TIMES,
   );

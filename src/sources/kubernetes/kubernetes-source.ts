@@ -190,6 +190,7 @@ export class KubernetesSource implements Source {
         if (store.delete(key)) tell(1);
       },
       failed: (error, retryIn) => this.#listener.failed(path, error, retryIn),
+      recovered: () => this.#listener.recovered(path),
     };
     await listWatch(this.#connection, resource, follower, signal, this.#times);
   }

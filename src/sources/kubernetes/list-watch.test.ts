@@ -18,14 +18,15 @@ const TOLD = [
 ];
 
 /** What a follower is told where a server answers with these bytes, and with which queries it was asked. */
-async function follow(parts: readonly Uint8Array[]) {
+async function follow(parts: readonly Uint8Array[], failures = 0) {
   const told: string[] = [];
   const queries: Query[] = [];
   const stop = new AbortController();
   const connection: Connection = {
     get: async (_, query) => {
       queries.push(query);
-      if (queries.length === 1) return Readable.from(parts, { objectMode: false });
+      if (queries.length <= failures) throw new Error('away');
+      if (queries.length === failures + 1) return Readable.from(parts, { objectMode: false });
       stop.abort();
       throw new Error('enough');
     },
@@ -37,7 +38,10 @@ async function follow(parts: readonly Uint8Array[]) {
     listed: (names) => told.push(['listed', ...names].join(' ')),
     changed: (name) => told.push(`changed ${name}`),
     deleted: (name) => told.push(`deleted ${name}`),
-    failed: () => {},
+    failed: (error) => {
+      if (error.message === 'away') told.push('failed');
+    },
+    recovered: () => told.push('recovered'),
   };
   const times = { pageSize: 1, watchSeconds: 60, silence: 1000, backOff: { first: 0, longest: 0 } };
   await listWatch(connection, resource, follower, stop.signal, times);
@@ -58,6 +62,12 @@ describe('a stream of a real API server', () => {
       },
       { watch: true, allowWatchBookmarks: true, resourceVersion: '98', timeoutSeconds: expect.any(Number) },
     ]);
+  });
+
+  test('tells once that it is well again, with what comes after the list', async () => {
+    const { told } = await follow([RECORDING], 2);
+    expect(told.filter((what) => what === 'failed')).toHaveLength(2);
+    expect(told.filter((what) => what === 'recovered')).toHaveLength(1);
   });
 
   test('is the same in whatever parts it comes', async () => {

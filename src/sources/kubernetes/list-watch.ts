@@ -31,6 +31,8 @@ export interface Follower<T> {
   deleted(key: string): void;
   /** Something went wrong, and will be tried again in so many milliseconds. What was known stays. */
   failed(error: Error, retryIn: number): void;
+  /** It goes well again. */
+  recovered(): void;
 }
 
 export interface ListWatchTimes {
@@ -75,6 +77,10 @@ export async function listWatch<T>(
   times: ListWatchTimes = DEFAULT_TIMES,
 ): Promise<void> {
   let failures = 0;
+  const goesWell = () => {
+    if (failures > 0) follower.recovered();
+    failures = 0;
+  };
   /** Where to go on watching; undefined where everything must be listed first. */
   let resourceVersion: string | undefined;
   let mode: ListMode = 'stream';
@@ -95,7 +101,7 @@ export async function listWatch<T>(
           streamed = undefined;
         } else if (streamed) take(streamed, resource, event);
         else {
-          failures = 0;
+          goesWell();
           if (event.type === 'DELETED') follower.deleted(resource.keyOf(event.object));
           else if (event.type !== 'BOOKMARK') follower.changed(resource.reduce(event.object));
         }
@@ -103,7 +109,7 @@ export async function listWatch<T>(
       }
       if (streamed) throw new Error('the server ended the list before it was whole');
       // A watch that ends at once, over and over, must not become a storm of requests.
-      if (performance.now() - started > 1000) failures = 0;
+      if (performance.now() - started > 1000) goesWell();
       else throw new Error('the server ended the watch at once');
     } catch (error) {
       if (signal.aborted) return;

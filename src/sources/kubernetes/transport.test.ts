@@ -67,6 +67,7 @@ function follow(server: string, liveness?: Liveness) {
     changed: (name) => known.add(name),
     deleted: (name) => known.delete(name),
     failed: (error) => failures.push(error.message),
+    recovered: () => {},
   };
   const stop = new AbortController();
   const times = { pageSize: 500, watchSeconds: 300, silence: 60_000, backOff: { first: 5, longest: 20 } };

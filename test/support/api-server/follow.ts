@@ -27,6 +27,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       invalid: () => {},
       warned: () => {},
       failed: (_, error) => failures.push(error.message),
+      recovered: () => {},
     });
     void source.run(stop.signal);
   }

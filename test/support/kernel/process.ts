@@ -21,9 +21,12 @@ export async function processorSecondsOf(pid: number): Promise<number> {
   return (Number(utime) + Number(stime)) / TICKS;
 }
 
-/** How many file descriptors a process has open. */
-export async function openFilesOf(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length;
+/** The number that the next file descriptor of a process will have. */
+export async function nextFileOf(pid: number): Promise<number> {
+  const open = new Set((await readdir(`/proc/${pid}/fd`)).map(Number));
+  let next = 0;
+  while (open.has(next)) next++;
+  return next;
 }
 
 /** Whether a process runs; one that is dead may be a zombie until its parent asks for it. */

@@ -97,6 +97,16 @@ export class RunningAgent implements AsyncDisposable {
     this.#process.stderr.destroy();
   }
 
+  /** Whoever reads its log stalls, and does not go away. */
+  stallLog(): void {
+    this.#process.stderr.pause();
+  }
+
+  /** And goes on. */
+  readLog(): void {
+    this.#process.stderr.resume();
+  }
+
   get pid(): number {
     return this.#process.pid ?? 0;
   }
