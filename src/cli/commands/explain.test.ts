@@ -131,7 +131,7 @@ describe('mistakes', PROCESSES, () => {
     [
       'no such Service in manifests',
       ['shop/wbe', '-f', 'shop.json', ...NODE],
-      /^error: no Service "shop\/wbe" in the input\n$/,
+      /^error: no Service "shop\/wbe" in the input \(shop\/web\?\)\n$/,
     ],
     [
       'no such chain',

@@ -261,7 +261,7 @@ EndpointSlice shop/web-1, typos.yaml, document 3
 
   test.each<[string, string, string[]]>([
     ['nothing', '', ['no-service']],
-    ['another kind', 'kind: Deployment\napiVersion: apps/v1\n', ['no-service']],
+    ['another kind', 'kind: ConfigMap\napiVersion: v1\nmetadata: {name: web}\n', ['no-service']],
     ['an endpoint alone', SLICE, ['no-service', 'slice-without-service']],
     ['a Service that is passed over', SERVICE.replace('Service', 'service'), ['unknown-kind']],
   ])('is an input without a Service: %s', async (_, input, codes) => {

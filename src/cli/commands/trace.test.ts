@@ -199,7 +199,7 @@ describe('mistakes', PROCESSES, () => {
     [
       'no such Service',
       ['--from', 'outside', '--to', 'shop/wbe', ...SAVE],
-      /^error: no Service "shop\/wbe" in the rules\n$/,
+      /^error: no Service "shop\/wbe" in the rules \(shop\/web\?\)\n$/,
     ],
     [
       'a Pod without manifests',
