@@ -58,6 +58,7 @@ export async function run(
   { input, patience = limits.patience, started }: RunOptions = {},
 ): Promise<CommandOutput> {
   const [program = '', ...args] = command;
+  expectGoingOn(command, limits.ended);
   try {
     const options = {
       ...OPTIONS,
@@ -86,6 +87,7 @@ export async function runStreaming(
 ): Promise<void> {
   const [program = '', ...args] = command;
   const { patience, ended } = limits;
+  expectGoingOn(command, ended, givenUp);
   try {
     const options = {
       ...OPTIONS,
@@ -101,6 +103,11 @@ export async function runStreaming(
   } catch (error) {
     throw told(command, error, patience);
   }
+}
+
+/** A program whose end is asked for already would begin all the same, and be ended a moment later. */
+function expectGoingOn(command: readonly string[], ...signals: readonly (AbortSignal | undefined)[]): void {
+  if (signals.some((signal) => signal?.aborted)) throw new CommandError(command, { givenUp: true });
 }
 
 /** There is nothing that a program of iptables had to tidy up: the kernel gives back its lock, and takes a table or not. */

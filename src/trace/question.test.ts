@@ -112,7 +112,7 @@ describe('what names stand for', () => {
   });
 
   test.each<[string, string, Partial<Question>, RegExp]>([
-    ['outside', 'shop/wbe', {}, /^no Service "shop\/wbe" in the input$/],
+    ['outside', 'shop/wbe', {}, /^no Service "shop\/wbe" in the input \(shop\/web\?\)$/],
     ['outside', 'other/web', {}, /^no Service "other\/web" in the input \(shop\/web\?\)$/],
     [
       'outside',

@@ -229,7 +229,8 @@ export class FakeKernel implements KernelTables {
   /** As it prints. `-p tcp` does not load the extension, and a rule that has it loaded is another rule. */
   #canonical(given: string): string {
     const protocolAlone = /^ .*-p \w+/.test(given) && !/ -m (?:tcp|udp|sctp) | --dport /.test(given);
-    return protocolAlone ? given : printSavedRule(parse(given, this.family), this.family);
+    const saved = printSavedRule(parse(given, this.family), this.family);
+    return protocolAlone ? saved.replace(/ -m (?:tcp|udp|sctp)(?= |$)/, '') : saved;
   }
 }
 
