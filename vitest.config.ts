@@ -24,8 +24,7 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
       env: { SVC2IPT_TEST_LAYOUT: layout },
       testTimeout: 120_000,
       hookTimeout: 120_000,
-      // Each file has namespaces of its own, but timing under load is the kernel's business, not ours.
-      fileParallelism: false,
+      // Each file has namespaces of its own, and waits a lot.
       sequence: { groupOrder: 1 },
     },
   };
@@ -61,7 +60,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -70,7 +69,7 @@ export default defineConfig({
           include: CONTAINER,
           globalSetup: 'test/support/container/engine.ts',
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
