@@ -157,7 +157,7 @@ export class FamilyLoop {
     const first = !this.#rules.compiled;
     observer.syncing(family);
     try {
-      const report = await this.#rules.sync(input);
+      const report = await this.#rules.sync(input, () => this.#todo.mend?.by ?? []);
       if (report.mended) this.#tellMended(report.mended);
       observer.synced(family, report);
       if (this.#todo.write) observer.queued(family);

@@ -112,11 +112,12 @@ export class FamilyRules {
 
   /**
    * Makes the kernel hold the rules of a cluster, and UDP flows go where they lead.
+   * @param suspects who may have changed our rules, as told by a doubt that nobody has looked into yet
    * @throws RestoreError, HostError where the kernel refuses; the next sync then begins with a fresh reading
    */
-  sync(input: RulesInput): Promise<SyncReport> {
+  sync(input: RulesInput, suspects: () => readonly string[] = () => []): Promise<SyncReport> {
     this.#reading?.abort();
-    return this.#exclusively(() => this.#sync(input));
+    return this.#exclusively(() => this.#sync(input, suspects));
   }
 
   /**
@@ -196,7 +197,10 @@ export class FamilyRules {
     return result;
   }
 
-  async #sync({ cluster, node, options }: RulesInput): Promise<SyncReport> {
+  async #sync(
+    { cluster, node, options }: RulesInput,
+    suspects: () => readonly string[],
+  ): Promise<SyncReport> {
     const start = performance.now();
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
@@ -209,8 +213,8 @@ export class FamilyRules {
     if (!this.dryRun) await this.#afterRules(compiler);
     const full = known === undefined || result.milliseconds.read > 0;
     const foreign = result.foreign();
-    const by = foreign.length > 0 ? this.#kernel.watch.doubt()?.by : undefined;
-    const mended = foreign.length > 0 ? this.#remember(by ?? [], foreign) : undefined;
+    const by = foreign.length > 0 ? [...suspects(), ...(this.#kernel.watch.doubt()?.by ?? [])] : [];
+    const mended = foreign.length > 0 ? this.#remember([...new Set(by)], foreign) : undefined;
     return { result, mended, full, totals: compiler.totals, milliseconds: performance.now() - start };
   }
 
