@@ -3,9 +3,7 @@ import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
 /** Tests of the applier, which run once more on each other layout. */
-const APPLIER = [
-  'test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts',
-];
+const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
 /** Tests that start programs: svc2ipt itself, npm, git, shells. They take most of the time, and no root. */
 const PROGRAMS = [
   'src/cli/**/*.test.ts',
