@@ -175,8 +175,9 @@ function script(names: Readonly<Record<Place, string>>): string {
       // An IPv6 address is of use at once, and not when the kernel is sure that nobody else has it.
       'ipv6/conf/default/accept_dad': 0,
       'ipv6/conf/default/dad_transmits': 0,
-      // A new namespace takes these from the machine, where a container engine may have set them.
+      // A new namespace takes these from the machine, where a container engine or kube-proxy may have set them.
       'ipv4/ip_forward': 0,
+      'ipv4/conf/all/route_localnet': 0,
       'ipv6/conf/all/forwarding': 0,
       'ipv4/conf/all/rp_filter': 0,
       'ipv4/conf/default/rp_filter': 0,
