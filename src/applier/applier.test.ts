@@ -31,6 +31,17 @@ function holds(kernel: FakeKernel, wanted: Ruleset): boolean {
 const BEFORE = rulesetOf(service(), slice(['10.0.0.1']));
 const AFTER = rulesetOf(service(), slice(['10.0.0.1', '10.0.0.2']));
 
+/** Rules with node ports on loopback, which has a chain of its own closed to the network, and rules without. */
+const LOCALHOST = (() => {
+  const { cluster, node, options } = inputOf({
+    objects: [service()],
+    host: { interfaceAddresses: ['192.168.0.2/24'] },
+  });
+  const rules = (localhostNodePorts: boolean) =>
+    compile(cluster, node, { ...options('ipv4'), localhostNodePorts });
+  return { closed: rules(false), open: rules(true) };
+})();
+
 /** The chains of AFTER that are not those of BEFORE. */
 const CHANGES = {
   nat: {
@@ -338,12 +349,7 @@ describe('applyChanges', () => {
   });
 
   test('a chain that jumps lead to comes, or goes: the jumps, too', async () => {
-    const { cluster, node, options } = inputOf({
-      objects: [service()],
-      host: { interfaceAddresses: ['192.168.0.2/24'] },
-    });
-    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
-    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const { closed, open } = LOCALHOST;
     const chain = open.tables.flatMap(({ chains }) => chains).find(({ name }) => name === 'KUBE-FIREWALL');
     const kernel = new FakeKernel('ipv4');
     const applier = applierOf(kernel);
@@ -355,12 +361,7 @@ describe('applyChanges', () => {
   });
 
   test('KUBE-FIREWALL without rules stays with the jumps to it, as kube-proxy keeps it, and is used when it is wanted', async () => {
-    const { cluster, node, options } = inputOf({
-      objects: [service()],
-      host: { interfaceAddresses: ['192.168.0.2/24'] },
-    });
-    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
-    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const { closed, open } = LOCALHOST;
     const kernel = new FakeKernel('ipv4');
     await applierOf(kernel).apply(closed);
     const kubeProxys = [':KUBE-FIREWALL - [0:0]', '-I INPUT -j KUBE-FIREWALL', '-I OUTPUT -j KUBE-FIREWALL'];
@@ -379,12 +380,7 @@ describe('applyChanges', () => {
   });
 
   test('of KUBE-FIREWALL without rules, a jump that is missing comes when there is a rule in it', async () => {
-    const { cluster, node, options } = inputOf({
-      objects: [service()],
-      host: { interfaceAddresses: ['192.168.0.2/24'] },
-    });
-    const closed = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: false });
-    const open = compile(cluster, node, { ...options('ipv4'), localhostNodePorts: true });
+    const { closed, open } = LOCALHOST;
     const chain = open.tables.flatMap(({ chains }) => chains).find(({ name }) => name === 'KUBE-FIREWALL');
     const kernel = new FakeKernel('ipv4');
     expect(

@@ -1,8 +1,8 @@
 /** Which of the two iptables a node uses already: rules in the other one would be met as well, or not at all. */
 import { KUBELET_SIGNS } from '../chains/names.ts';
-import { CommandError, OutputError } from '../errors/command-error.ts';
+import { CommandError } from '../errors/command-error.ts';
 import { SaveReader } from '../iptables/save-lines.ts';
-import { runStreaming } from './command.ts';
+import { runReading } from './command.ts';
 import type { Backend } from './programs.ts';
 
 /** What a backend holds, counted over both families. */
@@ -44,6 +44,10 @@ export class UseCounter {
     this.#reader.read(chunk);
   }
 
+  finish(): void {
+    this.#reader.finish();
+  }
+
   /** See {@link SaveReader.problem}; known once all has been read. */
   get problem(): string | undefined {
     return this.#reader.problem;
@@ -74,10 +78,8 @@ export async function backendInUse(
 async function useOf(programs: readonly string[], args: readonly string[] = []): Promise<BackendUse> {
   const counter = new UseCounter();
   for (const program of programs) {
-    const command = [program, ...args];
     try {
-      await runStreaming(command, (text) => counter.read(text));
-      if (counter.problem !== undefined) throw new OutputError(command, counter.problem);
+      await runReading([program, ...args], counter);
     } catch (error) {
       // It is not installed, or not in the kernel: then nobody uses it.
       if (!(error instanceof CommandError) || error.interrupted) throw error;

@@ -28,7 +28,8 @@ export async function listChain(
     const { stdout } = await run(command);
     const reader = new SavedReader();
     reader.read(`*${table}\n${stdout}\nCOMMIT\n`);
-    const found = reader.finish().get(table)?.get(chain);
+    reader.finish();
+    const found = reader.tables.get(table)?.get(chain);
     if (reader.problem !== undefined) throw new OutputError(command, 'it is no listing of a chain');
     // A chain that is there is listed at least by its name.
     if (!found) throw new OutputError(command, `the chain ${chain} is not in it`);

@@ -1,6 +1,6 @@
 /** Running other programs: never through a shell, never without an end. */
 import { ExecaError, execa } from 'execa';
-import { CommandError, failureOf } from '../errors/command-error.ts';
+import { CommandError, failureOf, OutputError } from '../errors/command-error.ts';
 
 export interface CommandOutput {
   readonly stdout: string;
@@ -103,6 +103,29 @@ export async function runStreaming(
   } catch (error) {
     throw told(command, error, patience);
   }
+}
+
+/** What takes in the output of a program piece by piece, and says at its end whether that can be all of it. */
+export interface OutputReader {
+  read(text: string): void;
+  finish(): void;
+  /** What cannot be right; undefined where it is whole. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Runs a program and has what it prints read.
+ * @param givenUp ends the program, as if it had failed
+ * @throws CommandError like {@link run}; OutputError where it ends well, and what it printed is not whole
+ */
+export async function runReading(
+  command: readonly string[],
+  reader: OutputReader,
+  givenUp?: AbortSignal,
+): Promise<void> {
+  await runStreaming(command, (text) => reader.read(text), givenUp);
+  reader.finish();
+  if (reader.problem !== undefined) throw new OutputError(command, reader.problem);
 }
 
 /** A program whose end is asked for already would begin all the same, and be ended a moment later. */

@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { isOwnChain } from '../chains/names.ts';
-import { CommandError, OutputError } from '../errors/command-error.ts';
+import { CommandError } from '../errors/command-error.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { quotable } from '../text/printable.ts';
 import { backendInUse } from './backend.ts';
-import { run } from './command.ts';
+import { run, runReading } from './command.ts';
 import { SavedReader } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
 import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
@@ -204,13 +204,9 @@ async function checkReadable(iptables: string, family: Family): Promise<void> {
 
 async function ownChains(save: string): Promise<number> {
   try {
-    const command = [save, '--counters'];
-    const { stdout } = await run(command);
     const reader = new SavedReader();
-    reader.read(stdout);
-    const tables = reader.finish();
-    if (reader.problem !== undefined) throw new OutputError(command, reader.problem);
-    return [...tables].reduce(
+    await runReading([save, '--counters'], reader);
+    return [...reader.tables].reduce(
       (sum, [table, chains]) => sum + [...chains.keys()].filter((chain) => isOwnChain(table, chain)).length,
       0,
     );

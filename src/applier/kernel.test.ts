@@ -85,7 +85,8 @@ describe('parseSaved', () => {
       fc.property(cuts, (cuts) => {
         const reader = new SavedReader();
         for (const [i, start] of cuts.entries()) reader.read(SAVED.slice(start, cuts[i + 1]));
-        expect(reader.finish()).toEqual(expected);
+        reader.finish();
+        expect(reader.tables).toEqual(expected);
       }),
     );
   });

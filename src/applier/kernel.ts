@@ -30,7 +30,8 @@ export type ChainsByTable = ReadonlyMap<TableName, ReadonlySet<string>>;
 export function parseSaved(text: string): SavedTables {
   const reader = new SavedReader();
   reader.read(text);
-  return reader.finish();
+  reader.finish();
+  return reader.tables;
 }
 
 /** Splits the output of `iptables-save --counters` into chains while it comes. */
@@ -47,8 +48,7 @@ export class SavedReader {
       this.#tables.set(name as TableName, this.#chains);
     },
     chain: (name, policy) => {
-      if (this.#only(name))
-        this.#chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
+      this.#chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
     },
     rule: (name, text, counters) => {
       if (this.#chain?.name !== name) this.#chain = this.#chains.get(name);
@@ -56,13 +56,6 @@ export class SavedReader {
       this.#chain?.counters.push(counters ?? '[0:0]');
     },
   });
-  readonly #only: (chain: string) => boolean;
-
-  /** @param only the chains to keep; all unless given */
-  constructor(only: (chain: string) => boolean = () => true) {
-    this.#only = only;
-  }
-
   read(chunk: string): void {
     this.#reader.read(chunk);
   }
@@ -72,8 +65,12 @@ export class SavedReader {
     return this.#reader.problem;
   }
 
-  finish(): SavedTables {
+  finish(): void {
     this.#reader.finish();
+  }
+
+  /** What has been read; all of it after {@link finish}. */
+  get tables(): SavedTables {
     return this.#tables;
   }
 }
@@ -122,12 +119,6 @@ export function isCurrent(current: CurrentChain, wanted: Chain, family: Family):
 /** Whether a saved line is a rule. */
 export function isCurrentRule(line: string, rule: Rule, family: Family): boolean {
   return line === printSavedRule(rule, family) || ruleMeaning(parseRule(line, family)) === ruleMeaning(rule);
-}
-
-/** What each rule of a chain means, to compare chains rule by rule. */
-export function meaningsOf(chain: CurrentChain, family: Family): string[] {
-  const rules = 'rules' in chain ? chain.rules : chain.lines.map((line) => parseRule(line, family));
-  return rules.map(ruleMeaning);
 }
 
 /**

@@ -35,7 +35,7 @@ export function kernelTables(host: IptablesPrograms, watch: KernelWatch = UNWATC
   return {
     async read(givenUp) {
       await expectSameBackend(host);
-      return await readSaved(host, [], { givenUp });
+      return await readSaved(host, givenUp);
     },
     async list(chains) {
       await expectSameBackend(host);

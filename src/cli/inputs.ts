@@ -12,14 +12,11 @@ import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
-import {
-  type MadePods,
-  type WorkloadOptions,
-  workloadOptions,
-} from '../sources/control-plane/from-workloads.ts';
+import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { completeFacts, noSuchNode, resolveNode } from '../sources/node.ts';
+import { noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
+import { workloadOptionsOf } from '../sources/workload-options.ts';
 import { madePodsInWords } from './made-pods.ts';
 import type { InputOptions, WorkloadsOptions } from './options.ts';
 import { progress } from './progress.ts';
@@ -82,7 +79,7 @@ async function read(
   const given = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
     ...given,
-    readCluster(options, reading, ranges, workloads ? workloadsOf(...given) : undefined),
+    readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...given) : undefined),
     ranges,
   ]);
   const { hostnameOverride } = kubeProxy;
@@ -109,23 +106,6 @@ async function read(
     sources,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
   };
-}
-
-async function workloadsOf(
-  configuration: Promise<Configuration>,
-  host: Promise<HostFacts>,
-  flags: Promise<HostFacts>,
-): Promise<WorkloadOptions> {
-  try {
-    const [{ kubeProxy }, ...facts] = await Promise.all([configuration, host, flags]);
-    const { hostnameOverride } = kubeProxy;
-    const told = resolveNode({ host: facts[0], flags: facts[1], hostnameOverride, nodes: new Map() });
-    return workloadOptions(told, kubeProxy);
-  } catch (error) {
-    // Whoever waits for these tells what is wrong with them; what is wrong in manifests is to be told of, too.
-    if (!(error instanceof InputError)) throw error;
-    return workloadOptions(completeFacts([]), DEFAULT_CONFIGURATION);
-  }
 }
 
 /**
@@ -228,10 +208,8 @@ function warnOfTypos(typos: readonly Problem[]): void {
 }
 
 /** What is no error, but seldom what its author meant. */
-const NO_SERVICE = 'no Service in the input: these are only the rules that every node has';
-
 function clusterWarnings({ services }: ClusterState): string[] {
-  if (services.size === 0) return [NO_SERVICE];
+  if (services.size === 0) return ['no Service in the input: these are only the rules that every node has'];
   const bare = [...services]
     .filter(([, { service, endpointSlices }]) => endpointSlices.length === 0 && hasClusterIP(service))
     .map(([name]) => name);

@@ -9,13 +9,10 @@ import { printRuleset } from '../iptables/print.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
-import {
-  type MadePods,
-  type WorkloadOptions,
-  workloadOptions,
-} from '../sources/control-plane/from-workloads.ts';
+import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
+import { workloadOptionsOf } from '../sources/workload-options.ts';
 
 /** A folder that holds manifests: one cluster, with `config.yaml` and `host.yaml` beside its objects. */
 export interface Fixture {
@@ -79,15 +76,7 @@ export async function compileFixture(
   { workloads = true, strict = false }: FixtureOptions = {},
 ): Promise<CompiledFixture> {
   const given = [readConfiguration(fixture.config), readHost(fixture.host)] as const;
-  const workload = workloads
-    ? allOf(given).then(([{ kubeProxy }, host]) => {
-        const { hostnameOverride } = kubeProxy;
-        return workloadOptions(
-          resolveNode({ flags: {}, host, hostnameOverride, nodes: new Map() }),
-          kubeProxy,
-        );
-      })
-    : undefined;
+  const workload = workloads ? workloadOptionsOf(...given) : undefined;
   const [config, host, loaded] = await allOf([...given, readManifests(fixture.manifests, strict, workload)]);
   const { cluster, nodes, typos, ignored, made } = loaded;
   if (cluster.services.size === 0 && (typos.length > 0 || ignored.size > 0 || loaded.objects.length > 0)) {
@@ -111,12 +100,11 @@ async function readHost(path: string | undefined): Promise<HostFacts> {
   return path === undefined ? {} : parseHost(await readSource(path));
 }
 
-/** @param workload by what Pods are made of workloads; what is wrong with it is told elsewhere, and none are made then */
 async function readManifests(
   paths: readonly string[],
   strict: boolean,
   workload: Promise<WorkloadOptions> | undefined,
 ): Promise<LoadedCluster> {
-  const [sources, workloads] = await Promise.all([readSources(paths), workload?.catch(() => undefined)]);
+  const [sources, workloads] = await Promise.all([readSources(paths), workload]);
   return loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict, workloads });
 }

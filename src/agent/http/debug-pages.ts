@@ -21,7 +21,8 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
 }
 
 /**
- * `/debug/drift`: how the kernel differs from what was wanted, chain by chain, and what was mended before. Throws as {@link FamilyRules.drift} does.
+ * `/debug/drift`: how the kernel differs from what was wanted, chain by chain, and what was mended before. Throws as
+ * {@link FamilyRules.drift} does.
  * @param givenUp nobody waits for it any more
  */
 export async function driftPage(rules: FamilyRules, givenUp: AbortSignal): Promise<string> {

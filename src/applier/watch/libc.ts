@@ -9,6 +9,7 @@
  */
 import { endianness } from 'node:os';
 import { OperationalError } from '../../errors/operational-error.ts';
+import type { Family } from '../../net/address.ts';
 
 /** bits/socket.h, linux/netlink.h */
 const [AF_INET, AF_NETLINK, AF_INET6] = [2, 16, 10];
@@ -172,7 +173,7 @@ export class TableInfo {
   readonly #fd: number;
   readonly #level: number;
 
-  constructor(libc: Libc, family: 'ipv4' | 'ipv6') {
+  constructor(libc: Libc, family: Family) {
     this.#libc = libc;
     this.#level = family === 'ipv4' ? SOL_IP : SOL_IPV6;
     const domain = family === 'ipv4' ? AF_INET : AF_INET6;

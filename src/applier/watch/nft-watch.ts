@@ -1,7 +1,8 @@
 /** Watching nftables: the kernel tells of every change, and who made it. */
 import { BUILT_IN_CHAINS, holdsJumps } from '../../chains/jumps.ts';
 import { CANARY_TABLES, isOwnChain } from '../../chains/names.ts';
-import type { Family, TableName } from '../../iptables/types.ts';
+import type { TableName } from '../../iptables/types.ts';
+import { FAMILIES, type Family } from '../../net/address.ts';
 import {
   type Doubt,
   EVERYTHING,
@@ -133,7 +134,7 @@ export class NftWatch {
   }
 
   #doubtEverything(): void {
-    for (const family of ['ipv4', 'ipv6'] as const) this.#doubts.set(family, EVERYTHING);
+    for (const family of FAMILIES) this.#doubts.set(family, EVERYTHING);
   }
 
   #hear(): void {
@@ -154,7 +155,7 @@ export class NftWatch {
   #judge(end: NftGeneration): void {
     const changes = this.#changes;
     this.#changes = [];
-    for (const family of ['ipv4', 'ipv6'] as const) {
+    for (const family of FAMILIES) {
       const doubt = doubtOf(
         changes.filter((change) => change.family === family),
         `${end.program} (PID ${end.pid})`,
