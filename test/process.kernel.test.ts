@@ -439,10 +439,13 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
           spec: { clusterIP: `${round}-${'x'.repeat(600)}`, ports: [{ port: 80 }] },
         }));
       agent.stallLog();
-      // Two megabytes, a line for each object and time: a pipe and what may wait hold less.
-      for (let round = 0; round < 25; round++) await server.put(...broken(round));
-      await putChange();
-      await inStep();
+      // Two megabytes and more, a line for each object and time: a pipe and what may wait hold less. Each time is seen,
+      // as a sync tells of what came before it.
+      for (let round = 0; round < 12; round++) {
+        await server.put(...broken(round));
+        await putChange();
+        await inStep();
+      }
       await eventually(() => status('/healthz'), 200);
       expect(await memoryOf(agent.pid)).toBeLessThan(memoryBefore + MORE_MEMORY);
       agent.readLog();
