@@ -201,7 +201,7 @@ export class Applier {
   ): Promise<{ current: CurrentTables; changes: TableChanges[]; result: ApplyResult }> {
     const start = performance.now();
     const known = this.#current;
-    const current = known ?? currentTables(await this.#kernel.read(), this.#host.family);
+    const current = known ?? currentTables(await this.#kernel.read(), this.#host.family, wanted);
     const read = performance.now();
     const changes = planChanges(current, wanted, rewrite, this.#placesBefore);
     const input = this.#input(changes, current, rewrite);
@@ -274,6 +274,7 @@ function changesOfTable(
       return current ? [{ current, wanted: inOrderOfTable(tableNow, wanted, family) }] : [];
     }),
     removed: removed.flatMap((name) => chains.get(name) ?? []),
+    renamed: [],
     emptied: [],
     jumpsAdded: [],
     jumpsRemoved: [],
@@ -283,6 +284,7 @@ function changesOfTable(
 
 function summarize({
   table,
+  renamed,
   added,
   changed,
   removed,
@@ -295,7 +297,7 @@ function summarize({
   return {
     table,
     added: names(added),
-    changed: [...changed.map(({ wanted }) => wanted.name), ...names(emptied)],
+    changed: [...renamed.map(({ to }) => to), ...changed.map(({ wanted }) => wanted.name), ...names(emptied)],
     removed: names(removed),
     jumpsAdded: jumpsAdded.length,
     jumpsRemoved: jumpsRemoved.length,

@@ -16,7 +16,7 @@ export interface ChainDifference {
 
 /** The chains that differ, and the jumps that are missing or too many. */
 export function chainDifferences(changes: readonly TableChanges[], family: Family): ChainDifference[] {
-  return changes.flatMap(({ table, added, changed, removed, emptied, ...jumpsOf }) => {
+  return changes.flatMap(({ table, renamed, added, changed, removed, emptied, ...jumpsOf }) => {
     const difference = (
       chain: string,
       current: CurrentChain | undefined,
@@ -43,6 +43,12 @@ export function chainDifferences(changes: readonly TableChanges[], family: Famil
       };
     });
     return [
+      ...renamed.map(({ from, to }) => ({
+        table,
+        chain: to,
+        current: [`:${from} # renamed`],
+        wanted: [`:${to}`],
+      })),
       ...jumps,
       ...added.map((chain) => difference(chain.name, undefined, chain)),
       ...changed.map(({ current, wanted }) => difference(wanted.name, current, wanted)),

@@ -21,6 +21,7 @@ import {
   type SavedTables,
   targetOf,
 } from './kernel.ts';
+import { nameBack, type RenamedChain } from './renamed.ts';
 
 /** One family's tables, as far as they are ours. */
 export interface CurrentTables {
@@ -39,14 +40,25 @@ export interface CurrentTable {
   readonly usedByOthers: ReadonlySet<string>;
   /** Where our jumps stand among rules of others, by built-in chain. */
   readonly places: ReadonlyMap<string, JumpPlaces>;
+  /** Our chains that have other names for now. All the rest is told as if they had their own. */
+  readonly renamed: readonly RenamedChain[];
 }
 
-/** Sorts out what was read from the kernel. */
-export function currentTables(saved: SavedTables, family: Family): CurrentTables {
+/**
+ * Sorts out what was read from the kernel.
+ * @param wanted what it shall hold, by which chains are known that somebody has renamed
+ */
+export function currentTables(found: SavedTables, family: Family, wanted?: Ruleset): CurrentTables {
+  const { saved, renamed } = nameBack(found, wanted);
   const mangle = saved.get('mangle');
   return {
     family,
-    tables: new Map(CANARY_TABLES.map((table) => [table, currentTable(table, saved.get(table), family)])),
+    tables: new Map(
+      CANARY_TABLES.map((table) => [
+        table,
+        { ...currentTable(table, saved.get(table), family), renamed: renamed.get(table) ?? [] },
+      ]),
+    ),
     kubelet: KUBELET_SIGNS.some((chain) => mangle?.has(chain)),
   };
 }
@@ -84,7 +96,7 @@ function currentTable(
     }
     if (possible.length > 0) places.set(chain.name, place.places);
   }
-  return { chains, jumps, usedByOthers, places };
+  return { chains, jumps, usedByOthers, places, renamed: [] };
 }
 
 /** Where jumps stood when we looked last. */
@@ -121,6 +133,7 @@ export function afterLooking(
         jumps: new Map([...[...before.jumps].filter(([jump]) => !listed(jump)), ...found.jumps]),
         usedByOthers: new Set([...before.usedByOthers, ...found.usedByOthers]),
         places: new Map([...before.places, ...found.places]),
+        renamed: [],
       },
     ];
   });
@@ -164,6 +177,7 @@ export function afterApply(
             return [from, placesAfter(place, here, written)];
           }),
         ),
+        renamed: [],
       },
     ];
   });
@@ -175,6 +189,7 @@ export const EMPTY_TABLE: CurrentTable = {
   jumps: new Map(),
   usedByOthers: new Set(),
   places: new Map(),
+  renamed: [],
 };
 
 /**

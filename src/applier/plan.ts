@@ -14,10 +14,13 @@ import { type CurrentTables, EMPTY_TABLE, isKept, wantedChains } from './current
 import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
 import { areDisplaced, type PlacesByTable } from './jump-places.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
+import type { RenamedChain } from './renamed.ts';
 
 /** What will be done to one table. */
 export interface TableChanges {
   readonly table: TableName;
+  /** They get their names back before anything else; all the rest is told as if they had them. */
+  readonly renamed: readonly RenamedChain[];
   readonly added: readonly Chain[];
   readonly changed: readonly ChangedChain[];
   /** Nothing leads to them once the rest is done. */
@@ -50,7 +53,7 @@ export function planChanges(
 ): TableChanges[] {
   return CANARY_TABLES.map((table) => {
     const tableNow = current.tables.get(table) ?? EMPTY_TABLE;
-    const { chains, jumps, usedByOthers, places } = tableNow;
+    const { chains, jumps, usedByOthers, places, renamed } = tableNow;
     const wantedHere = wanted ? wantedChains(wanted, table, tableNow) : [];
     const names = new Set(wantedHere.map(({ name }) => name));
     const notWanted = [...chains.values()].filter(({ name }) => !names.has(name));
@@ -58,6 +61,7 @@ export function planChanges(
     const stale = notWanted.filter(({ name }) => !kept.has(name));
     return {
       table,
+      renamed,
       added: wantedHere.filter(({ name }) => !chains.has(name)),
       changed: wantedHere.flatMap((wanted) => {
         const chain = chains.get(wanted.name);
@@ -109,7 +113,7 @@ export interface Transaction {
 export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as const;
 
 /**
- * The transactions of a change, in order:
+ * The transactions of a change, in order, once chains that somebody has renamed have their names again:
  * 1. filter: what refuses packets is added. It never meets those that the nat table redirects.
  * 2. nat: new chains, leaves first; nothing leads to them yet.
  * 3. nat: the switch. Chains that are there already, and the jumps, change at once, unless there are very many.
@@ -136,6 +140,7 @@ export function planTransactions(
   const change = (table: TableChanges) => transactions.push(...changeTransactions(table, edit, chainsAtOnce));
   const remove = (table: TableChanges) => transactions.push(...removeTransactions(table, chainsAtOnce));
 
+  for (const { table, renamed } of changes) transactions.push(...renameTransactions(table, renamed));
   const [filter, nat] = [changesOf('filter', changes), changesOf('nat', changes)];
   const rest = changes.filter((table) => table !== filter && table !== nat);
   const { first, second } = isUnchanged(nat)
@@ -153,6 +158,7 @@ export function planTransactions(
 
 const NO_CHANGES: TableChanges = {
   table: 'filter',
+  renamed: [],
   added: [],
   changed: [],
   removed: [],
@@ -262,6 +268,13 @@ function asSaved(name: string, rules: readonly CountedRule[]): SavedChain {
     lines: rules.map(({ line }) => line),
     counters: rules.map(({ counter }) => counter),
   };
+}
+
+function renameTransactions(table: TableName, renamed: readonly RenamedChain[]): Transaction[] {
+  const lines = renamed.map(({ from, to }) => `-E ${from} ${to}`);
+  return lines.length > 0
+    ? [{ table, chains: lines.length, rules: 0, lineCount: lines.length, lines: () => lines }]
+    : [];
 }
 
 function changeTransactions(

@@ -22,9 +22,9 @@ const BUILT_IN = {
 
 interface FakeRule {
   /** As iptables-save prints it, behind `-A CHAIN `. */
-  readonly text: string;
+  text: string;
   /** The chain that it leads to. */
-  readonly target: string | undefined;
+  target: string | undefined;
   counter: string;
 }
 
@@ -175,7 +175,7 @@ export class FakeKernel implements KernelTables {
 
   #command(table: FakeTable, line: string): void {
     const [, counter, command, chain = '', rest = ''] =
-      /^(?:(\[\d+:\d+\]) )?-([ADINFX]) (\S+)(.*)$/s.exec(line) ?? [];
+      /^(?:(\[\d+:\d+\]) )?-([ADEINFX]) (\S+)(.*)$/s.exec(line) ?? [];
     switch (command) {
       case 'N':
         if (table.has(chain)) throw new Refused('Chain already exists');
@@ -183,6 +183,9 @@ export class FakeKernel implements KernelTables {
         return;
       case 'X':
         remove(table, chain);
+        return;
+      case 'E':
+        rename(table, chain, rest.trim());
         return;
       case 'F':
         chainOf(table, chain).rules.length = 0;
@@ -261,6 +264,21 @@ function remove(table: FakeTable, chain: string): void {
   const used = [...table.values()].some(({ rules }) => rules.some(({ target }) => target === chain));
   if (rules.length > 0 || used) throw new Refused('CHAIN_DEL failed (Device or resource busy)');
   table.delete(chain);
+}
+
+/** The rules that led to it lead to it still. */
+function rename(table: FakeTable, from: string, to: string): void {
+  const chain = chainOf(table, from);
+  if (isBuiltIn(table, from)) throw new Refused('No chain/target/match by that name');
+  if (table.has(to)) throw new Refused('File exists');
+  table.delete(from);
+  table.set(to, chain);
+  for (const { rules } of table.values()) {
+    for (const rule of rules.filter(({ target }) => target === from)) {
+      rule.target = to;
+      rule.text = rule.text.replace(new RegExp(` -j ${RegExp.escape(from)}$`), ` -j ${to}`);
+    }
+  }
 }
 
 function isBuiltIn(table: FakeTable, chain: string): boolean {

@@ -174,7 +174,7 @@ export class FamilyRules {
       try {
         const saved = await this.#kernel.tables.read(AbortSignal.any([givenUp, gaveWay.signal]));
         if (!gaveWay.signal.aborted) {
-          return chainDifferences(planChanges(currentTables(saved, family), ruleset), family);
+          return chainDifferences(planChanges(currentTables(saved, family, ruleset), ruleset), family);
         }
       } catch (error) {
         if (!gaveWay.signal.aborted) throw error;
