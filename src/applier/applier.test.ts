@@ -172,6 +172,49 @@ describe('apply', () => {
     expect((await applier.apply(BEFORE)).input.isEmpty).toBe(true);
   });
 
+  describe('a table of very many chains that somebody has flushed', () => {
+    const services = Array.from({ length: 150 }, (_, i) => `web-${i}`);
+    const wanted = rulesetOf(
+      ...services.flatMap((name, i) => [
+        service({ clusterIP: `10.96.1.${i}` }, { metadata: { name, namespace: 'shop' } }),
+        slice([`10.0.1.${i}`], {
+          metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
+        }),
+      ]),
+    );
+    const used = wanted.tables
+      .flatMap(({ chains }) => chains)
+      .find(({ name }) => name.startsWith('KUBE-SVC-'));
+
+    test.each<[Backend, boolean]>([
+      ['nft', true],
+      ['legacy', false],
+    ])('%s makes them anew: %s', async (backend, anew) => {
+      const kernel = new FakeKernel('ipv4', backend);
+      const applier = applierOf(kernel);
+      await applier.apply(wanted);
+      const sound = kernel.save().split('\n').sort();
+      const flushed = [...(kernel.saved().get('nat')?.keys() ?? [])].map((chain) => `-F ${chain}`);
+      const lines = [...flushed, ':THEIRS - [0:0]', `-A THEIRS -j ${used?.name}`, '-A PREROUTING -j THEIRS'];
+      expect(kernel.tryRestore(`*nat\n${lines.join('\n')}\nCOMMIT\n`)).toBeUndefined();
+      applier.forget();
+      const { input } = await applier.apply(wanted);
+      const text = String(input);
+      expect(kernel.save().split('\n').sort()).toEqual(
+        [
+          ...sound,
+          ':THEIRS - [0:0]',
+          '[0:0] -A PREROUTING -j THEIRS',
+          `[0:0] -A THEIRS -j ${used?.name}`,
+        ].sort(),
+      );
+      expect(/^-X KUBE-SEP-/m.test(text)).toBe(anew);
+      // One that somebody uses cannot go.
+      expect(text).not.toContain(`-X ${used?.name}`);
+      expect((await applier.apply(wanted)).input.isEmpty).toBe(true);
+    });
+  });
+
   test('looks at everything where somebody changed very many chains', async () => {
     const kernel = new FakeKernel('ipv4');
     const applier = applierOf(kernel);

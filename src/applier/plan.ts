@@ -113,7 +113,8 @@ export interface Transaction {
 export const CHAINS_AT_ONCE = { nft: 250, legacy: Number.POSITIVE_INFINITY } as const;
 
 /**
- * The transactions of a change, in order, once chains that somebody has renamed have their names again:
+ * The transactions of a change, in order, once chains that somebody has renamed have their names again, and those that
+ * somebody has emptied are gone where they are very many:
  * 1. filter: what refuses packets is added. It never meets those that the nat table redirects.
  * 2. nat: new chains, leaves first; nothing leads to them yet.
  * 3. nat: the switch. Chains that are there already, and the jumps, change at once, unless there are very many.
@@ -141,8 +142,11 @@ export function planTransactions(
   const remove = (table: TableChanges) => transactions.push(...removeTransactions(table, chainsAtOnce));
 
   for (const { table, renamed } of changes) transactions.push(...renameTransactions(table, renamed));
-  const [filter, nat] = [changesOf('filter', changes), changesOf('nat', changes)];
-  const rest = changes.filter((table) => table !== filter && table !== nat);
+  const hollow = changes.map((table) => hollowChains(table, current, chainsAtOnce));
+  for (const { table, chains } of hollow) remove({ ...NO_CHANGES, table, removed: chains });
+  const made = changes.map((table, i) => madeAnew(table, present(hollow[i], 'hollow chains of a table')));
+  const [filter, nat] = [changesOf('filter', made), changesOf('nat', made)];
+  const rest = made.filter((table) => table !== filter && table !== nat);
   const { first, second } = isUnchanged(nat)
     ? { first: filter, second: NO_CHANGES }
     : inTwoSteps(filter, family);
@@ -268,6 +272,38 @@ function asSaved(name: string, rules: readonly CountedRule[]): SavedChain {
     lines: rules.map(({ line }) => line),
     counters: rules.map(({ counter }) => counter),
   };
+}
+
+/** Chains of one table. */
+interface HollowChains {
+  readonly table: TableName;
+  readonly chains: readonly CurrentChain[];
+}
+
+/**
+ * Chains that have lost all their rules, and that nothing leads to: somebody has flushed the table. iptables-nft fills
+ * thousands of chains that are there in minutes, and makes as many in seconds, so they are taken out and made anew.
+ */
+function hollowChains(
+  { table, changed }: TableChanges,
+  { tables }: CurrentTables,
+  chainsAtOnce: number,
+): HollowChains {
+  const empty = changed.flatMap(({ current }) => (linesOf(current).length === 0 ? [current] : []));
+  if (empty.length <= chainsAtOnce) return { table, chains: [] };
+  const { chains, jumps, usedByOthers } = tables.get(table) ?? EMPTY_TABLE;
+  const entered = [...jumps.keys()].map(({ to }) => to);
+  const used = new Set([...usedByOthers, ...entered, ...[...chains.values()].flatMap(targetsOf)]);
+  return { table, chains: empty.filter(({ name }) => !used.has(name)) };
+}
+
+function madeAnew(table: TableChanges, { chains }: HollowChains): TableChanges {
+  if (chains.length === 0) return table;
+  const names = new Set(chains.map(({ name }) => name));
+  const { anew = [], rest = [] } = Object.groupBy(table.changed, ({ wanted: { name } }) =>
+    names.has(name) ? 'anew' : 'rest',
+  );
+  return { ...table, added: [...table.added, ...anew.map(({ wanted }) => wanted)], changed: rest };
 }
 
 function renameTransactions(table: TableName, renamed: readonly RenamedChain[]): Transaction[] {

@@ -72,7 +72,10 @@ function usersOf(names: ReadonlySet<string>, saved: SavedChains): ReadonlyMap<st
     for (const line of lines) {
       const target = targetOf(line);
       if (target === undefined || !names.has(target)) continue;
-      users.set(target, [...(users.get(target) ?? []), { from, line }]);
+      // They may be as many as the table has.
+      const known = users.get(target);
+      if (known) known.push({ from, line });
+      else users.set(target, [{ from, line }]);
     }
   }
   return users;
