@@ -37,6 +37,9 @@ const CROWD = `
 
 const IN_TURN = { concurrent: false };
 
+/** Seconds for which nothing of an agent runs. */
+const STOPPED = 60;
+
 /** Of an agent; without a backend it finds out by itself. */
 type Given = { readonly [Key in keyof AgentStart]?: AgentStart[Key] | undefined };
 
@@ -326,7 +329,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       agent.signal('SIGSTOP');
       for (let i = 0; i < 20; i++) await putChange();
       // Longer than programs may take, checks are apart, and a change may wait.
-      await sleep((PATIENCE + 1) * 1000);
+      await sleep(STOPPED * 1000);
       await programs.calls();
       agent.signal('SIGCONT');
       await calmly(async () => {
