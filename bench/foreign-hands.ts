@@ -65,13 +65,17 @@ conntrack: { maxPerCore: 0 }
     buffer: false,
   });
   const told = { log: '' };
+  let hasEnded = false;
+  void agent.then(() => {
+    hasEnded = true;
+  });
   agent.stderr.setEncoding('utf8').on('data', (text: string) => {
     told.log += text;
   });
   const tells = async (what: RegExp, from = 0) => {
     const end = performance.now() + MOST_PATIENCE;
     while (!what.test(told.log.slice(from))) {
-      if (performance.now() > end) throw new Error(told.log);
+      if (performance.now() > end || hasEnded) throw new Error(told.log);
       await sleep(5);
     }
   };
