@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-names.ts';
 
 /** Programs that tests start, thousands of them, take half of the processor time where their modules are compiled. */
-process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
 /** Tests of the applier, which run once more on each other layout. */
