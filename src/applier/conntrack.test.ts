@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import type { UdpAddress, UdpDestination } from '../net/flows.ts';
-import { parseFlows, staleFlows, type UdpFlow } from './conntrack.ts';
+import { deleteStaleFlows, parseFlows, staleFlows, type UdpFlow } from './conntrack.ts';
 
 const FLOW =
   'udp      17 26 src=10.0.0.1 dst=10.96.0.10 sport=1 dport=53 src=10.0.0.2 dst=10.0.0.1 sport=5353 dport=1 mark=0 use=1';
@@ -226,5 +229,42 @@ describe('staleFlows', () => {
     ],
   ])('of what was served once: %s', (_, flow, former, current, stale) => {
     expect(staleFlows([flow], { current, former }, local)).toEqual(stale ? [flow] : []);
+  });
+});
+
+/** What conntrack 1.4.7 says where a flow that it has just listed has ended before it deletes it. */
+const GONE = "conntrack v1.4.7 (conntrack-tools): Operation failed: such conntrack doesn't exist";
+
+describe('flows that end by themselves while they are deleted', () => {
+  /** How often conntrack was asked to delete, with one that is told so many times that a flow is gone. */
+  async function deletions(times: number): Promise<number> {
+    const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-conntrack-'));
+    try {
+      const calls = join(folder, 'calls');
+      const script = `#!/bin/sh
+case $1 in
+-L) echo '${FLOW}' ;;
+-D) echo >>'${calls}'
+  if [ "$(wc -l <'${calls}')" -le ${times} ]; then echo "${GONE}" >&2; exit 1; fi ;;
+esac
+`;
+      await writeFile(join(folder, 'conntrack'), script);
+      await chmod(join(folder, 'conntrack'), 0o755);
+      vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
+      const current = [{ address: '10.96.0.10', port: 53, endpoints: new Set(['10.0.0.9:53']) }];
+      expect(await deleteStaleFlows('ipv4', { current, former: [] })).toBe(1);
+      return (await readFile(calls, 'utf8')).length;
+    } finally {
+      vi.unstubAllEnvs();
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  test.each([0, 1, 3])('%d of them: what is left of their kind is deleted all the same', async (times) => {
+    expect(await deletions(times)).toBe(times + 1);
+  });
+
+  test('one that never comes to an end is told', async () => {
+    await expect(deletions(1000)).rejects.toThrow(GONE);
   });
 });

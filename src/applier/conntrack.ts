@@ -126,11 +126,17 @@ function selector({ destination, port, answers }: UdpFlow): string[] {
   return ['-d', destination, '--dport', String(port), '-r', address, '--reply-port-src', answerPort];
 }
 
-async function conntrack(args: readonly string[]): Promise<{ stdout: string }> {
+/** So often flows may end by themselves in the midst of deleting their kind. */
+const MOST_ENDINGS = 20;
+
+async function conntrack(args: readonly string[], endings = 0): Promise<{ stdout: string }> {
   try {
     return await run(['conntrack', ...args]);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    // It lists what fits and deletes one after the other, and gives up at one that has ended meanwhile: others are left.
+    const hasEnded = args[0] === '-D' && error.stderr.includes("such conntrack doesn't exist");
+    if (hasEnded && endings < MOST_ENDINGS) return await conntrack(args, endings + 1);
     if (error.code === 'ENOENT') {
       throw new HostError(
         'conntrack is not installed, so UDP clients stay with endpoints that are gone: ' +
