@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
 import { run } from './command.ts';
-import { explainFailure, HostError } from './host.ts';
-import { iptablesPrograms } from './programs.ts';
+import { detectHost, explainFailure, HostError } from './host.ts';
+import { type Backend, iptablesPrograms } from './programs.ts';
 
 /** The error of a program that says something and fails. */
 async function failure(stderr: string): Promise<unknown> {
@@ -77,4 +80,62 @@ test.each([
     save: `${program}-save`,
     restore: `${program}-restore`,
   });
+});
+
+describe('what a node can do', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'svc2ipt-host-'));
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** Programs of a backend that know all parts of rules but some, and of which one runs at a time where there is a lock. */
+  async function programs(backend: Backend, unknown: string): Promise<void> {
+    const lock = join(folder, 'lock');
+    const script = `#!/bin/sh
+case $* in
+--version) echo 'iptables v1.8.9 (${backend === 'nft' ? 'nf_tables' : 'legacy'})'; exit ;;
+esac
+if [ ${backend} = legacy ]; then
+  if ! mkdir '${lock}' 2>/dev/null; then
+    echo 'Another app is currently holding the xtables lock. Stopped waiting after 5s.' >&2
+    exit 4
+  fi
+  sleep 0.02
+  rmdir '${lock}'
+fi
+case $* in
+*' -S '*) exit 0 ;;
+*${unknown}*) exit 2 ;;
+*) exit 1 ;;
+esac
+`;
+    for (const program of ['iptables', 'ip6tables']) {
+      await writeFile(join(folder, `${program}-${backend}`), script);
+      await chmod(join(folder, `${program}-${backend}`), 0o755);
+    }
+    const rest = (process.env.PATH ?? '').split(delimiter).filter((path) => !/sbin/.test(path));
+    vi.stubEnv('PATH', [folder, ...rest].join(delimiter));
+  }
+
+  const all = { randomFully: true, recent: true, bpf: true };
+  test.each<[Backend, string, typeof all]>(
+    (['nft', 'legacy'] as const).flatMap((backend) => [
+      [backend, 'nothing', all],
+      [backend, 'random-fully', { ...all, randomFully: false }],
+      [backend, 'recent', { ...all, recent: false }],
+      [backend, 'bpf', { ...all, bpf: false }],
+    ]),
+  )(
+    'iptables-%s that does not know %s, asked once at a time where it has a lock',
+    async (backend, unknown, expected) => {
+      await programs(backend, unknown);
+      const { iptables, warnings } = await detectHost(backend);
+      expect(warnings).toEqual([]);
+      for (const host of Object.values(iptables)) expect(host).toMatchObject({ backend, ...expected });
+    },
+  );
 });

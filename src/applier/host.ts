@@ -73,9 +73,10 @@ export interface Host {
 export async function detectHost(wanted?: Backend): Promise<Host> {
   const backend =
     wanted ?? (await backendInUse({ nft: savePrograms('nft'), legacy: savePrograms('legacy') }));
+  const detectingIPv4 = detectIptables('ipv4', backend, undefined);
   const [ipv4, ipv6, nfacct, liberal] = await Promise.all([
-    detectIptables('ipv4', backend),
-    detectIptables('ipv6', backend).catch((error: unknown) => {
+    detectingIPv4,
+    detectIptables('ipv6', backend, detectingIPv4).catch((error: unknown) => {
       // A lock is no reason to do without IPv6: it is there.
       if (error instanceof HostError && !(error instanceof LockError)) return error;
       throw error;
@@ -98,16 +99,21 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
 
 const savePrograms = (backend: Backend) => FAMILIES.map((family) => iptablesPrograms(family, backend).save);
 
-async function detectIptables(family: Family, wanted: Backend | undefined): Promise<IptablesHost> {
+/** @param before what asks the same kernel and comes first where both need one lock: iptables-legacy has one for all */
+async function detectIptables(
+  family: Family,
+  wanted: Backend | undefined,
+  before: Promise<unknown> | undefined,
+): Promise<IptablesHost> {
   const { program, version, backend } = await findProgram(family, wanted);
   const restore = `${program}-restore`;
   const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
-  const [randomFully, recent, bpf, chainsInOtherBackend] = await Promise.all([
-    knows(program, ['-j', 'MASQUERADE', '--random-fully']),
-    knows(program, ['-m', 'recent', '--name', 'KUBE-PROXY-PROBE', '--rcheck', '--seconds', '1', '--reap']),
-    knows(program, ['-m', 'bpf', '--bytecode', '1,6 0 0 65535']),
+  // Each reads the whole table first. On a large one all at once would wait too long for the lock.
+  if (backend === 'legacy') await before;
+  await checkReadable(program, family);
+  const [{ randomFully, recent, bpf }, chainsInOtherBackend] = await Promise.all([
+    partsKnown(program),
     ownChains(other),
-    checkReadable(program, family),
   ]);
   return {
     family,
@@ -176,6 +182,26 @@ async function detectVersion(program: string): Promise<{ version: string; backen
     );
   }
   return { version, backend: name === 'nf_tables' ? 'nft' : 'legacy' };
+}
+
+/** What rules are made of where iptables and the kernel know it. */
+const PARTS = {
+  randomFully: ['-j', 'MASQUERADE', '--random-fully'],
+  recent: ['-m', 'recent', '--name', 'KUBE-PROXY-PROBE', '--rcheck', '--seconds', '1', '--reap'],
+  bpf: ['-m', 'bpf', '--bytecode', '1,6 0 0 65535'],
+} as const;
+
+/** Nearly everywhere all parts are known, which one question tells; where one is not, each is asked for. */
+async function partsKnown(iptables: string): Promise<Record<keyof typeof PARTS, boolean>> {
+  const { randomFully, recent, bpf } = PARTS;
+  if (await knows(iptables, [...recent, ...bpf, ...randomFully])) {
+    return { randomFully: true, recent: true, bpf: true };
+  }
+  return {
+    randomFully: await knows(iptables, randomFully),
+    recent: await knows(iptables, recent),
+    bpf: await knows(iptables, bpf),
+  };
 }
 
 /**

@@ -234,7 +234,7 @@ describe('what a program prints that ends well is not taken for an empty kernel'
 
 describe('a program that was killed has not answered', () => {
   test.each([
-    ['what iptables knows', 'iptables-nft\\ *bpf*', 'iptables-nft --wait 5 -t nat -C POSTROUTING -m bpf'],
+    ['what iptables knows', 'iptables-nft\\ *bpf*', 'iptables-nft --wait 5 -t nat -C POSTROUTING -m recent'],
     ['what the other backend holds', 'iptables-legacy-save*', 'iptables-legacy-save --counters'],
   ])('%s', async (_, failing, told) => {
     await install(failing, 'kill -KILL $$');
