@@ -53,7 +53,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     const path = await wrapRestore(lab, backend, { input: "sed '/10.244.1.3/s/:8080$/:88080/'" });
     const command = await clusterCommand(lab, backend, 'apply', labCluster([WEB]));
     const { exitCode, stderr } = await lab.run('node', ['env', `PATH=${path}`, ...command]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     const [, line] =
       /iptables-\w+-restore refused line (\d+) \(for lab\/web:(?:tcp|udp|sctp)\): /.exec(stderr) ?? [];
     expect(line, stderr).toBeDefined();
@@ -188,7 +188,7 @@ describe.skipIf(!MAY_USE_NAMESPACES)("iptables-legacy's lock, held by another pr
     const { exitCode, stderr } = await svc2ipt(lab, 'legacy', 'apply', labCluster([WEB]));
     const seconds = (performance.now() - start) / 1000;
     letGo();
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain('xtables lock');
     // Starting takes its time on a busy machine; what counts is that it ends.
     expect(seconds).toBeGreaterThan(LOCK_WAIT_SECONDS - 0.5);

@@ -309,7 +309,7 @@ describe('as a user sees it', () => {
   const told = (command: string) => [`${command} ended with exit code 4: Invalid argument`, BY_HAND];
   const asErrors = (lines: readonly string[]) => lines.map((line) => `error: ${line}\n`).join('');
 
-  test('one message, exit code 1, nothing on standard output, and no stack', async () => {
+  test('one message, exit code 2, nothing on standard output, and no stack', async () => {
     await install('*', 'echo Invalid argument >&2; exit 4');
     const svc2ipt = async (...args: string[]) => {
       const options = {
@@ -328,7 +328,7 @@ describe('as a user sees it', () => {
       svc2ipt('cleanup'),
       svc2ipt('agent', '--dry-run', '--manifests', folder),
     ]);
-    const failed = { exitCode: 1, stdout: '' };
+    const failed = { exitCode: 2, stdout: '' };
     expect(ofDiff).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
     expect(ofTrace).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
     expect(ofCleanup).toEqual({ ...failed, stderr: asErrors(told('iptables-nft-save --counters')) });

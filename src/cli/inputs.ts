@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
-import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
+import { type HostFacts, hostSchema, type Node, type NodeFacts } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
 import { allOf, check, formatProblem, InputError, type Problem } from '../api/problem.ts';
@@ -14,13 +14,18 @@ import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sour
 import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
+import { type LiveKind, NEEDED } from '../sources/kubernetes/live-kinds.ts';
+import { buildKustomization } from '../sources/kustomization.ts';
 import { noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { workloadOptionsOf } from '../sources/workload-options.ts';
+import { isKubectlPlugin } from './calling.ts';
+import { hasDefaultCluster, namesCluster, readLiveCluster } from './live-cluster.ts';
 import { madePodsInWords } from './made-pods.ts';
 import type { InputOptions, WorkloadsOptions } from './options.ts';
 import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
+import { isPiped, pipedText } from './standard-input.ts';
 
 export interface CompilerInput {
   readonly cluster: ClusterState;
@@ -31,7 +36,11 @@ export interface CompilerInput {
   /** Every object of the input, as it was given, and where it stands. */
   readonly objects: readonly PlacedObject[];
   readonly sources: readonly SourceText[];
+  /** The Node objects of the input, by name. */
+  readonly nodes: ReadonlyMap<string, Node>;
   options(family: Family): CompileOptions;
+  /** The same input, as another of its Nodes sees it. */
+  forNode(name: string): CompilerInput;
 }
 
 /** How to read, where a command has more to do with it than to compile it. */
@@ -40,6 +49,10 @@ export interface Reading {
   readonly sources?: Promise<readonly SourceText[]>;
   /** Is told what is most likely misspelt, though it is no error. By default, each is a warning. */
   readonly onTypos?: (typos: readonly Problem[]) => void;
+  /** What is asked of a live cluster; what rules are made from, unless given. */
+  readonly kinds?: readonly LiveKind[];
+  /** Whether the cluster that the environment names is read where nothing else is. */
+  readonly defaultCluster?: boolean;
 }
 
 /**
@@ -52,7 +65,7 @@ export async function readInput(
   live: HostFacts = {},
   reading: Reading = {},
 ): Promise<CompilerInput> {
-  return await read(options, false, live, reading);
+  return await read(options, false, live, { ...reading, defaultCluster: reading.defaultCluster ?? false });
 }
 
 /**
@@ -73,23 +86,26 @@ async function read(
   options: InputOptions,
   workloads: boolean,
   live: HostFacts,
-  { sources: reading = readManifests(options), onTypos = warnOfTypos }: Reading,
+  { sources: given, onTypos = warnOfTypos, ...from }: Reading,
 ): Promise<CompilerInput> {
+  const reading = given ?? readManifests(options, from);
   const ranges = serviceRanges(options.serviceClusterIpRange);
-  const given = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
+  const told = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
-    ...given,
-    readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...given) : undefined),
+    ...told,
+    readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...told) : undefined),
     ranges,
   ]);
   const { hostnameOverride } = kubeProxy;
-  const { cluster, nodes, pods, made, objects, sources, warnings, typos, ignored } = loaded;
+  const { cluster, nodes, pods, made, objects, sources, warnings, ignored } = loaded;
   const node = resolveNode({ flags, host, hostnameOverride, nodes, live });
+  // An API server has fields of its own version, and takes no others.
+  const asked = new Set(sources.flatMap(({ name, origin }) => (origin === 'cluster' ? [name] : [])));
+  const typos = loaded.typos.filter(({ at: [source = ''] }) => !asked.has(source));
 
   onTypos(typos);
-  for (const warning of [...warnings, ...clusterWarnings(cluster), ...nodeWarnings(cluster, node, nodes)]) {
-    warn(warning);
-  }
+  const ofNode = 'allNodes' in options ? [] : nodeWarnings(cluster, node, nodes);
+  for (const warning of [...warnings, ...clusterWarnings(cluster), ...ofNode]) warn(warning);
   if (options.verbose) {
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
@@ -97,15 +113,33 @@ async function read(
   (await progress('compiling'))(0, 1);
   const legacyPortNames = options.legacyPortNames ?? own.legacyPortNames;
   const layout = options.layout ?? own.layout;
-  return {
+  const asSeenBy = (node: NodeFacts): CompilerInput => ({
     cluster,
     node,
     pods,
     made,
     objects,
     sources,
+    nodes,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
-  };
+    forNode: (name) => asSeenBy(resolveNode({ flags: { ...flags, name }, host, hostnameOverride, nodes })),
+  });
+  return asSeenBy(node);
+}
+
+/**
+ * The input as each node sees it that the options ask for: every Node of it, by name, or the one.
+ * @throws InputError where every Node is asked for, and there is none
+ */
+export function eachNode(
+  input: CompilerInput,
+  { allNodes }: { readonly allNodes?: true | undefined },
+): CompilerInput[] {
+  if (allNodes === undefined) return [input];
+  if (input.nodes.size === 0) {
+    throw new InputError([{ at: ['--all-nodes'], message: 'no Node in the input' }]);
+  }
+  return [...input.nodes.keys()].sort().map((name) => input.forNode(name));
 }
 
 /**
@@ -117,9 +151,73 @@ export async function readNode(options: InputOptions, live: HostFacts = {}): Pro
   return resolveNode({ flags, host, hostnameOverride: undefined, nodes: new Map(), live });
 }
 
-/** The texts of the manifests that the options name. Throws an InputError. */
-export async function readManifests(options: InputOptions): Promise<readonly SourceText[]> {
-  return await readSources(filenames(options));
+/**
+ * The texts of the manifests that the options name, or of the cluster; else of what is piped in, or of the cluster that
+ * the environment names.
+ * @throws InputError where nothing is named
+ */
+export async function readManifests(
+  options: InputOptions,
+  { kinds, defaultCluster = true }: Pick<Reading, 'kinds' | 'defaultCluster'> = {},
+): Promise<readonly SourceText[]> {
+  const named = readNamed(options, kinds);
+  if (named !== undefined) return await named;
+  const asPlugin = defaultCluster && isKubectlPlugin();
+  if (isPiped() && !asPlugin) return await readSources([STANDARD_INPUT_PATH]);
+  const piped = await pipedText('the cluster is read');
+  if (piped !== undefined) return [piped];
+  if (asPlugin || (defaultCluster && hasDefaultCluster())) return [await readLive(options, kinds)];
+  if (!process.stdin.isTTY) return await readSources([STANDARD_INPUT_PATH]);
+  const cluster = defaultCluster ? ', or name a cluster with --context or --kubeconfig' : '';
+  throw new InputError([
+    { at: [], message: `nothing to read: name manifests with -f or -k, or pipe them in${cluster}` },
+  ]);
+}
+
+/** What `-f` takes for standard input. */
+const STANDARD_INPUT_PATH = '-';
+
+/** Whether options name manifests, or a cluster. */
+export function namesObjects(options: InputOptions): boolean {
+  return options.filename !== undefined || options.kustomize !== undefined || namesCluster(options);
+}
+
+/** The texts of what options name, manifests or a cluster; undefined where they name neither. */
+export function readNamed(
+  options: InputOptions,
+  kinds?: readonly LiveKind[],
+): Promise<readonly SourceText[]> | undefined {
+  const { filename = [], kustomize = [] } = options;
+  const hasManifests = filename.length + kustomize.length > 0;
+  if (hasManifests && namesCluster(options)) {
+    return Promise.reject(
+      new InputError([
+        { at: [], message: 'manifests (-f, -k) and a live cluster go not together: name one of them' },
+      ]),
+    );
+  }
+  if (hasManifests) return readGiven(filename, kustomize);
+  return namesCluster(options) ? readLive(options, kinds).then((source) => [source]) : undefined;
+}
+
+async function readGiven(
+  filename: readonly string[],
+  kustomize: readonly string[],
+): Promise<readonly SourceText[]> {
+  const [files, ...built] = await allOf([
+    filename.length === 0 ? [] : readSources(filename),
+    ...kustomize.map(buildKustomization),
+  ]);
+  return [...files, ...built];
+}
+
+/** The cluster that the options name, or else the environment. */
+export async function readLive(
+  options: InputOptions,
+  kinds: readonly LiveKind[] = NEEDED,
+): Promise<SourceText> {
+  (await progress('reading the cluster'))(0, 1);
+  return await readLiveCluster(options, kinds);
 }
 
 async function readCluster(
@@ -136,12 +234,6 @@ async function readCluster(
     onProgress: await progress('reading'),
   });
   return { ...loaded, sources };
-}
-
-function filenames({ filename }: InputOptions): readonly string[] {
-  if (filename) return filename;
-  if (!process.stdin.isTTY) return ['-'];
-  throw new InputError([{ at: [], message: 'nothing to read: name manifests with -f, or pipe them in' }]);
 }
 
 async function readConfiguration(path: string | undefined): Promise<Configuration> {

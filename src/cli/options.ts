@@ -1,5 +1,11 @@
 /** Options that several commands share. The types of what commands are given come from here, and from each command. */
-import { type Command, type CommandUnknownOpts, Option, type OptionValues } from 'commander';
+import {
+  type Command,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+  Option,
+  type OptionValues,
+} from 'commander';
 import { LAYOUT_NAMES } from '../api/layout-names.ts';
 import { FAMILIES } from '../net/address.ts';
 
@@ -42,7 +48,13 @@ export function addManifestsOption<Args extends unknown[], Own extends OptionVal
   command: Command<Args, Own>,
   description = 'a file, a folder, or - for standard input (default where one is piped in); may be repeated',
 ) {
-  return command.option('-f, --filename <path>', description, collect);
+  return command
+    .option('-f, --filename <path>', description, collect)
+    .option(
+      '-k, --kustomize <folder>',
+      'a kustomization, built with the kubectl or the kustomize that is there; may be repeated',
+      collect,
+    );
 }
 
 type ManifestsOptions = OptionsOf<typeof addManifestsOption<[], Record<never, never>>>;
@@ -95,6 +107,80 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--conntrack-tcp-be-liberal', 'its nf_conntrack_tcp_be_liberal is set');
 }
 
+/** What commands take that can look at a live cluster: which one, as kubectl takes it. After all other options. */
+export function addLiveOptions<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+) {
+  return command
+    .optionsGroup('The cluster, where it is a live one:')
+    .option(
+      '--kubeconfig <file>',
+      'the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the service account of a pod)',
+    )
+    .option('--context <name>', 'the context of the kubeconfig')
+    .option('--cluster <name>', 'the cluster of the kubeconfig')
+    .option('--user <name>', 'the user of the kubeconfig')
+    .option('-s, --server <url>', 'the address of the API server, whatever the kubeconfig says')
+    .addOption(
+      new Option(
+        '--request-timeout <duration>',
+        'how long one request may take, such as 30s; 0 for as long as it likes (default)',
+      ).argParser(parseDuration),
+    );
+}
+
+export type LiveOptions = OptionsOf<typeof addLiveOptions<[], Record<never, never>>>;
+
+/** What narrows what commands show. What is compiled is always the whole cluster. */
+export function addShownOptions<Args extends unknown[], Own extends OptionValues>(
+  command: Command<Args, Own>,
+) {
+  return command
+    .optionsGroup('What is shown:')
+    .option('-n, --namespace <namespace>', 'only what is in this namespace; a name without one is of it')
+    .option('-A, --all-namespaces', 'what is in all namespaces (default)')
+    .option('-l, --selector <selector>', 'only Services whose labels fit, such as app=web,tier!=cache');
+}
+
+export type ShownOptions = OptionsOf<typeof addShownOptions<[], Record<never, never>>>;
+
+/** Of commands whose answer is another one on each node. */
+export function allNodesOption(description = 'once for each Node of the input') {
+  return new Option('--all-nodes', description).conflicts([
+    'nodeName',
+    'host',
+    'nodeIp',
+    'zone',
+    'region',
+    'interfaceAddress',
+  ]);
+}
+
+/** Of commands whose output is one text, which those of several nodes are not. */
+export function outputFolderOption() {
+  return new Option('--output-folder <folder>', 'where --all-nodes writes a file for each Node, NODE/FILE');
+}
+
+const UNITS = new Map([
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+
+/** Milliseconds of `30s` or `1m30s`, or of `30`, which is seconds, as kubectl takes it; 0 for no limit. */
+function parseDuration(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  const parts = [...text.matchAll(/([\d.]+)([a-z]+)/g)];
+  const milliseconds = parts.reduce(
+    (sum, [, number, unit = '']) => sum + Number(number) * (UNITS.get(unit) ?? Number.NaN),
+    0,
+  );
+  const isWhole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
+  if (isWhole && Number.isFinite(milliseconds)) return milliseconds;
+  throw new InvalidArgumentError('Expected a duration, such as 30s or 1m.');
+}
+
 /** Of commands that read manifests: what no API server holds, and what one refuses where its validation is strict. */
 export function strictOption() {
   return new Option(
@@ -104,7 +190,7 @@ export function strictOption() {
 }
 
 /** What every command that compiles a cluster is given. */
-export type InputOptions = OptionsOf<typeof addClusterOptions<[], ManifestsOptions>>;
+export type InputOptions = OptionsOf<typeof addClusterOptions<[], ManifestsOptions>> & Partial<LiveOptions>;
 
 /** Of commands that look at rules, wherever those are: at this node's, where there are no manifests. */
 export const MANIFESTS_INSTEAD_OF_KERNEL =
@@ -112,7 +198,7 @@ export const MANIFESTS_INSTEAD_OF_KERNEL =
 
 /** Of commands that look at rules wherever those are. */
 export const WHOSE_RULES =
-  "The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests come to (-f).";
+  "The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests (-f, -k, or piped in) or a cluster (--context, --kubeconfig) come to. With --save or --kernel beside these, the rules are the saved ones or the kernel's, and names and reasons come from the manifests or the cluster.";
 
 /** What every command that looks at rules takes, wherever those are. */
 export function addRulesOptions<Args extends unknown[], Own extends OptionValues>(
@@ -121,10 +207,18 @@ export function addRulesOptions<Args extends unknown[], Own extends OptionValues
   return (
     command
       .option('--save <file>', 'the rules as iptables-save prints them; - for standard input')
+      .addOption(kernelOption())
       .addOption(familyOption('the IP family (default: that of the addresses)'))
       // Which kernel is meant says nothing of rules that come from elsewhere.
-      .addOption(backendOption().conflicts(['filename', 'save']))
+      .addOption(backendOption().conflicts('save'))
   );
+}
+
+/** Of commands that can look at rules wherever those are. */
+export function kernelOption(
+  description = "the rules in this node's kernel; manifests or a cluster beside it give names and reasons",
+) {
+  return new Option('--kernel', description).conflicts(['save', 'allNodes']);
 }
 
 /** What every command that looks at rules is given. */

@@ -1,8 +1,10 @@
 /** The program and its commands. A command is loaded when it is called, and what it does when it runs. */
-import { Command } from 'commander';
+import { Command, CommanderError, type CommandUnknownOpts } from 'commander';
 import { HELP_LAYOUT, helpWidth } from '../manual/help-layout.ts';
 import { addNotes } from '../manual/notes.ts';
+import { nearest } from '../text/nearest.ts';
 import { printable } from '../text/printable.ts';
+import { NOT_DONE } from './exit-codes.ts';
 import { version } from './version.ts';
 
 interface Row {
@@ -46,7 +48,50 @@ export async function programFor(words: readonly string[]): Promise<Command> {
 
 async function withCommands(program: Command, rows: readonly Row[]): Promise<Command> {
   for (const add of await Promise.all(rows.map(({ load }) => load()))) add(program);
+  suggest(program);
   return program;
+}
+
+/** Has a command, and all below it, say which option or command may be meant where there is none of a name. */
+function suggest(command: CommandUnknownOpts): void {
+  const { outputError, ...output } = command.configureOutput();
+  command.showSuggestionAfterError(false).configureOutput({
+    ...output,
+    outputError: (text, write) => outputError?.(text + suggestionFor(text, command), write),
+  });
+  for (const one of command.commands) suggest(one);
+}
+
+/** `(Did you mean --node-name?)`, behind an error of commander about what there is not. */
+function suggestionFor(error: string, command: CommandUnknownOpts): string {
+  const [, kind, word = ''] = /^error: unknown (option|command) '([^']*)'\n$/.exec(error) ?? [];
+  if (kind === undefined) return '';
+  const help = command.createHelp();
+  const names =
+    kind === 'command'
+      ? help.visibleCommands(command).map((one) => one.name())
+      : [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)].flatMap(
+          ({ long }) => long ?? [],
+        );
+  const [name = ''] = word.split('=');
+  const meant = nearestWord(name, names);
+  return meant === undefined ? '' : `(Did you mean ${meant}?)\n`;
+}
+
+/** The one with few letters wrong; else the first one that begins with the word, or has it in it. */
+function nearestWord(word: string, names: readonly string[]): string | undefined {
+  const own = word.replace(/^-+/, '');
+  if (own === '') return undefined;
+  const part = own.length < SHORTEST_PART ? undefined : names.find((name) => name.includes(own));
+  return nearest(word, names) ?? names.find((name) => name.startsWith(word)) ?? part;
+}
+
+/** A part of a word that is shorter says nothing of it. */
+const SHORTEST_PART = 4;
+
+/** What could not be done is told from what was found by the exit code, as of `kubectl diff` and of linters. */
+function mistakesInArguments({ exitCode, code, message }: CommanderError): never {
+  throw new CommanderError(exitCode === 0 ? 0 : NOT_DONE, code, message);
 }
 
 function programAlone(): Command {
@@ -56,7 +101,7 @@ function programAlone(): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showHelpAfterError('(--help tells more)')
-    .exitOverride()
+    .exitOverride(mistakesInArguments)
     // What a user typed comes back in messages: line by line, so that it cannot write to the terminal.
     .configureOutput({
       outputError: (text, write) => write(text.split('\n').map(printable).join('\n')),

@@ -5,23 +5,41 @@ import { HostError } from '../applier/host.ts';
 import { savedText } from '../applier/save.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
+import { looksSaved, readPasted } from '../iptables/pasted.ts';
 import { printSaved } from '../iptables/saved.ts';
 import { ParseError } from '../iptables/saved-text.ts';
 import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
-import { type Family, familyOf } from '../net/address.ts';
+import { FAMILIES, type Family } from '../net/address.ts';
 import { readSource, readSources } from '../sources/files.ts';
-import { type CompilerInput, readInput, readInputWithWorkloads, readNode } from './inputs.ts';
+import type { LiveKind } from '../sources/kubernetes/live-kinds.ts';
+import type { SourceText } from '../sources/source-text.ts';
+import { isKubectlPlugin } from './calling.ts';
+import {
+  type CompilerInput,
+  eachNode,
+  namesObjects,
+  readInput,
+  readInputWithWorkloads,
+  readLive,
+  readNamed,
+  readNode,
+} from './inputs.ts';
 import { thisNode } from './node.ts';
-import type { RulesOptions, WorkloadsOptions } from './options.ts';
+import type { InputOptions, RulesOptions, WorkloadsOptions } from './options.ts';
 import { warn } from './run.ts';
+import { pipedText } from './standard-input.ts';
 
 export interface RulesSource {
-  /** The manifests, where there are any. Beside saved rules, they give names and facts, not rules. */
+  /** The manifests or the cluster, where there are any. Beside rules of elsewhere, they give names and facts, not rules. */
   readonly input: CompilerInput | undefined;
   readonly node: NodeFacts;
   /** Where there are rules of one only. */
   readonly family: Family | undefined;
+  /** That there are rules of. */
+  readonly families: readonly Family[];
+  /** Whether the rules are what the input comes to, and not those of a kernel. */
+  readonly compiled: boolean;
   /** Rejects with an InputError or a HostError where there are none of this family. */
   rules(family: Family): Promise<NodeRules>;
 }
@@ -33,57 +51,181 @@ export interface NodeRules {
   text(): string;
 }
 
-/** Opens the rules that the options name: those of `--save`, else of `-f`, else this node's. */
-export async function openRules(options: RulesOptions & WorkloadsOptions): Promise<RulesSource> {
-  if (options.save !== undefined) return await openSaved(options.save, options);
-  return options.filename === undefined ? await openKernel(options) : await openManifests(options);
-}
-
-async function openManifests(options: RulesOptions & WorkloadsOptions): Promise<RulesSource> {
-  const input = await readInputWithWorkloads(options);
-  const rules = async (family: Family): Promise<NodeRules> => {
-    const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
-    return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
-  };
-  return { input, node: input.node, family: undefined, rules };
-}
-
-async function openSaved(path: string, options: RulesOptions): Promise<RulesSource> {
-  if (path === '-' && options.filename?.includes('-')) {
+/**
+ * Opens the rules that the options name: those of `--save`, of this node's kernel, or what manifests or a cluster come to;
+ * else those of what is piped in, manifests or saved rules; else this node's. Manifests and a cluster beside saved rules
+ * or a kernel give names and reasons.
+ * @param kinds what is asked of a live cluster
+ */
+export async function openRules(
+  options: RulesOptions & WorkloadsOptions,
+  kinds?: readonly LiveKind[],
+): Promise<RulesSource> {
+  if (options.backend !== undefined && options.kernel === undefined && namesObjects(options)) {
+    const message = 'says which kernel, and the rules come from elsewhere: --kernel takes them from there';
+    throw new InputError([{ at: ['--backend'], message }]);
+  }
+  const { save } = options;
+  if (save === '-' && options.filename?.includes('-')) {
     throw new InputError([
       { at: ['--save'], message: 'standard input can be read once: name a file here or with -f' },
     ]);
   }
-  const [input, source] = await allOf([
-    options.filename === undefined ? undefined : readInput(options),
-    path === '-' ? readStandardInput() : readSource(path),
-  ]);
-  const { name, text } = source;
-  const family = familyOfText(text);
+  const named = readNamed(options, kinds);
+  if (save !== undefined) {
+    const names = named ?? (save === '-' ? undefined : pipedSources(options));
+    return await openSaved(options, await savedAndNames(save, options, names));
+  }
+  const sources = (await named) ?? (await pipedSources(options));
+  const piped = savedIn(sources ?? []);
+  if (piped !== undefined) {
+    if (options.kernel === undefined) return await openSavedText(options, piped);
+    const message = "saved rules are piped in, and --kernel asks for this node's: expected one of them";
+    throw new InputError([{ at: ['--kernel'], message }]);
+  }
+  if (options.kernel !== undefined || sources === undefined) return await openKernel(options, sources);
+  return await openManifests(options, sources);
+}
+
+/** What is piped in; else, where kubectl calls and nothing else says whose the rules are, its cluster. */
+async function pipedSources(options: RulesOptions): Promise<readonly SourceText[] | undefined> {
+  const asPlugin = isKubectlPlugin() && options.kernel === undefined && options.save === undefined;
+  const piped = await pipedText(
+    asPlugin ? INSTEAD.cluster : options.save === undefined ? INSTEAD.kernel : INSTEAD.save,
+  );
+  if (piped !== undefined) return [piped];
+  return asPlugin ? [await readLive(options)] : undefined;
+}
+
+/** What is looked at where nothing is piped in. */
+const INSTEAD = {
+  cluster: 'the rules are those of the cluster',
+  kernel: "the rules are those of this node's kernel",
+  save: 'names are those of the saved rules',
+} as const;
+
+async function openManifests(
+  options: RulesOptions & WorkloadsOptions,
+  sources: readonly SourceText[],
+): Promise<RulesSource> {
+  const input = await readInputWithWorkloads(options, { sources: Promise.resolve(sources) });
+  return compiledRules(input);
+}
+
+/** What an input comes to. */
+export function compiledRules(input: CompilerInput): RulesSource {
+  const rules = async (family: Family): Promise<NodeRules> => {
+    const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
+    return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
+  };
+  return {
+    input,
+    node: input.node,
+    family: undefined,
+    families: FAMILIES,
+    compiled: true,
+    rules: onceEach(rules),
+  };
+}
+
+/**
+ * The rules of each node that the options ask for: of every Node of the input, or of the one.
+ * @throws InputError where there are no Nodes, or the rules are those of one node
+ */
+export function sourcesOfNodes(
+  source: RulesSource,
+  options: { readonly allNodes?: true | undefined },
+): readonly RulesSource[] {
+  const { input, compiled } = source;
+  if (options.allNodes === undefined) return [source];
+  if (input === undefined || !compiled) {
+    const message = 'these rules are those of one node: it goes with manifests (-f, -k) or a cluster';
+    throw new InputError([{ at: ['--all-nodes'], message }]);
+  }
+  return eachNode(input, options).map(compiledRules);
+}
+
+interface Saved {
+  readonly saved: SourceText;
+  readonly input: CompilerInput | undefined;
+}
+
+async function savedAndNames(
+  path: string,
+  options: RulesOptions,
+  named: Promise<readonly SourceText[] | undefined> | undefined,
+): Promise<Saved> {
+  const readNames = async () => {
+    const sources = await named;
+    return sources && (await readInput(options, {}, { sources: Promise.resolve(sources) }));
+  };
+  const [input, saved] = await allOf([readNames(), path === '-' ? readStandardInput() : readSource(path)]);
+  return { saved, input };
+}
+
+/** Reads the rules of each family no more than once. */
+function onceEach(rules: RulesSource['rules']): RulesSource['rules'] {
+  const read = new Map<Family, Promise<NodeRules>>();
+  return (family) => {
+    const known = read.get(family) ?? rules(family);
+    read.set(family, known);
+    return known;
+  };
+}
+
+/** The only text of some, where it is saved rules that are piped in: no manifest looks like these. */
+export function savedIn(sources: readonly SourceText[]): SourceText | undefined {
+  const [only, ...others] = sources;
+  if (only?.origin !== 'standard input' || others.length > 0) return undefined;
+  return looksSaved(only.text) ? only : undefined;
+}
+
+/** Opens saved rules alone. */
+export async function openSavedText(options: InputOptions, saved: SourceText): Promise<RulesSource> {
+  return await openSaved(options, { saved, input: undefined });
+}
+
+async function openSaved(options: InputOptions, { saved, input }: Saved): Promise<RulesSource> {
+  const { name, text } = saved;
+  const pasted = readPasted(text);
+  const [first, ...others] = pasted;
   const rules = async (asked: Family): Promise<NodeRules> => {
-    if (family !== undefined && family !== asked) {
-      throw new InputError([{ at: [name], message: `expected rules of ${asked}, got some of ${family}` }]);
+    const own =
+      pasted.find(({ family }) => family === asked) ?? pasted.find(({ family }) => family === undefined);
+    if (own === undefined) {
+      const got = pasted.map(({ family }) => `some of ${family}`).join(' and ');
+      throw new InputError([{ at: [name], message: `expected rules of ${asked}, got ${got}` }]);
     }
-    const prepared = prepareText(text, asked, name);
+    const prepared = prepareText(own.text, asked, name);
     if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
       warn(
         `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
       );
     }
-    return { prepared, text: () => text };
+    return { prepared, text: () => own.text };
   };
-  return { input, node: input?.node ?? (await readNode(options)), family, rules };
+  const family = others.length === 0 ? first?.family : undefined;
+  const told = FAMILIES.filter((one) => pasted.some((dump) => dump.family === one));
+  const families = told.length > 0 ? told : FAMILIES;
+  const node = input?.node ?? (await readNode(options));
+  return { input, node, family, families, compiled: false, rules: onceEach(rules) };
 }
 
-async function openKernel(options: RulesOptions): Promise<RulesSource> {
+async function openKernel(
+  options: RulesOptions,
+  sources: readonly SourceText[] | undefined,
+): Promise<RulesSource> {
   const { host, facts } = await thisNode(options.backend);
+  const input = sources && (await readInput(options, facts, { sources: Promise.resolve(sources) }));
   const rules = async (family: Family): Promise<NodeRules> => {
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);
     const text = await savedText(programs);
     return { prepared: prepareText(text, family, programs.save), text: () => text };
   };
-  return { input: undefined, node: await readNode(options, facts), family: undefined, rules };
+  const node = input?.node ?? (await readNode(options, facts));
+  const families = FAMILIES.filter((family) => host.iptables[family] !== undefined);
+  return { input, node, family: undefined, families, compiled: false, rules: onceEach(rules) };
 }
 
 async function readStandardInput() {
@@ -109,10 +251,4 @@ export function checkedRules<Result>(work: () => Result): Result {
     if (!(error instanceof RulesetError)) throw error;
     throw new InputError([{ at: [], message: `no kernel takes these rules: ${error.message}` }]);
   }
-}
-
-/** The family of the first address in a text of rules. */
-function familyOfText(text: string): Family | undefined {
-  const [, address] = /^(?:\[\S*\] )?-A .*? -[sd] ([\da-fA-F.:]+)(?:\/|\s|$)/m.exec(text) ?? [];
-  return address === undefined ? undefined : familyOf(address);
 }

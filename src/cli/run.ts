@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import { OperationalError } from '../errors/operational-error.ts';
 import { printable } from '../text/printable.ts';
+import { NOT_DONE } from './exit-codes.ts';
 import { endProgress } from './progress.ts';
 
 /** What a command has to say when it is done. */
@@ -24,15 +25,18 @@ export function ignoreOutputFailures(): void {
   process.stdout.on('error', () => {});
 }
 
-/** The exit code of what could not be done; where 1 says that something was found, another one. */
-let failure = 1;
+/** The exit code of what could not be done. */
+let failure: number = NOT_DONE;
 
 /**
- * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 1; a
+ * Runs a command. What is no fault of the program is told in one message, without a stack trace, and exits with 2; a
  * fault of the program is thrown.
- * @param failureCode the exit code instead of 1, also for faults of the program
+ * @param failureCode the exit code instead of 2, also for faults of the program
  */
-export async function runAction(action: () => Promise<CommandOutcome>, failureCode = 1): Promise<void> {
+export async function runAction(
+  action: () => Promise<CommandOutcome>,
+  failureCode: number = NOT_DONE,
+): Promise<void> {
   failure = failureCode;
   try {
     const { output, exitCode } = await action();

@@ -1,17 +1,17 @@
 /** The rules that commands print or draw: all of them, or those of some Services. */
 
-import type { ClusterState } from '../api/cluster.ts';
-import { InputError, type Problem, show } from '../api/problem.ts';
-import { namesakes } from '../api/unknown-service.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Family, Ruleset, TableName } from '../iptables/types.ts';
+import { thingsOfCluster } from '../names/things.ts';
 import type { CompilerInput } from './inputs.ts';
+import { servicesNamed } from './names.ts';
+import type { ShownOptions } from './options.ts';
 import { warn } from './run.ts';
+import { isNarrowed, shownServices } from './shown.ts';
 
 /**
  * Compiles a cluster. Warns of a Service that has no rules in this family.
- * @param services by `namespace/name`; all unless given
- * @throws InputError where one of them is not in the input
+ * @param services that are in the input, by `namespace/name`; all unless given
  */
 export function compileServices(
   { cluster, node, options }: CompilerInput,
@@ -21,22 +21,27 @@ export function compileServices(
   const compiler = new IncrementalCompiler(node, options(family));
   compiler.update(cluster);
   if (services === undefined) return compiler.ruleset();
-
-  const missing = services.filter((service) => !cluster.services.has(service));
-  if (missing.length > 0) throw new InputError(missing.map((service) => notInInput(service, cluster)));
   for (const service of services) {
     if (!compiler.has(service)) warn(`Service ${service}: has no rules of its own in ${family}`);
   }
   return compiler.ruleset(new Set(services));
 }
 
+/**
+ * The Services whose rules are shown: those that are named, or that options choose; undefined for all.
+ * @param named as users type names
+ * @throws InputError where a name stands for none, or for several, or the options choose none
+ */
+export function servicesToShow(
+  input: CompilerInput,
+  named: readonly string[] | undefined,
+  options: ShownOptions,
+): readonly string[] | undefined {
+  if (named === undefined) return isNarrowed(options) ? shownServices(input, options) : undefined;
+  return servicesNamed(named, thingsOfCluster(input), options);
+}
+
 /** The ruleset with one of its tables; with all unless given. */
 export function onlyTable(ruleset: Ruleset, table: TableName | undefined): Ruleset {
   return { ...ruleset, tables: ruleset.tables.filter(({ name }) => table === undefined || name === table) };
-}
-
-function notInInput(service: string, { services }: ClusterState): Problem {
-  const hint = namesakes(service, services.keys());
-  const message = `no Service ${show(service)} in the input, expected NAMESPACE/NAME${hint}`;
-  return { at: ['--service'], message };
 }

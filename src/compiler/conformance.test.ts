@@ -51,7 +51,7 @@ describe.each(await findFixtures(join(FIXTURES, 'conformance')))('$name', (fixtu
   });
 
   test.each(FAMILIES)('%s', async (family) => {
-    const ours = compiled.rules[family];
+    const ours = compiled.rules.get(`${family}.rules`) ?? '';
     const kubeProxys = await readFile(join(fixture.folder, `kube-proxy.${family}.rules`), 'utf8');
     expect(comparable(ours)).toEqual(comparable(kubeProxys));
     expect(tablesOf(ours)).toEqual(tablesOf(kubeProxys));
@@ -61,7 +61,7 @@ describe.each(await findFixtures(join(FIXTURES, 'conformance')))('$name', (fixtu
 
 test('a cluster from before Kubernetes 1.13: the chain names that it had', async () => {
   const [fixture] = await findFixtures(join(FIXTURES, 'legacy-port-names'));
-  const rules = fixture ? (await compileFixture(fixture)).rules.ipv4 : '';
+  const rules = fixture ? ((await compileFixture(fixture)).rules.get('ipv4.rules') ?? '') : '';
   const own = [...chainsOf(rules)].filter(([chain]) => /KUBE-S(VC|EP)-/.test(chain));
   expect(own.map(([chain, rules]) => [chain, rules.at(-1)])).toEqual([
     [

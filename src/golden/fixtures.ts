@@ -6,7 +6,7 @@ import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { printRuleset } from '../iptables/print.ts';
-import { FAMILIES, type Family } from '../net/address.ts';
+import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
@@ -53,8 +53,11 @@ export async function findFixtures(root: string): Promise<Fixture[]> {
 }
 
 export interface CompiledFixture {
-  /** The rules of each family, as text for `iptables-restore`. */
-  readonly rules: Readonly<Record<Family, string>>;
+  /**
+   * The rules as text for `iptables-restore`, by the path of their file below the cluster's: `ipv4.rules`, and behind the
+   * name of the node where each is compiled, `node-a/ipv4.rules`.
+   */
+  readonly rules: ReadonlyMap<string, string>;
   readonly warnings: readonly string[];
   /** What was made from workloads. */
   readonly made: MadePods;
@@ -65,6 +68,8 @@ export interface FixtureOptions {
   readonly workloads?: boolean;
   /** Whether what no API server holds, and what is misspelt, is an error. */
   readonly strict?: boolean;
+  /** Whether the rules of each of its Nodes are compiled, and not those of the one that `host.yaml` tells. */
+  readonly allNodes?: boolean;
 }
 
 /**
@@ -73,7 +78,7 @@ export interface FixtureOptions {
  */
 export async function compileFixture(
   fixture: Fixture,
-  { workloads = true, strict = false }: FixtureOptions = {},
+  { workloads = true, strict = false, allNodes = false }: FixtureOptions = {},
 ): Promise<CompiledFixture> {
   const given = [readConfiguration(fixture.config), readHost(fixture.host)] as const;
   const workload = workloads ? workloadOptionsOf(...given) : undefined;
@@ -83,13 +88,29 @@ export async function compileFixture(
     const message = 'no Service in this cluster, where there are other objects';
     throw new InputError([...typos, { at: [fixture.folder], message }]);
   }
-  const node = resolveNode({ flags: {}, host, hostnameOverride: config.kubeProxy.hostnameOverride, nodes });
-  const rules = FAMILIES.map((family): [Family, string] => {
-    const options = compileOptions(family, config.kubeProxy, node, config.own);
-    return [family, printRuleset(compile(cluster, node, options))];
-  });
+  if (allNodes && nodes.size === 0) {
+    throw new InputError([
+      { at: [fixture.folder], message: 'no Node in this cluster, which --all-nodes asks for' },
+    ]);
+  }
+  const { hostnameOverride } = config.kubeProxy;
+  const rules = new Map<string, string>();
+  for (const name of allNodes ? [...nodes.keys()].sort() : [undefined]) {
+    const facts = name === undefined ? host : capabilitiesOf(host);
+    const node = resolveNode({ flags: { name }, host: facts, hostnameOverride, nodes });
+    for (const family of FAMILIES) {
+      const options = compileOptions(family, config.kubeProxy, node, config.own);
+      const file = join(name ?? '', `${family}.rules`);
+      rules.set(file, printRuleset(compile(cluster, node, options)));
+    }
+  }
   const warnings = [...typos.map(formatProblem), ...loaded.warnings];
-  return { rules: Object.fromEntries(rules) as Record<Family, string>, warnings, made };
+  return { rules, warnings, made };
+}
+
+/** What of a node's facts is taken to be that of others, too. */
+function capabilitiesOf({ randomFully, bpf, nfacct, conntrackTCPBeLiberal }: HostFacts): HostFacts {
+  return { randomFully, bpf, nfacct, conntrackTCPBeLiberal };
 }
 
 async function readConfiguration(path: string | undefined): Promise<Configuration> {

@@ -9,7 +9,7 @@ import { compileFixture, type FixtureOptions, findFixtures } from './fixtures.ts
 
 /** One golden file against what its cluster compiles to now. */
 export interface GoldenResult {
-  /** The golden file's path below the golden folder: the cluster's name and the family, `web/ipv4.rules`. */
+  /** The golden file's path below the golden folder: the cluster's name and the family, `web/ipv4.rules`, with the Node between. */
   readonly file: string;
   /** What the golden file holds; undefined where there is none. */
   readonly expected: string | undefined;
@@ -54,8 +54,13 @@ export async function runGolden(
       const compiled = await compileFixture(fixture, options);
       warnings.push(...compiled.warnings);
       made.push(compiled.made);
-      for (const family of FAMILIES)
-        actual.set(join(fixture.name, `${family}.rules`), compiled.rules[family]);
+      for (const [file, text] of compiled.rules) {
+        const path = join(fixture.name, file);
+        // A cluster may be in a folder of its own below another, with the name of a Node.
+        if (actual.has(path))
+          problems.push({ at: [fixture.folder], message: `another cluster has ${path}, too` });
+        actual.set(path, text);
+      }
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       for (const problem of error.problems) problems.push(problem);

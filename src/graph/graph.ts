@@ -10,11 +10,12 @@ import { sharesOf } from './shares.ts';
 import type { ChainNode, GraphEdge, RuleGraph, TargetNode } from './types.ts';
 
 /**
- * The graph of a compiled ruleset: a node for each chain and for each final target, an edge for each rule that has a
- * target. The built-in chains are in it, with our jumps.
+ * The graph of a ruleset: a node for each chain and for each final target, an edge for each rule that has a target. The
+ * built-in chains are in it, with our jumps where the ruleset has none of its own, as one that is compiled.
  */
 export function graphOf(ruleset: Ruleset): RuleGraph {
-  const { family, tables } = withJumps(ruleset);
+  const isOfKernel = ruleset.tables.some(({ chains }) => chains.some(({ policy }) => policy !== undefined));
+  const { family, tables } = isOfKernel ? ruleset : withJumps(ruleset);
   const graphs = tables.map(tableGraph);
   return {
     family,

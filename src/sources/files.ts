@@ -7,7 +7,7 @@ import { InputError, type Problem } from '../api/problem.ts';
 import type { SourceText } from './source-text.ts';
 
 /** What `-f -` is called in messages. */
-export const STANDARD_INPUT = 'standard input';
+export const STANDARD_INPUT = 'standard input' as const;
 
 /** Whether a file's name is one of those that `-f FOLDER` reads. */
 export function isManifest(name: string): boolean {
@@ -31,16 +31,20 @@ export async function readSources(
 ): Promise<SourceText[]> {
   const problems: Problem[] = [];
   const texts: SourceText[] = [];
-  const read = async (name: string, bytes: () => Promise<Uint8Array>) => {
+  const read = async (
+    name: string,
+    bytes: () => Promise<Uint8Array>,
+    origin: Pick<SourceText, 'origin'> = {},
+  ) => {
     try {
-      texts.push({ name, text: decode(await bytes()) });
+      texts.push({ name, text: decode(await bytes()), ...origin });
     } catch (error) {
       problems.push({ at: [name], message: fileProblem(error) });
     }
   };
   for (const path of new Set(paths)) {
     if (path === '-') {
-      await read(STANDARD_INPUT, () => buffer(standardInput));
+      await read(STANDARD_INPUT, () => buffer(standardInput), { origin: STANDARD_INPUT });
       continue;
     }
     const found = await listManifests(path);

@@ -36,13 +36,7 @@ export function hasPorts(protocol: string): boolean {
  * @throws InputError where it is none of these
  */
 export function parsePlace(text: string, flag: '--from' | '--to'): Place {
-  const slash = text.lastIndexOf('/');
-  const protocol = slash === -1 ? undefined : text.slice(slash + 1).toLowerCase();
-  if (protocol !== undefined && PROTOCOL.test(protocol)) {
-    const place = withoutProtocol(text.slice(0, slash));
-    if (place) return { ...place, protocol };
-  }
-  const place = withoutProtocol(text);
+  const place = placeIn(text);
   if (place) return place;
   const expected =
     flag === '--from'
@@ -50,6 +44,17 @@ export function parsePlace(text: string, flag: '--from' | '--to'): Place {
       : 'ADDRESS:PORT/PROTOCOL, NAMESPACE/NAME:PORT of a Service, WAY/NAMESPACE/NAME:PORT ' +
         `(${WAYS.join(', ')}), pod/NAMESPACE/NAME:PORT or node:PORT`;
   throw new InputError([{ at: [flag], message: `expected ${expected}, got ${show(text)}` }]);
+}
+
+/** As {@link parsePlace}; undefined where the text is none of these. */
+export function placeIn(text: string): Place | undefined {
+  const slash = text.lastIndexOf('/');
+  const protocol = slash === -1 ? undefined : text.slice(slash + 1).toLowerCase();
+  if (protocol !== undefined && PROTOCOL.test(protocol)) {
+    const place = withoutProtocol(text.slice(0, slash));
+    if (place) return { ...place, protocol };
+  }
+  return withoutProtocol(text);
 }
 
 function withoutProtocol(text: string): Place | undefined {

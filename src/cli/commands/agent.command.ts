@@ -18,6 +18,9 @@ function agentCommand(program: Command): Command<[], GivenFlags> {
   return agent;
 }
 
+/** As kube-proxy exits. */
+const CANNOT_GO_ON = 1;
+
 /** kube-proxy takes underscores in the names of flags for dashes. */
 function withDashes(word: string): string {
   return word.replace(/^--[^=]+/, (name) => name.replaceAll('_', '-'));
@@ -25,7 +28,7 @@ function withDashes(word: string): string {
 
 export function addAgent(program: Command): void {
   addNotes(agentCommand(program), {
-    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start.',
+    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start. It exits with 0 where it is ended, and with 1 where it cannot go on, as kube-proxy does; with 2 for an option that is wrong.',
     examples: [
       { line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf', about: 'where kube-proxy was' },
       {
@@ -35,5 +38,7 @@ export function addAgent(program: Command): void {
       { line: 'svc2ipt agent --kubeconfig node.conf --dry-run -v 2', about: 'everything but the writing' },
       { line: 'curl -s 127.0.0.1:10249/debug/drift', about: 'how the kernel differs from what is wanted' },
     ],
-  }).action((given) => runAction(async () => (await import('./agent.ts')).agentAction(given, version())));
+  }).action((given) =>
+    runAction(async () => (await import('./agent.ts')).agentAction(given, version()), CANNOT_GO_ON),
+  );
 }

@@ -1,6 +1,7 @@
 /** `svc2ipt apply`: what it takes, and what its help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import {
   addClusterOptions,
   addManifestsOption,
@@ -25,7 +26,7 @@ export type ApplyCommandOptions = OptionsOf<typeof applyCommand>;
 
 export function addApply(program: Command): void {
   addNotes(applyCommand(program), {
-    text: 'Only the difference is written: nothing at all where the kernel holds the rules already. Rules and chains of other programs stay as they are. Whenever it is stopped, traffic keeps flowing, and the next run completes the work.',
+    text: `Only the difference is written: nothing at all where the kernel holds the rules already. Rules and chains of other programs stay as they are. Whenever it is stopped, traffic keeps flowing, and the next run completes the work. ${EXITS}`,
     examples: [
       { line: 'svc2ipt apply -f manifests/ --dry-run', about: 'what would change' },
       {

@@ -1,6 +1,7 @@
 /** `svc2ipt cleanup`: what it takes, and what its help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import { backendOption, type OptionsOf } from '../options.ts';
 import { runAction } from '../run.ts';
 
@@ -15,7 +16,7 @@ export type CleanupCommandOptions = OptionsOf<typeof cleanupCommand>;
 
 export function addCleanup(program: Command): void {
   addNotes(cleanupCommand(program), {
-    text: 'Rules and chains of other programs stay as they are. Services cannot be reached through this node any more, until something writes their rules again: TCP connections that exist go on until they end, UDP flows are deleted.',
+    text: `Rules and chains of other programs stay as they are. Services cannot be reached through this node any more, until something writes their rules again: TCP connections that exist go on until they end, UDP flows are deleted. ${EXITS}`,
     examples: [
       { line: 'svc2ipt cleanup', about: 'before a node leaves its cluster' },
       {

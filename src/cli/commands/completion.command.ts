@@ -1,6 +1,7 @@
 /** `svc2ipt completion`: what it takes, and what its help tells. */
 import { Argument, type Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import { runAction } from '../run.ts';
 
 export function addCompletion(program: Command): void {
@@ -9,6 +10,7 @@ export function addCompletion(program: Command): void {
     .description('print a script by which a shell completes command lines of svc2ipt')
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']));
   addNotes(completion, {
+    text: EXITS,
     examples: [
       { line: 'source <(svc2ipt completion bash)', about: 'bash, in ~/.bashrc' },
       { line: 'source <(svc2ipt completion zsh)', about: 'zsh, in ~/.zshrc after compinit' },

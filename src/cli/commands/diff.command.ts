@@ -1,10 +1,14 @@
 /** `svc2ipt diff`: what it takes, and what its help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS_OF_COMPARING } from '../exit-codes.ts';
 import {
   addClusterOptions,
+  addLiveOptions,
   addManifestsOption,
+  addShownOptions,
   addWorkloadsOption,
+  allNodesOption,
   backendOption,
   collect,
   familyOption,
@@ -16,25 +20,35 @@ function diffCommand(program: Command) {
   const diff = program
     .command('diff')
     .description(
-      "compare this node's kernel with the rules of manifests, or two sets of manifests; exit with 1 when they differ",
+      "compare this node's kernel with the rules of manifests or of a cluster, or two of these; exit with 1 when they differ",
     );
   const withOwn = addManifestsOption(diff)
-    .option('--from <path>', 'manifests as they were; no kernel is looked at', collect)
-    .option('--to <path>', 'manifests as they will be', collect)
+    .option(
+      '--from <path>',
+      'manifests as they were; no kernel is looked at. A cluster stands for them where only --to is given',
+      collect,
+    )
+    .option('--to <path>', 'manifests as they will be, or a cluster where only --from is given', collect)
     .addOption(familyOption('only this IP family'))
     .addOption(backendOption());
-  return addClusterOptions(
+  const withNode = addClusterOptions(
     addWorkloadsOption(withOwn, 'with --from and --to, make no Pods of Deployments and other workloads'),
-  );
+  ).addOption(allNodesOption('with --from and --to, once for each Node of both'));
+  return addLiveOptions(addShownOptions(withNode));
 }
 
 export type DiffCommandOptions = OptionsOf<typeof diffCommand>;
 
 export function addDiff(program: Command): void {
   addNotes(diffCommand(program), {
+    text: EXITS_OF_COMPARING,
     examples: [
       { line: 'svc2ipt diff -f manifests/', about: 'what apply would change; needs root to read the kernel' },
       { line: 'svc2ipt diff --from old/ --to new/', about: 'what a change to a Service will do to a node' },
+      {
+        line: 'svc2ipt diff --context prod --to shop/ -n shop --node-name node1',
+        about: 'what manifests will change of the namespace that they are for, on a node of a cluster',
+      },
     ],
   }).action((options) => runAction(async () => (await import('./diff.ts')).diffAction(options)));
 }

@@ -4,69 +4,154 @@ import { readTables } from '../../applier/applier.ts';
 import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
 import { currentTables } from '../../applier/current.ts';
 import { planChanges } from '../../applier/plan.ts';
+import { aboutOf, serviceOf } from '../../chains/comments.ts';
+import { isServicePortChain } from '../../chains/names.ts';
 import { compile } from '../../compiler/compile.ts';
+import { parseRule } from '../../iptables/parse.ts';
 import type { Ruleset } from '../../iptables/types.ts';
-import { FAMILIES } from '../../net/address.ts';
+import { FAMILIES, type Family } from '../../net/address.ts';
+import { readSources } from '../../sources/files.ts';
+import type { SourceText } from '../../sources/source-text.ts';
 import { unified } from '../../text/unified-diff.ts';
-import { readInput, readInputWithWorkloads } from '../inputs.ts';
+import { isKubectlPlugin } from '../calling.ts';
+import {
+  type CompilerInput,
+  namesObjects,
+  readInput,
+  readInputWithWorkloads,
+  readLive,
+  readNamed,
+} from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
 import type { CommandOutcome } from '../run.ts';
+import { isNarrowed, shownOf } from '../shown.ts';
+import { pipedText } from '../standard-input.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
 
 export async function diffAction(options: DiffCommandOptions): Promise<CommandOutcome> {
-  const { from, to } = options;
-  if (from === undefined && to === undefined) return await diffKernel(options);
-  if (from === undefined || to === undefined) {
-    throw new InputError([
-      { at: [], message: '--from and --to go together: what there was, and what there will be' },
-    ]);
+  const { from, to, allNodes } = options;
+  const other = () => readOther(options);
+  if (from !== undefined && to !== undefined) {
+    if (namesObjects(options))
+      throw problem('--from and --to name both sides: -f, -k or a cluster would be a third');
+    return await diffManifests(options, from, to);
   }
-  return await diffManifests(options, from, to);
+  if (from !== undefined) return await diffManifests(options, from, await other());
+  if (to !== undefined) return await diffManifests(options, await other(), to);
+  if (allNodes !== undefined)
+    throw problem('a kernel is that of one node: --all-nodes goes with --from and --to');
+  return await diffKernel(options);
+}
+
+/** Paths of manifests, or texts of them, and of a cluster. */
+type Side = readonly string[] | { readonly sources: readonly SourceText[] };
+
+/** What there is beside `--from` or `--to`. */
+async function readOther(options: DiffCommandOptions): Promise<Side> {
+  const named = await readNamed(options);
+  if (named !== undefined) return { sources: named };
+  const piped = await pipedText('there is nothing to compare with');
+  if (piped !== undefined) return { sources: [piped] };
+  if (isKubectlPlugin()) return { sources: [await readLive(options)] };
+  throw problem(
+    '--from and --to go together, or one of them with a cluster (--context): what there was, and what there will be',
+  );
+}
+
+function problem(message: string): InputError {
+  return new InputError([{ at: [], message }]);
 }
 
 /** What `apply` would change. */
 async function diffKernel(options: DiffCommandOptions): Promise<CommandOutcome> {
   const { iptables, facts } = await thisNode(options.backend);
-  const input = await readInput(options, facts);
+  const input = await readInput(options, facts, { defaultCluster: true });
   const families = iptables.filter(({ family }) => options.family === undefined || family === options.family);
   const differences = await Promise.all(
     families.map(async (host) => {
       const wanted = compile(input.cluster, input.node, input.options(host.family));
-      return {
-        family: host.family,
-        chains: chainDifferences(planChanges(await readTables(host), wanted), host.family),
-      };
+      const chains = chainDifferences(planChanges(await readTables(host), wanted), host.family);
+      return { of: host.family, family: host.family, chains };
     }),
   );
-  return report(differences, 'the kernel holds these rules');
+  return report(narrowed(differences, options, [input]), 'the kernel holds these rules');
 }
 
 /** What a change of manifests does to a node; no kernel is looked at. */
-async function diffManifests(
-  options: DiffCommandOptions,
-  from: readonly string[],
-  to: readonly string[],
-): Promise<CommandOutcome> {
-  const first = readInputWithWorkloads({ ...options, filename: from });
+async function diffManifests(options: DiffCommandOptions, from: Side, to: Side): Promise<CommandOutcome> {
+  const first = readSide(options, from);
   // One after the other, as standard input and what is told have an order; what is wrong in both is told all the same.
   const second = first
     .catch(() => undefined)
-    .then((before) =>
-      readInputWithWorkloads(
-        { ...options, filename: to },
-        { toldOfPods: (before?.made.pods.length ?? 0) > 0 },
-      ),
-    );
+    .then((before) => readSide(options, to, { toldOfPods: (before?.made.pods.length ?? 0) > 0 }));
   const [before, after] = await allOf([first, second]);
   const families = FAMILIES.filter((family) => options.family === undefined || family === options.family);
-  const differences = families.map((family) => {
-    const [old, now] = [before, after].map((input) =>
-      compile(input.cluster, input.node, input.options(family)),
-    );
-    return { family, chains: old && now ? manifestDifferences(old, now) : [] };
+  const differences = nodesOf(options, before, after).flatMap((node) =>
+    families.map((family): FamilyDifferences => {
+      const [old, now] = [before, after].map((input) => {
+        const seen = node === undefined ? input : input.forNode(node);
+        return compile(seen.cluster, seen.node, seen.options(family));
+      });
+      const chains = old && now ? manifestDifferences(old, now) : [];
+      return { of: node === undefined ? family : `${node} ${family}`, family, chains };
+    }),
+  );
+  return report(narrowed(differences, options, [before, after]), 'both come to the same rules');
+}
+
+async function readSide(
+  options: DiffCommandOptions,
+  side: Side,
+  told: { readonly toldOfPods?: boolean } = {},
+): Promise<CompilerInput> {
+  if ('sources' in side) {
+    return await readInputWithWorkloads(options, { ...told, sources: Promise.resolve(side.sources) });
+  }
+  const sources = readSources(side);
+  return await readInputWithWorkloads(options, { ...told, sources });
+}
+
+/** Every Node of both, where options ask for that; else undefined for the one that they name. */
+function nodesOf(
+  { allNodes }: DiffCommandOptions,
+  ...inputs: readonly CompilerInput[]
+): readonly (string | undefined)[] {
+  if (allNodes === undefined) return [undefined];
+  const names = [...new Set(inputs.flatMap(({ nodes }) => [...nodes.keys()]))].sort();
+  if (names.length === 0) throw new InputError([{ at: ['--all-nodes'], message: 'no Node in the input' }]);
+  return names;
+}
+
+interface FamilyDifferences {
+  /** The family, behind the node where there are several. */
+  readonly of: string;
+  readonly family: Family;
+  readonly chains: readonly ChainDifference[];
+}
+
+/** What options leave of differences: the chains of Services that are shown, and the lines about them in all others. */
+function narrowed(
+  differences: readonly FamilyDifferences[],
+  options: DiffCommandOptions,
+  inputs: readonly CompilerInput[],
+): readonly FamilyDifferences[] {
+  if (!isNarrowed(options)) return differences;
+  const shown = shownOf(options, inputs);
+  return differences.map(({ family, chains, ...rest }) => {
+    const isAbout = (line: string) => {
+      const [, rule] = /^-A \S+(.*)$/s.exec(line) ?? [];
+      const about = rule === undefined ? undefined : aboutOf(parseRule(rule, family));
+      return about !== undefined && shown.service(serviceOf(about.servicePort));
+    };
+    const kept = chains.flatMap((difference): ChainDifference[] => {
+      const { chain, current, wanted } = difference;
+      if (![...current, ...wanted].some(isAbout)) return [];
+      if (isServicePortChain(chain)) return [difference];
+      return [{ ...difference, current: current.filter(isAbout), wanted: wanted.filter(isAbout) }];
+    });
+    return { ...rest, family, chains: kept };
   });
-  return report(differences, 'both come to the same rules');
 }
 
 /** As if a node that holds the one ruleset were to be given the other. */
@@ -87,13 +172,10 @@ function manifestDifferences(before: Ruleset, after: Ruleset): ChainDifference[]
   return chainDifferences(changes, family);
 }
 
-function report(
-  families: readonly { readonly family: string; readonly chains: readonly ChainDifference[] }[],
-  same: string,
-): CommandOutcome {
-  const lines = families.flatMap(({ family, chains }) =>
+function report(families: readonly FamilyDifferences[], same: string): CommandOutcome {
+  const lines = families.flatMap(({ of, chains }) =>
     chains.flatMap(({ table, chain, current, wanted }) =>
-      unified(`${family} ${table} ${chain}`, current, wanted),
+      unified(`${of} ${table} ${chain}`, current, wanted),
     ),
   );
   if (lines.length === 0) return { output: `no difference: ${same}\n` };

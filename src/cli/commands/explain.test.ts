@@ -121,7 +121,7 @@ describe('mistakes', PROCESSES, () => {
     [
       'an option that there is not',
       ['shop/web', '--sav', 'node.save'],
-      /^error: too many arguments for 'explain'\./,
+      /^error: unknown option '--sav'\n\(Did you mean --save\?\)\n/,
     ],
     [
       'no such Service',
@@ -145,7 +145,7 @@ describe('mistakes', PROCESSES, () => {
     ],
   ])('%s', async (_, args, expected) => {
     const { exitCode, stdout, stderr } = await explain(args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(expected);
   });
 });

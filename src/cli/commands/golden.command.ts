@@ -1,6 +1,7 @@
 /** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
 import type { Command } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS, EXITS_OF_COMPARING } from '../exit-codes.ts';
 import { addWorkloadsOption, type OptionsOf, strictOption } from '../options.ts';
 import { runAction } from '../run.ts';
 
@@ -12,7 +13,8 @@ function withFolders(command: Command) {
   const given = command
     .argument('<fixtures-folder>', FIXTURES)
     .argument('<golden-folder>', GOLDEN)
-    .addOption(strictOption());
+    .addOption(strictOption())
+    .option('--all-nodes', 'a file for each Node of a cluster: CLUSTER/NODE/ipv4.rules');
   return addWorkloadsOption(given);
 }
 
@@ -42,6 +44,7 @@ export function addGolden(program: Command): void {
       .description('print how the rules differ from the golden files; exit with 1 when any does'),
   );
   addNotes(check, {
+    text: EXITS_OF_COMPARING,
     examples: [
       {
         line: 'svc2ipt golden check clusters/ golden/',
@@ -54,7 +57,7 @@ export function addGolden(program: Command): void {
 
   const update = withFolders(golden.command('update').description('write the golden files anew'));
   addNotes(update, {
-    text: 'Files of clusters that are there no more are removed.',
+    text: `Files of clusters that are there no more are removed. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',

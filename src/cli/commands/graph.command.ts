@@ -1,13 +1,20 @@
 /** `svc2ipt graph`: what it takes, and what its help tells. */
 import { type Command, Option } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import {
   addClusterOptions,
+  addLiveOptions,
   addManifestsOption,
+  addShownOptions,
   addWorkloadsOption,
+  allNodesOption,
+  backendOption,
   collect,
   familyOption,
+  kernelOption,
   type OptionsOf,
+  outputFolderOption,
   tableOption,
 } from '../options.ts';
 import { runAction } from '../run.ts';
@@ -15,8 +22,13 @@ import { runAction } from '../run.ts';
 function graphCommand(program: Command) {
   const graph = program
     .command('graph')
-    .description("draw a cluster's chains and the jumps between them, with the share of each endpoint");
+    .description(
+      'draw the chains of a cluster or of a node and the jumps between them, with the share of each endpoint',
+    );
   const withOwn = addManifestsOption(graph)
+    .option('--save <file>', 'draw the rules that iptables-save printed; - for standard input')
+    .addOption(kernelOption("draw the rules in this node's kernel; needs root"))
+    .addOption(backendOption().conflicts('save'))
     .addOption(familyOption().default('ipv4'))
     .addOption(tableOption())
     .option(
@@ -40,14 +52,17 @@ function graphCommand(program: Command) {
     )
     // As the format can bear it, where neither is given.
     .option('--collapse', 'one box for each Service (default for large svg and html)')
-    .option('--no-collapse', 'all chains of all Services');
-  return addClusterOptions(addWorkloadsOption(withOwn));
+    .option('--no-collapse', 'all chains of all Services')
+    .addOption(outputFolderOption());
+  const withNode = addClusterOptions(addWorkloadsOption(withOwn)).addOption(allNodesOption());
+  return addLiveOptions(addShownOptions(withNode));
 }
 
 export type GraphCommandOptions = OptionsOf<typeof graphCommand>;
 
 export function addGraph(program: Command): void {
   addNotes(graphCommand(program), {
+    text: EXITS,
     examples: [
       {
         line: 'svc2ipt graph -f manifests/ > graph.html',
@@ -58,6 +73,8 @@ export function addGraph(program: Command): void {
         about: 'one Service, for a Markdown file',
       },
       { line: 'svc2ipt graph -f manifests/ -o svg > graph.svg', about: 'a picture' },
+      { line: 'svc2ipt graph --kernel > graph.html', about: "the rules in this node's kernel" },
+      { line: 'ssh node1 sudo iptables-save | svc2ipt graph > graph.html', about: "another machine's" },
     ],
   }).action((options) => runAction(async () => (await import('./graph.ts')).graphAction(options)));
 }

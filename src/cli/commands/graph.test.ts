@@ -89,12 +89,12 @@ describe('some Services', PROCESSES, () => {
   });
 
   test('those that there are not', async () => {
-    expect(await graph(['--service', 'api', '--service', 'x/y', '-o', 'dot'], SMALL)).toEqual({
-      exitCode: 1,
+    expect(await graph(['--service', 'aip', '--service', 'x/y', '-o', 'dot'], SMALL)).toEqual({
+      exitCode: 2,
       stdout: '',
       stderr:
-        'error: --service: no Service "api" in the input, expected NAMESPACE/NAME (shop/api?)\n' +
-        'error: --service: no Service "x/y" in the input, expected NAMESPACE/NAME\n',
+        'error: --service: no Service "aip" in the input (shop/api?)\n' +
+        'error: --service: no Service "x/y" in the input\n',
     });
   });
 });

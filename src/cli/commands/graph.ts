@@ -1,17 +1,64 @@
 /** `svc2ipt graph`: a cluster's chains as boxes, and the jumps between them as arrows. */
+
+import { InputError } from '../../api/problem.ts';
 import { collapse } from '../../graph/collapse.ts';
 import { graphOf } from '../../graph/graph.ts';
+import { onlyServices, savedRuleset } from '../../graph/saved.ts';
 import type { Direction, RuleGraph } from '../../graph/types.ts';
-import { readInputWithWorkloads } from '../inputs.ts';
+import type { Ruleset } from '../../iptables/types.ts';
+import { type CompilerInput, eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
+import { servicesNamed, thingsOf } from '../names.ts';
+import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
 import { progress } from '../progress.ts';
+import { openRules, openSavedText, type RulesSource, savedIn } from '../rules.ts';
 import { type CommandOutcome, note } from '../run.ts';
-import { compileServices, onlyTable } from '../service-rules.ts';
+import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
+import { isNarrowed, shownOf } from '../shown.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
 
 export async function graphAction(options: GraphCommandOptions): Promise<CommandOutcome> {
-  const { family, service, table, output, direction, collapse } = options;
-  const ruleset = onlyTable(compileServices(await readInputWithWorkloads(options), family, service), table);
-  return { output: await FORMATS[output](graphOf(ruleset), { direction, collapsed: collapse }) };
+  const { family, table, output, direction, collapse: collapsed } = options;
+  const folder = folderForNodes(options);
+  const draw = (ruleset: Ruleset) =>
+    FORMATS[output].draw(graphOf(onlyTable(ruleset, table)), { direction, collapsed });
+  const saved = await openSavedOrKernel(options);
+  if ('rules' in saved) return { output: await draw(await savedRules(saved, options)) };
+
+  const services = servicesToShow(saved, options.service, options);
+  const drawn = (input: CompilerInput) => draw(compileServices(input, family, services));
+  if (folder === undefined) return { output: await drawn(saved) };
+  const name = `${family}.${FORMATS[output].extension}`;
+  const files: OutputFile[] = [];
+  for (const input of eachNode(saved, options)) {
+    files.push({ folder: input.node.name, name, text: await drawn(input) });
+  }
+  return { output: await writeFiles(folder, files) };
+}
+
+/** The rules that `--save` or `--kernel` names, or that are piped in as iptables-save prints them; else the input. */
+async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSource | CompilerInput> {
+  if (options.backend !== undefined && options.kernel === undefined) {
+    throw new InputError([{ at: ['--backend'], message: 'says which kernel: it goes with --kernel' }]);
+  }
+  if (options.save !== undefined || options.kernel !== undefined) return await openRules(options);
+  const sources = await readManifests(options);
+  const saved = savedIn(sources);
+  if (saved === undefined)
+    return await readInputWithWorkloads(options, { sources: Promise.resolve(sources) });
+  if (options.allNodes === undefined) return await openSavedText(options, saved);
+  throw new InputError([{ at: ['--all-nodes'], message: 'saved rules are those of one node' }]);
+}
+
+async function savedRules(source: RulesSource, options: GraphCommandOptions): Promise<Ruleset> {
+  const { text } = await source.rules(options.family);
+  const ruleset = savedRuleset(text(), options.family);
+  if (options.service === undefined) {
+    if (!isNarrowed(options)) return ruleset;
+    return onlyServices(ruleset, shownOf(options, source.input ? [source.input] : []).service);
+  }
+  const things = await thingsOf(source, options.family);
+  const services = new Set(servicesNamed(options.service, things, options));
+  return onlyServices(ruleset, (service) => services.has(service));
 }
 
 interface Look {
@@ -21,7 +68,14 @@ interface Look {
 
 type Format = (graph: RuleGraph, look: Look) => Promise<string>;
 
-const FORMATS: Readonly<Record<GraphCommandOptions['output'], Format>> = { dot, mermaid, svg, html };
+const FORMATS: Readonly<
+  Record<GraphCommandOptions['output'], { readonly draw: Format; readonly extension: string }>
+> = {
+  dot: { draw: dot, extension: 'dot' },
+  mermaid: { draw: mermaid, extension: 'mmd' },
+  svg: { draw: svg, extension: 'svg' },
+  html: { draw: html, extension: 'html' },
+};
 
 async function dot(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
   const { printDot } = await import('../../graph/formats/dot.ts');

@@ -1,7 +1,15 @@
 /** `svc2ipt lint`: what it takes, and what its help tells. */
-import { type Command, CommanderError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
-import { addClusterOptions, addManifestsOption, addWorkloadsOption, type OptionsOf } from '../options.ts';
+import {
+  addClusterOptions,
+  addLiveOptions,
+  addManifestsOption,
+  addShownOptions,
+  addWorkloadsOption,
+  allNodesOption,
+  type OptionsOf,
+} from '../options.ts';
 import { runAction } from '../run.ts';
 import { version } from '../version.ts';
 
@@ -10,8 +18,7 @@ function lintCommand(program: Command) {
     .command('lint')
     .description(
       'tell what is wrong in manifests, and what is legal and will surprise on a node; exit with 1 for an error',
-    )
-    .exitOverride(mistakesInArguments);
+    );
   const withOwn = addManifestsOption(lint)
     .addOption(
       new Option('-o, --output <format>', 'how to print the findings')
@@ -24,14 +31,10 @@ function lintCommand(program: Command) {
         .default('error'),
     )
     .option('--all', 'every finding, however many there are of a kind');
-  return addClusterOptions(addWorkloadsOption(withOwn));
-}
-
-/** Continuous integration tells what is found from what could not be looked at, as of other linters, by the exit code. */
-const NOT_DONE = 2;
-
-function mistakesInArguments({ exitCode, code, message }: CommanderError): never {
-  throw new CommanderError(exitCode === 0 ? 0 : NOT_DONE, code, message);
+  const withNode = addClusterOptions(addWorkloadsOption(withOwn)).addOption(
+    allNodesOption('what each Node of the input finds; what all of them find is told once'),
+  );
+  return addLiveOptions(addShownOptions(withNode));
 }
 
 export type LintCommandOptions = OptionsOf<typeof lintCommand>;
@@ -45,8 +48,8 @@ export function addLint(program: Command): void {
         about: 'in continuous integration, warnings count, too',
       },
       {
-        line: 'kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt lint --node-name node1',
-        about: 'a cluster as it is, seen from one of its nodes',
+        line: 'svc2ipt lint --context prod --all-nodes',
+        about: 'a cluster as it is, seen from each of its nodes',
       },
       {
         line: 'svc2ipt lint -f manifests/ -o sarif > svc2ipt.sarif',
@@ -57,7 +60,5 @@ export function addLint(program: Command): void {
         about: 'in a workflow of GitHub; junit for other servers',
       },
     ],
-  }).action((options) =>
-    runAction(async () => (await import('./lint.ts')).lintAction(options, version()), NOT_DONE),
-  );
+  }).action((options) => runAction(async () => (await import('./lint.ts')).lintAction(options, version())));
 }

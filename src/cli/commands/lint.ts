@@ -13,17 +13,18 @@ import { type Selection, select } from '../../lint/selection.ts';
 import { SEVERITIES } from '../../lint/severity.ts';
 import { contains, familyOf, parseCIDR } from '../../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, ManifestError } from '../../sources/cluster.ts';
-import { STANDARD_INPUT } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
-import { readInputWithWorkloads, readManifests } from '../inputs.ts';
+import { eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
 import type { CommandOutcome } from '../run.ts';
+import { isNarrowed, type Shown, shownOf } from '../shown.ts';
 import type { LintCommandOptions } from './lint.command.ts';
 
 /** @param version of svc2ipt */
 export async function lintAction(options: LintCommandOptions, version: string): Promise<CommandOutcome> {
   const reading = readManifests(options);
-  const { findings, placeOf } = await findingsOf(options, reading);
+  const { findings: found, placeOf } = await findingsOf(options, reading);
   const sources = await reading;
+  const findings = isNarrowed(options) ? onlyShown(found, shownOf(options, [{ sources }])) : found;
   const selection = select(
     positioned(findings, sources),
     placeOf,
@@ -49,21 +50,19 @@ async function findingsOf(
   const typos: Problem[] = [];
   const onTypos = (some: readonly Problem[]) => void typos.push(...some);
   try {
-    const {
-      cluster,
-      node,
-      pods,
-      objects: placed,
-    } = await readInputWithWorkloads(options, { sources, onTypos });
+    const input = await readInputWithWorkloads(options, { sources, onTypos });
+    const { cluster, pods, objects: placed } = input;
     const objects = placed.map(({ object }) => object);
-    const found = lintCluster(cluster, node, {
+    const surroundings = {
       nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
       // Also those without a Service, which the cluster has not.
       endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
       pods: [...pods.values()],
       workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
       serviceRanges: serviceRanges(options, cluster),
-    });
+    };
+    // What several nodes find alike, `select` tells once.
+    const found = eachNode(input, options).flatMap(({ node }) => lintCluster(cluster, node, surroundings));
     // An object that is passed over may be the Service that is missed.
     const missed = cluster.services.size === 0 && !typos.some(({ code }) => code !== 'unknown-field');
     return {
@@ -77,6 +76,18 @@ async function findingsOf(
       placeOf: placesOf([]),
     };
   }
+}
+
+/** Those of what is shown, and those of no object, which stand in the way of all others. */
+function onlyShown(findings: readonly Finding[], shown: Shown): Finding[] {
+  return findings.filter(({ object }) => {
+    if (object === undefined) return true;
+    const { kind, namespace, name } = object;
+    if (kind === 'Service' && namespace !== undefined && name !== undefined) {
+      return shown.service(`${namespace}/${name}`);
+    }
+    return shown.other(namespace);
+  });
 }
 
 /** What is wrong is told with its line, also in a text that has no name. */
@@ -123,7 +134,7 @@ async function format(
   { output, failOn }: LintCommandOptions,
   version: string,
 ): Promise<string> {
-  const files = sources.filter(({ name }) => name !== STANDARD_INPUT);
+  const files = sources.filter(({ origin }) => origin === undefined);
   switch (output) {
     case 'text':
       return formatFindings(told, placeOf, paint, leftOut);

@@ -1,12 +1,17 @@
 /** `svc2ipt render`: what it takes, and what its help tells. */
 import { type Command, Option } from 'commander';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import {
   addClusterOptions,
+  addLiveOptions,
   addManifestsOption,
+  addShownOptions,
   addWorkloadsOption,
+  allNodesOption,
   familyOption,
   type OptionsOf,
+  outputFolderOption,
   tableOption,
 } from '../options.ts';
 import { runAction } from '../run.ts';
@@ -26,20 +31,27 @@ function renderCommand(program: Command) {
       new Option('-o, --output <format>', 'restore text, or the ruleset as data')
         .choices(['restore', 'json', 'yaml'])
         .default('restore'),
-    );
-  return addClusterOptions(addWorkloadsOption(withOwn));
+    )
+    .addOption(outputFolderOption());
+  const withNode = addClusterOptions(addWorkloadsOption(withOwn)).addOption(allNodesOption());
+  return addLiveOptions(addShownOptions(withNode));
 }
 
 export type RenderCommandOptions = OptionsOf<typeof renderCommand>;
 
 export function addRender(program: Command): void {
   addNotes(renderCommand(program), {
+    text: EXITS,
     examples: [
       { line: 'svc2ipt render -f manifests/', about: 'every manifest in a folder' },
       { line: 'helm template shop ./chart | svc2ipt render', about: "what a chart's Services come to" },
       {
-        line: 'kubectl get svc,endpointslices,nodes -A -o yaml | svc2ipt render --node-name node1',
+        line: 'svc2ipt render --context prod --node-name node1',
         about: 'a cluster as it is, seen from one of its nodes',
+      },
+      {
+        line: 'svc2ipt render -k overlays/prod --all-nodes --output-folder rules',
+        about: 'a kustomization, a file for each node',
       },
       { line: 'svc2ipt render -f web.yaml --service default/web', about: 'one Service' },
       {

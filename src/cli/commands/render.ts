@@ -1,17 +1,35 @@
 /** `svc2ipt render`: the rules of a cluster given as files. */
 import { printRuleset } from '../../iptables/print.ts';
 import type { Ruleset } from '../../iptables/types.ts';
-import { readInputWithWorkloads } from '../inputs.ts';
+import { type CompilerInput, eachNode, readInputWithWorkloads } from '../inputs.ts';
+import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
 import type { CommandOutcome } from '../run.ts';
-import { compileServices, onlyTable } from '../service-rules.ts';
+import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
 import type { RenderCommandOptions } from './render.command.ts';
 
 export async function renderAction(options: RenderCommandOptions): Promise<CommandOutcome> {
+  const folder = folderForNodes(options);
   const input = await readInputWithWorkloads(options);
-  const services = options.service === undefined ? undefined : [options.service];
-  const ruleset = compileServices(input, options.family, services);
-  return { output: await format(onlyTable(ruleset, options.table), options.output) };
+  const named = options.service === undefined ? undefined : [options.service];
+  const services = servicesToShow(input, named, options);
+  const textFor = (input: CompilerInput) => {
+    const ruleset = compileServices(input, options.family, services);
+    return format(onlyTable(ruleset, options.table), options.output);
+  };
+  if (folder === undefined) return { output: await textFor(input) };
+  const name = `${options.family}.${EXTENSIONS[options.output]}`;
+  const files = eachNode(input, options).map(async (ofNode): Promise<OutputFile> => {
+    return { folder: ofNode.node.name, name, text: await textFor(ofNode) };
+  });
+  return { output: await writeFiles(folder, await Promise.all(files)) };
 }
+
+/** Those of golden files for text. */
+const EXTENSIONS: Readonly<Record<RenderCommandOptions['output'], string>> = {
+  restore: 'rules',
+  json: 'json',
+  yaml: 'yaml',
+};
 
 async function format(ruleset: Ruleset, output: RenderCommandOptions['output']): Promise<string> {
   switch (output) {

@@ -2,11 +2,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONNTRACK_STATES, type ConntrackState } from '../../iptables/types.ts';
 import { addNotes } from '../../manual/notes.ts';
+import { EXITS } from '../exit-codes.ts';
 import {
   addClusterOptions,
+  addLiveOptions,
   addManifestsOption,
   addRulesOptions,
+  addShownOptions,
   addWorkloadsOption,
+  allNodesOption,
   MANIFESTS_INSTEAD_OF_KERNEL,
   type OptionsOf,
   textOrJSONOption,
@@ -41,16 +45,17 @@ function traceCommand(program: Command) {
   const withOwn = addRulesOptions(withPacket)
     .option('--all', 'every rule that it comes to, not only those that say something about it')
     .addOption(textOrJSONOption());
-  return addClusterOptions(
+  const withNode = addClusterOptions(
     addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
-  );
+  ).addOption(allNodesOption('once for each Node of the manifests or the cluster'));
+  return addLiveOptions(addShownOptions(withNode));
 }
 
 export type TraceCommandOptions = OptionsOf<typeof traceCommand>;
 
 export function addTrace(program: Command): void {
   addNotes(traceCommand(program), {
-    text: `${WHOSE_RULES} With --save and -f, the rules are the saved ones, and the manifests tell what names stand for. Without manifests, the comments in the rules do. What cannot be decided, as a match of another program, is told and never guessed.`,
+    text: `${WHOSE_RULES} With --save and -f, the rules are the saved ones, and the manifests tell what names stand for. Without manifests, the comments in the rules do. What cannot be decided, as a match of another program, is told and never guessed. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt trace --from 10.244.1.5 --to 10.96.0.10:80/tcp',

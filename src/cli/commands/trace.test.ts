@@ -159,7 +159,7 @@ describe('mistakes', PROCESSES, () => {
     [
       'a place that is none',
       ['--from', 'me', '--to', '10.0.0.1:80', ...SAVE],
-      /^error: --from: expected an address, node, outside or pod\/NAMESPACE\/NAME, got "me"\n$/,
+      /^error: --from: no Pod "me" is known: name manifests that have it with -f, or a cluster\n$/,
     ],
     [
       'two families',
@@ -233,7 +233,7 @@ describe('mistakes', PROCESSES, () => {
     ],
   ])('%s', async (_, args, expected) => {
     const { exitCode, stdout, stderr } = await trace(args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(expected);
   });
 });

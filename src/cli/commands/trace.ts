@@ -1,32 +1,71 @@
 /** `svc2ipt trace`: a packet's way through a node's rules, rule by rule, and what becomes of it. */
 import { InputError } from '../../api/problem.ts';
+import { present } from '../../errors/invariant.ts';
 import type { Family } from '../../iptables/types.ts';
+import type { Found } from '../../names/find.ts';
+import { WITH_PODS } from '../../sources/kubernetes/live-kinds.ts';
 import { familyOfNames, knownNames } from '../../trace/known-names.ts';
 import { simulatedNode } from '../../trace/known-node.ts';
-import { parsePlace } from '../../trace/place.ts';
+import { placeIn } from '../../trace/place.ts';
 import { familyOfQuestion, packetOf, type Question } from '../../trace/question.ts';
 import { formatTrace, formatTraceJSON } from '../../trace/report.ts';
 import { tracePacket } from '../../trace/trace.ts';
+import { placeNamed, searchIn, thingsOf } from '../names.ts';
 import { paint } from '../paint.ts';
-import { checkedRules, openRules, type RulesSource } from '../rules.ts';
+import { checkedRules, openRules, type RulesSource, sourcesOfNodes } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { TraceCommandOptions } from './trace.command.ts';
 
 export async function traceAction(options: TraceCommandOptions): Promise<CommandOutcome> {
-  const { from, to, inInterface, outInterface, mark, ctstate, all = false, output } = options;
+  const { output } = options;
+  const source = await openRules(options, kindsFor(options));
+  const traced = [];
+  for (const one of sourcesOfNodes(source, options)) traced.push(await traceIn(one, options));
+  if (options.allNodes === undefined) {
+    const [only] = traced.map(({ asked, trace }) =>
+      output === 'json' ? formatTraceJSON(asked, trace) : formatTrace(asked, trace, paint),
+    );
+    return { output: present(only, 'trace') };
+  }
+  if (output === 'json') {
+    const nodes = traced.map(({ nodeName, asked, trace }) => {
+      return { nodeName, ...JSON.parse(formatTraceJSON(asked, trace)) };
+    });
+    return { output: `${JSON.stringify({ nodes }, undefined, 2)}\n` };
+  }
+  const texts = traced.map(
+    ({ nodeName, asked, trace }) =>
+      `${paint('title', `On ${nodeName}:`)}\n${formatTrace(asked, trace, paint)}`,
+  );
+  return { output: texts.join('\n') };
+}
+
+/** Pods are asked for where a name may be that of one. */
+function kindsFor({ from, to }: TraceCommandOptions) {
+  const mayBePod = [from, to].some(
+    (text) => !['address', 'node', 'outside'].includes(placeIn(text)?.kind ?? ''),
+  );
+  return mayBePod ? WITH_PODS : undefined;
+}
+
+async function traceIn(source: RulesSource, options: TraceCommandOptions) {
+  const { from, to, inInterface, outInterface, mark, ctstate, all = false } = options;
+  const searching = (kinds: readonly Found['kind'][]) => async () => {
+    const things = await thingsOf(source, options.family ?? source.family);
+    return searchIn(things, kinds, options, source.input ? [source.input] : []);
+  };
   const question: Question = {
-    from: parsePlace(from, '--from'),
-    to: parsePlace(to, '--to'),
+    from: await placeNamed(from, '--from', searching(['pod'])),
+    to: await placeNamed(to, '--to', searching(['service', 'pod'])),
     inInterface,
     mark,
     states: ctstate,
   };
-  const source = await openRules(options);
   const { prepared } = await source.rules(familyFor(question, source, options.family));
   const asked = packetOf(question, knownNames(prepared, source.node, source.input));
   const node = simulatedNode(source.node, outInterface);
-  const traced = checkedRules(() => tracePacket(prepared, asked.packet, node, { all }));
-  return { output: output === 'json' ? formatTraceJSON(asked, traced) : formatTrace(asked, traced, paint) };
+  const trace = checkedRules(() => tracePacket(prepared, asked.packet, node, { all }));
+  return { nodeName: source.node.name, asked, trace };
 }
 
 function familyFor(question: Question, { family, input }: RulesSource, given: Family | undefined): Family {

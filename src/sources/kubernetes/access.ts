@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { ExecaError, execaNode, getOneMessage, sendMessage } from 'execa';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -20,6 +21,12 @@ export interface AccessOptions {
   readonly kubeconfig: string | undefined;
   /** The server's URL, whatever the kubeconfig says. */
   readonly master: string | undefined;
+  /** More kubeconfig files: what they name counts where none before them has the name, as of those in KUBECONFIG. */
+  readonly others?: readonly string[];
+  /** Which context, cluster and user of the kubeconfig; those of its current context unless given. */
+  readonly context?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 export type Access = Readonly<z.output<typeof accessSchema>>;
@@ -94,18 +101,26 @@ function processProblem(error: unknown, patience: number): string {
   return quotable(String(error));
 }
 
-function nameOf({ kubeconfig }: AccessOptions): string {
-  return kubeconfig ?? "the pod's service account";
+function nameOf({ kubeconfig, others = [] }: AccessOptions): string {
+  return kubeconfig === undefined ? "the pod's service account" : [kubeconfig, ...others].join(', ');
 }
 
 type Question = AccessOptions & { readonly patience: number };
 
 /** What the process of its own does. */
-async function askLibrary({ kubeconfig, master, patience }: Question) {
+async function askLibrary({ kubeconfig, master, patience, others = [], ...named }: Question) {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
-  else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
+  const files = kubeconfig === undefined ? [] : [kubeconfig, ...others];
+  if (kubeconfig !== undefined) {
+    config.loadFromFile(kubeconfig);
+    for (const other of others) {
+      const more = new KubeConfig();
+      more.loadFromFile(other);
+      addNames(config, more);
+    }
+    choose(config, named);
+  } else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
   else throw new Error('this is no pod (KUBERNETES_SERVICE_HOST is not set): name a file with --kubeconfig');
   const cluster = config.getCurrentCluster();
   const server = master ?? cluster?.server;
@@ -136,7 +151,7 @@ async function askLibrary({ kubeconfig, master, patience }: Question) {
     tokenFile:
       kubeconfig === undefined
         ? SERVICE_ACCOUNT_TOKEN
-        : await tokenFileIn(kubeconfig, config.getCurrentUser()?.name),
+        : await tokenFileIn(files, config.getCurrentUser()?.name),
     auth,
   };
 }
@@ -172,10 +187,65 @@ const kubeconfigSchema = z.object({
 });
 
 /** The library looks for `token-file` (v2.0); what kubectl and kubeadm write is `tokenFile`. */
-async function tokenFileIn(kubeconfig: string, user: string | undefined): Promise<string | undefined> {
-  const { users } = kubeconfigSchema.parse(parse(await readFile(kubeconfig, 'utf8')));
-  const file = users?.find(({ name }) => name === user)?.user?.tokenFile;
-  return file && resolve(dirname(kubeconfig), file);
+async function tokenFileIn(files: readonly string[], user: string | undefined): Promise<string | undefined> {
+  for (const kubeconfig of files) {
+    const { users } = kubeconfigSchema.parse(parse(await readFile(kubeconfig, 'utf8')));
+    const found = users?.find(({ name }) => name === user);
+    const file = found?.user?.tokenFile;
+    if (found) return file && resolve(dirname(kubeconfig), file);
+  }
+  return undefined;
+}
+
+/** Adds what another kubeconfig names and the first does not; the library refuses a name that both have (v2.0). */
+function addNames(config: KubeConfig, more: KubeConfig): void {
+  const added = <Named extends { readonly name: string }>(
+    own: readonly Named[],
+    others: readonly Named[],
+  ) => [...own, ...others.filter(({ name }) => !own.some((one) => one.name === name))];
+  config.clusters = added(config.clusters, more.clusters);
+  config.users = added(config.users, more.users);
+  config.contexts = added(config.contexts, more.contexts);
+  config.currentContext ||= more.currentContext;
+}
+
+/** Makes the context current that is asked for, with another cluster or user where those are. */
+function choose(config: KubeConfig, { context, cluster, user }: Named): void {
+  const { contexts, clusters, users } = config;
+  if (context !== undefined) config.setCurrentContext(named('context', context, contexts).name);
+  if (cluster === undefined && user === undefined) {
+    const known = contexts.some(({ name }) => name === config.currentContext);
+    if (!known && contexts.length > 0) {
+      throw new Error(`no current context: name one with --context (${listOf(contexts)})`);
+    }
+    return;
+  }
+  const now = config.getContextObject(config.currentContext);
+  const chosen = {
+    name: now?.name ?? '',
+    cluster: cluster === undefined ? (now?.cluster ?? '') : named('cluster', cluster, clusters).name,
+    user: user === undefined ? (now?.user ?? '') : named('user', user, users).name,
+  };
+  config.contexts = [chosen];
+  config.setCurrentContext(chosen.name);
+}
+
+type Named = Pick<AccessOptions, 'context' | 'cluster' | 'user'>;
+
+function named<One extends { readonly name: string }>(kind: string, name: string, all: readonly One[]): One {
+  const found = all.find((one) => one.name === name);
+  if (found) return found;
+  const has = all.length === 0 ? 'none' : listOf(all);
+  throw new Error(`no ${kind} ${JSON.stringify(name)}, it has ${has}`);
+}
+
+/** So many names are told. */
+const NAMES_TOLD = 10;
+
+function listOf(all: readonly { readonly name: string }[]): string {
+  const told = all.slice(0, NAMES_TOLD).map(({ name }) => name);
+  const more = all.length - told.length;
+  return told.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 if (import.meta.main) {

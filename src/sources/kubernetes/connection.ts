@@ -62,10 +62,19 @@ export interface ConnectionOptions extends AccessOptions {
  * list-watch.ts does that itself.
  * @throws AccessError where the kubeconfig cannot be used
  */
-export async function connect({ onRequest, liveness, ...options }: ConnectionOptions): Promise<Connection> {
+export async function connect(options: ConnectionOptions): Promise<Connection> {
+  return (await connectTo(options)).connection;
+}
+
+/** As {@link connect}; also tells the server's URL. */
+export async function connectTo({
+  onRequest,
+  liveness,
+  ...options
+}: ConnectionOptions): Promise<{ readonly connection: Connection; readonly server: string }> {
   const open = async () => new Transport(await findAccess(options), liveness);
   let transport = open();
-  await transport;
+  const { server } = (await transport).access;
 
   async function send(
     method: 'GET' | 'POST',
@@ -99,13 +108,14 @@ export async function connect({ onRequest, liveness, ...options }: ConnectionOpt
     throw await errorOf(answer);
   }
 
-  return {
+  const connection: Connection = {
     get: (path, query, signal) => send('GET', path, { query, signal }),
     post: async (path, object, signal) => {
       const answer = await send('POST', path, { body: JSON.stringify(object), signal });
       answer.resume();
     },
   };
+  return { connection, server };
 }
 
 async function headersOf({ headers, tokenFile, auth }: Access): Promise<Readonly<Record<string, string>>> {

@@ -54,6 +54,7 @@ const PATHS = {
   '/api/v1/services': { kind: 'Service', apiVersion: 'v1' },
   '/apis/discovery.k8s.io/v1/endpointslices': { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1' },
   '/api/v1/nodes': { kind: 'Node', apiVersion: 'v1' },
+  '/api/v1/pods': { kind: 'Pod', apiVersion: 'v1' },
 } as const;
 
 export type Path = keyof typeof PATHS;

@@ -1,0 +1,18 @@
+/** What commands exit with, as `kubectl diff` and linters do, and the sentences by which their help tells it. */
+
+/** Nothing was found: no difference, no finding. */
+export const NOTHING = 0;
+
+/** Something was found. */
+export const FOUND = 1;
+
+/** It could not be done: a file that is missing, an option that is wrong, a cluster that does not answer. */
+export const NOT_DONE = 2;
+
+/** Of commands that find nothing that anybody would count. */
+export const EXITS =
+  'It exits with 0, and with 2 where it could not do its work: a file that is missing, an option that is wrong.';
+
+/** Of commands that compare. */
+export const EXITS_OF_COMPARING =
+  'It exits with 0 where there is no difference, with 1 where there is one, and with 2 where it could not do its work: a file that is missing, an option that is wrong.';

@@ -1,0 +1,10 @@
+/** What a live cluster may be asked for, by commands that look at it once. */
+
+/** `Pod` only where somebody asks about Pods: a cluster has many. */
+export type LiveKind = 'Service' | 'EndpointSlice' | 'Node' | 'Pod';
+
+/** Without these there are no rules. */
+export const NEEDED: readonly LiveKind[] = ['Service', 'EndpointSlice', 'Node'];
+
+/** With those whose names and addresses somebody may ask about. */
+export const WITH_PODS: readonly LiveKind[] = [...NEEDED, 'Pod'];
