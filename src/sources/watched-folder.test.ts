@@ -355,7 +355,7 @@ test('after whatever happens to files, the cluster is that of the folder as it i
           );
           cluster = loaded?.cluster.services ?? cluster;
           await eventually(() => isDeepStrictEqual(new Map(watched.cluster.services), cluster), true);
-          if (loaded) expect(watched.nodes).toEqual(loaded.nodes);
+          if (loaded) await eventually(() => isDeepStrictEqual(watched.nodes, loaded.nodes), true);
         }
       } finally {
         stop.abort();
