@@ -49,10 +49,10 @@ export default defineConfig({
           include: ['{src,test}/**/*.test.ts'],
           exclude: [...KERNEL, ...CONTAINER, ...BROWSER, ...PROGRAMS],
           // No test is a race: a machine may have other things to do.
-          testTimeout: 60_000,
+          testTimeout: 300_000,
         },
       },
-      { test: { name: 'programs', include: PROGRAMS, testTimeout: 60_000, hookTimeout: 120_000 } },
+      { test: { name: 'programs', include: PROGRAMS, testTimeout: 300_000, hookTimeout: 300_000 } },
       kernelProject('kernel', KERNEL, DEFAULT_LAYOUT),
       ...LAYOUT_NAMES.filter((layout) => layout !== DEFAULT_LAYOUT).map((layout) =>
         kernelProject(`kernel, ${layout} layout`, APPLIER, layout),

@@ -460,7 +460,7 @@ describe('applyChanges', () => {
           expect((await applierOf(kernel).apply(compiler.ruleset())).input.isEmpty).toBe(true);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   }, 60_000);
 });

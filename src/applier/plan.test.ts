@@ -205,7 +205,7 @@ describe.each([
         expectHolds(kernel, after);
         expect(foreignIn(kernel.saved(), kernel.family)).toEqual(foreign);
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   }, 60_000);
 });
@@ -294,7 +294,7 @@ describe.each([
             switched,
           );
         }),
-        { numRuns: 25 },
+        { numRuns: 10 },
       );
     },
     60_000,
@@ -314,7 +314,7 @@ describe.each([
         bring(left, after, how);
         expectHolds(left, after);
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   }, 60_000);
 });
@@ -423,7 +423,7 @@ describe('cleanup', () => {
           expectHolds(kernel, undefined);
           expect(foreignIn(kernel.saved(), kernel.family)).toEqual(foreign);
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     },
     60_000,
@@ -437,7 +437,7 @@ describe('cleanup', () => {
         expectHolds(kernel, undefined);
         expect(foreignIn(kernel.saved(), kernel.family)).toEqual(foreign);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   }, 60_000);
 
@@ -448,7 +448,7 @@ describe('cleanup', () => {
         bring(kernel, undefined, USUAL);
         expect(kernel.save().replaceAll(/^(?::[A-Z]+ ACCEPT \[0:0\]|\*\w+|COMMIT)\n/gm, '')).toBe('');
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   });
 });
@@ -483,7 +483,7 @@ describe('counters', () => {
             expect(counter, rule).toBe(had.get(rule) ?? '[0:0]');
           }
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     },
     60_000,

@@ -39,7 +39,7 @@ esac
 `;
 
 /** A busy machine starts processes slowly. */
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const BY_HAND = 'run it by hand, as the same user, to look into it';
 

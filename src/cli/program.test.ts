@@ -7,7 +7,7 @@ import { program, programFor } from './program.ts';
 const MAIN = join(import.meta.dirname, 'main.ts');
 
 /** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 60_000 } as const;
+const PROCESSES = { concurrent: true, timeout: 300_000 } as const;
 
 const namesOf = ({ commands }: Awaited<ReturnType<typeof program>>) => commands.map((one) => one.name());
 const ALL = namesOf(await program());

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isInstalled, onTerminal } from '../../test/support/terminal.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
-const PROCESSES = { timeout: 60_000, concurrent: true } as const;
+const PROCESSES = { timeout: 300_000, concurrent: true } as const;
 
 const SERVICE = (port: number) => `apiVersion: v1
 kind: Service

@@ -83,7 +83,7 @@ test('whatever happens to a cluster: the same as compiling anew, and the changes
         before = after;
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 50 },
   );
 }, 60_000);
 
@@ -129,7 +129,7 @@ test('the rules of some Services are what a cluster of only these compiles to', 
       if (hasTrees(shown)) expect(withoutTrees(shown)).toEqual(withoutTrees(expected));
       else expect(printRuleset(shown)).toBe(printRuleset(expected));
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 }, 60_000);
 

@@ -9,7 +9,7 @@ import { grammarProblems } from '../../test/support/rule-grammar.ts';
 import { everything, fixtureTexts, rulesOf, type Texts } from '../../test/support/texts.ts';
 import { parseDocuments } from './documents.ts';
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 100);
 
 /** A hang is what it is to catch; a case takes milliseconds. */
 const TIMEOUT = 60_000 + RUNS * 100;
