@@ -1,7 +1,7 @@
 /** Names as users type them, in the rules or the input of a command. */
 
 import { InputError, type Problem } from '../api/problem.ts';
-import { candidatesFor, type NamedThing, findOne, notFound, type Search } from '../names/find.ts';
+import { candidatesFor, findOne, type NamedThing, notFound, type Search } from '../names/find.ts';
 import { readName } from '../names/name.ts';
 import { type Things, thingsOfCluster, thingsOfRules } from '../names/things.ts';
 import type { Family } from '../net/address.ts';

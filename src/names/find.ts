@@ -114,7 +114,12 @@ function nearestAddress(typed: TypedAddress | TypedPort, things: Things): string
 }
 
 /** ` (shop/web?)`: what has the name in another namespace, or else is nearest to it. */
-function hint(name: string, kinds: readonly NamedThing['kind'][], things: Things, also: Iterable<string>): string {
+function hint(
+  name: string,
+  kinds: readonly NamedThing['kind'][],
+  things: Things,
+  also: Iterable<string>,
+): string {
   const known = [
     ...(kinds.includes('service') ? things.services : []),
     ...(kinds.includes('pod') ? (things.pods?.keys() ?? []) : []),
@@ -138,7 +143,10 @@ function candidatesOf(typed: Typed, search: Search): readonly NamedThing[] {
   return 'address' in typed ? ofAddress(typed, search) : ofNodePort(typed, search);
 }
 
-function ofName(typed: TypedName, { things, namespace: ours, kinds, isShown = () => true }: Search): NamedThing[] {
+function ofName(
+  typed: TypedName,
+  { things, namespace: ours, kinds, isShown = () => true }: Search,
+): NamedThing[] {
   const { name, kind, way, port, protocol } = typed;
   const namespace = typed.namespace ?? ours;
   const named = (names: Iterable<string>) =>
