@@ -13,3 +13,7 @@ export function callAs(name: CalledAs): void {
 export function isKubectlPlugin(): boolean {
   return called === 'kubectl svc2ipt';
 }
+
+export function calledName(): CalledAs {
+  return called;
+}

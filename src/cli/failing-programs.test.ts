@@ -314,6 +314,7 @@ describe('as a user sees it', () => {
     const svc2ipt = async (...args: string[]) => {
       const options = {
         env: { PATH: path },
+        input: '',
         extendEnv: false,
         reject: false,
         stripFinalNewline: false,
@@ -332,7 +333,7 @@ describe('as a user sees it', () => {
     expect(ofDiff).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
     expect(ofTrace).toEqual({ ...failed, stderr: asErrors(told('iptables --version')) });
     expect(ofCleanup).toEqual({ ...failed, stderr: asErrors(told('iptables-nft-save --counters')) });
-    expect(ofAgent).toMatchObject(failed);
+    expect(ofAgent).toMatchObject({ ...failed, exitCode: 1 });
     const messages = ofAgent.stderr.split('\n').map((line) => line.replace(/^E.*?\] /, ''));
     expect(messages).toEqual([...told('iptables --version').map((line) => JSON.stringify(line)), '']);
   });

@@ -22,7 +22,7 @@ import { workloadOptionsOf } from '../sources/workload-options.ts';
 import { isKubectlPlugin } from './calling.ts';
 import { hasDefaultCluster, namesCluster, readLiveCluster } from './live-cluster.ts';
 import { madePodsInWords } from './made-pods.ts';
-import type { InputOptions, WorkloadsOptions } from './options.ts';
+import type { InputOptions, ObjectsOptions, WorkloadsOptions } from './options.ts';
 import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
 import { isPiped, pipedText } from './standard-input.ts';
@@ -178,13 +178,13 @@ export async function readManifests(
 const STANDARD_INPUT_PATH = '-';
 
 /** Whether options name manifests, or a cluster. */
-export function namesObjects(options: InputOptions): boolean {
+export function namesObjects(options: ObjectsOptions): boolean {
   return options.filename !== undefined || options.kustomize !== undefined || namesCluster(options);
 }
 
 /** The texts of what options name, manifests or a cluster; undefined where they name neither. */
 export function readNamed(
-  options: InputOptions,
+  options: ObjectsOptions,
   kinds?: readonly LiveKind[],
 ): Promise<readonly SourceText[]> | undefined {
   const { filename = [], kustomize = [] } = options;
@@ -213,7 +213,7 @@ async function readGiven(
 
 /** The cluster that the options name, or else the environment. */
 export async function readLive(
-  options: InputOptions,
+  options: ObjectsOptions,
   kinds: readonly LiveKind[] = NEEDED,
 ): Promise<SourceText> {
   (await progress('reading the cluster'))(0, 1);

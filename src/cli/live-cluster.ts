@@ -10,7 +10,7 @@ import type { LiveOptions } from './options.ts';
 import { warn } from './run.ts';
 
 /** Whether an option names a cluster. */
-export function namesCluster({ kubeconfig, context, cluster, user, server }: Partial<LiveOptions>): boolean {
+export function namesCluster({ kubeconfig, context, cluster, user, server }: LiveOptions): boolean {
   return [kubeconfig, context, cluster, user, server].some((option) => option !== undefined);
 }
 
@@ -24,10 +24,7 @@ export function hasDefaultCluster(): boolean {
  * read, and can be done without, on standard error.
  * @throws InputError where nothing names a cluster; an AccessError or another OperationalError where it cannot be read
  */
-export async function readLiveCluster(
-  options: Partial<LiveOptions>,
-  kinds: readonly LiveKind[],
-): Promise<SourceText> {
+export async function readLiveCluster(options: LiveOptions, kinds: readonly LiveKind[]): Promise<SourceText> {
   const { readCluster } = await import('../sources/kubernetes/read-cluster.ts');
   return await readCluster(kinds, {
     ...accessOf(options),
@@ -36,7 +33,7 @@ export async function readLiveCluster(
   });
 }
 
-function accessOf({ kubeconfig, context, cluster, user, server }: Partial<LiveOptions>): AccessOptions {
+function accessOf({ kubeconfig, context, cluster, user, server }: LiveOptions): AccessOptions {
   const [first, ...others] = kubeconfig === undefined ? defaultKubeconfigs() : [kubeconfig];
   const named = { context, cluster, user };
   if (first === undefined && [context, cluster, user].some((option) => option !== undefined)) {

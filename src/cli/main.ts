@@ -1,27 +1,5 @@
 #!/usr/bin/env node
-/** The command line, on the Node.js that it needs. */
-import { CommanderError } from 'commander';
-import { programFor } from './program.ts';
-import { watchOutput } from './run.ts';
+/** `svc2ipt` */
+import { start } from './start.ts';
 
-/** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
-const REQUIRED_NODE = '24.5';
-
-// The YAML library prints what it reads to standard output, among the rules, where somebody has set these.
-delete process.env.LOG_STREAM;
-delete process.env.LOG_TOKENS;
-
-if (process.versions.node.localeCompare(REQUIRED_NODE, 'en', { numeric: true }) < 0) {
-  process.stderr.write(`svc2ipt needs Node.js ${REQUIRED_NODE} or later; this is ${process.version}\n`);
-  process.exitCode = 1;
-} else {
-  watchOutput();
-  try {
-    const program = await programFor(process.argv.slice(2));
-    await program.parseAsync();
-  } catch (error) {
-    // Help or a mistake in the arguments, both told already; they may not be written yet.
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode;
-  }
-}
+await start('svc2ipt');

@@ -1,7 +1,7 @@
 /** Names as users type them, in the rules or the input of a command. */
 
 import { InputError, type Problem } from '../api/problem.ts';
-import { candidatesFor, type Found, findOne, notFound, type Search } from '../names/find.ts';
+import { candidatesFor, findOne, type NamedThing, notFound, type Search } from '../names/find.ts';
 import { readName } from '../names/name.ts';
 import { type Things, thingsOfCluster, thingsOfRules } from '../names/things.ts';
 import type { Family } from '../net/address.ts';
@@ -24,7 +24,7 @@ export async function thingsOf(source: RulesSource, family: Family | undefined):
 /** Where names are looked for, by the options that narrow what is shown. */
 export function searchIn(
   things: Things,
-  kinds: readonly Found['kind'][],
+  kinds: readonly NamedThing['kind'][],
   options: ShownOptions,
   inputs: readonly CompilerInput[],
 ): Search {
@@ -69,7 +69,8 @@ export async function placeNamed(
   search: () => Promise<Search>,
 ): Promise<Place> {
   const place = placeIn(text);
-  if (place !== undefined && (flag === '--from' || isWhole(place))) return place;
+  if (place !== undefined && (isWhole(place) || (flag === '--from' && place.kind === 'address')))
+    return place;
   if (place === undefined && readName(text).length === 0) return parsePlace(text, flag);
   const where = await search();
   if (place?.kind === 'service' && where.things.services.has(place.service)) return place;
@@ -89,7 +90,7 @@ function isWhole(place: Place): boolean {
   return place.protocol !== undefined && !hasPorts(place.protocol);
 }
 
-function placeOfFound(found: Found): Place {
+function placeOfFound(found: NamedThing): Place {
   if (found.kind === 'pod') return found;
   return { ...found, way: found.way ?? 'cluster-ip' };
 }

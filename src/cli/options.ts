@@ -129,7 +129,13 @@ export function addLiveOptions<Args extends unknown[], Own extends OptionValues>
     );
 }
 
-export type LiveOptions = OptionsOf<typeof addLiveOptions<[], Record<never, never>>>;
+type GivenLiveOptions = OptionsOf<typeof addLiveOptions<[], Record<never, never>>>;
+
+/** Those that are given. */
+export type LiveOptions = { readonly [Name in keyof GivenLiveOptions]?: GivenLiveOptions[Name] | undefined };
+
+/** What says where objects come from. */
+export type ObjectsOptions = LiveOptions & ManifestsOptions;
 
 /** What narrows what commands show. What is compiled is always the whole cluster. */
 export function addShownOptions<Args extends unknown[], Own extends OptionValues>(
@@ -190,7 +196,7 @@ export function strictOption() {
 }
 
 /** What every command that compiles a cluster is given. */
-export type InputOptions = OptionsOf<typeof addClusterOptions<[], ManifestsOptions>> & Partial<LiveOptions>;
+export type InputOptions = OptionsOf<typeof addClusterOptions<[], ManifestsOptions>> & LiveOptions;
 
 /** Of commands that look at rules, wherever those are: at this node's, where there are no manifests. */
 export const MANIFESTS_INSTEAD_OF_KERNEL =

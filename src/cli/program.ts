@@ -4,6 +4,7 @@ import { HELP_LAYOUT, helpWidth } from '../manual/help-layout.ts';
 import { addNotes } from '../manual/notes.ts';
 import { nearest } from '../text/nearest.ts';
 import { printable } from '../text/printable.ts';
+import { type CalledAs, calledName } from './calling.ts';
 import { NOT_DONE } from './exit-codes.ts';
 import { version } from './version.ts';
 
@@ -40,7 +41,7 @@ export async function program(): Promise<Command> {
  * @param words what the user typed, without the name of the program
  */
 export async function programFor(words: readonly string[]): Promise<Command> {
-  const program = programAlone();
+  const program = programAlone(calledName());
   const [called] = program.parseOptions([...words]).operands;
   const named = COMMANDS.filter(({ name }) => name === called);
   return await withCommands(program, named.length > 0 ? named : COMMANDS);
@@ -59,7 +60,25 @@ function suggest(command: CommandUnknownOpts): void {
     ...output,
     outputError: (text, write) => outputError?.(text + suggestionFor(text, command), write),
   });
+  if (command.commands.length === 0) refuseUnknownFirst(command);
   for (const one of command.commands) suggest(one);
+}
+
+/** Has an option that there is not told before another one that is missing: it may be that one, misspelt. */
+function refuseUnknownFirst(command: CommandUnknownOpts): void {
+  const parse = command.parseOptions.bind(command);
+  command.parseOptions = (words) => {
+    const parsed = parse(words);
+    const unknown = parsed.unknown.filter((word) => word.startsWith('-') && word !== '--');
+    const [first] = unknown;
+    // Help is asked for by an option that the command does not count among its own.
+    if (first !== undefined && !unknown.some((word) => word === '-h' || word === '--help')) {
+      command.error(`error: unknown option '${first.replace(/=.*/s, '')}'`, {
+        code: 'commander.unknownOption',
+      });
+    }
+    return parsed;
+  };
 }
 
 /** `(Did you mean --node-name?)`, behind an error of commander about what there is not. */
@@ -94,8 +113,8 @@ function mistakesInArguments({ exitCode, code, message }: CommanderError): never
   throw new CommanderError(exitCode === 0 ? 0 : NOT_DONE, code, message);
 }
 
-function programAlone(): Command {
-  const program = new Command('svc2ipt')
+function programAlone(name: CalledAs = 'svc2ipt'): Command {
+  const program = new Command(name)
     .description('A compiler from Kubernetes Services and endpoints to iptables rules.')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')

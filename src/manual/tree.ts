@@ -37,8 +37,11 @@ export interface Value {
   readonly expects: Expected;
 }
 
-/** What may stand there: one of some words, or what only a file system knows, or what nobody knows. */
-export type Expected = readonly string[] | 'file' | 'folder' | 'anything';
+/** What may stand there: one of some words, or what only a file system knows, or the input, or what nobody knows. */
+export type Expected = readonly string[] | 'file' | 'folder' | KnownName | 'anything';
+
+/** What the input or the cluster has names of. */
+export type KnownName = 'service' | 'node' | 'namespace';
 
 /** The command with everything below it that its help shows. */
 export function commandTree(command: CommandUnknownOpts): CommandNode {
@@ -83,16 +86,24 @@ function optionNode(option: Option, description: string): OptionNode {
   };
 }
 
-function optionValue({ flags, argChoices, required, optional }: Option): OptionNode['value'] {
+function optionValue({ flags, long = '', argChoices, required, optional }: Option): OptionNode['value'] {
   const name = /[<[]([^\]>]+)[\]>]/.exec(flags)?.[1];
   if (name === undefined || !(required || optional)) return undefined;
-  return { name, expects: argChoices ?? expectedOf(name), optional };
+  return { name, expects: argChoices ?? KNOWN[long] ?? expectedOf(name), optional };
 }
 
 function argumentNode(argument: Argument, description: string): ArgumentNode {
   const name = argument.name();
-  return { name, description, expects: argument.argChoices ?? expectedOf(name) };
+  return { name, description, expects: argument.argChoices ?? KNOWN[name] ?? expectedOf(name) };
 }
+
+/** Options and arguments whose values are names in the input. */
+const KNOWN: Readonly<Record<string, KnownName>> = {
+  what: 'service',
+  '--service': 'service',
+  '--node-name': 'node',
+  '--namespace': 'namespace',
+};
 
 /** What a value is called says what it is. */
 function expectedOf(name: string): Expected {

@@ -2,12 +2,13 @@
 import { InputError, show } from '../api/problem.ts';
 import { portNameOf, serviceOf } from '../chains/comments.ts';
 import type { ServiceAddress, Way } from '../chains/service-addresses.ts';
+import { joinPort } from '../net/address.ts';
 import { nearest } from '../text/nearest.ts';
 import { readName, type Typed, type TypedAddress, type TypedName, type TypedPort } from './name.ts';
 import type { Things } from './things.ts';
 
 /** What a name stands for. */
-export type Found = FoundService | FoundPod;
+export type NamedThing = FoundService | FoundPod;
 
 export interface FoundService {
   readonly kind: 'service';
@@ -35,7 +36,7 @@ export interface Search {
   /** Of names that do not tell theirs; all unless given. */
   readonly namespace?: string | undefined;
   /** What is asked for. */
-  readonly kinds: readonly Found['kind'][];
+  readonly kinds: readonly NamedThing['kind'][];
   /** Whether something is shown at all, by what a user narrows; everything unless given. */
   readonly isShown?: (service: string) => boolean;
 }
@@ -44,7 +45,7 @@ export interface Search {
  * All things that a text may stand for: of the first reading of it that there is something of. A name with its
  * namespace stands for a Service before it stands for a Pod.
  */
-export function candidatesFor(text: string, search: Search): readonly Found[] {
+export function candidatesFor(text: string, search: Search): readonly NamedThing[] {
   for (const typed of readName(text)) {
     const found = candidatesOf(typed, search);
     if (found.length > 0) return found;
@@ -57,7 +58,7 @@ export function candidatesFor(text: string, search: Search): readonly Found[] {
  * @param flag whose value it is, for messages; undefined for an argument
  * @throws InputError with the candidates, where there are several
  */
-export function findOne(text: string, search: Search, flag?: string): Found | undefined {
+export function findOne(text: string, search: Search, flag?: string): NamedThing | undefined {
   const [first, ...others] = candidatesFor(text, search);
   if (others.length === 0 || first === undefined) return first;
   throw new InputError([
@@ -78,25 +79,47 @@ export function notFound(
   const [typed] = readName(text);
   if (typed !== undefined && !('name' in typed)) {
     const what = 'address' in typed ? `address ${show(text)}` : `node port ${typed.nodePort}`;
-    const message = `no Service ${kinds.includes('pod') ? 'or Pod ' : ''}has ${what} ${things.where}`;
+    const called = kinds.includes('pod') ? 'Service or Pod' : 'Service';
+    const meant = nearestAddress(typed, things);
+    const hint = meant === undefined ? '' : ` (${meant}?)`;
+    const message = `no ${called} has ${what} ${things.where}${hint}`;
     return new InputError([{ at: at(flag), message }]);
   }
   const asked = typed?.kind === undefined ? kinds : kinds.filter((kind) => kind === typed.kind);
   if (things.pods === undefined && asked.every((kind) => kind === 'pod')) {
-    const message = `no Pod ${show(text)} is known: name manifests that have it with -f, or a cluster`;
+    const own = typed === undefined ? text : qualified(typed, namespace);
+    const message = `no Pod ${show(own)} is known: name manifests that have it with -f, or a cluster`;
     return new InputError([{ at: at(flag), message }]);
   }
   const called = [...asked.map((kind) => (kind === 'service' ? 'Service' : 'Pod')), ...also.called];
-  const name =
-    typed === undefined
-      ? text
-      : (typed.namespace ?? namespace ?? '') + ((typed.namespace ?? namespace) ? '/' : '') + typed.name;
+  const name = typed === undefined ? text : qualified(typed, namespace);
   const message = `no ${alternatives(called)} ${show(name)} ${things.where}${hint(name, asked, things, also.names)}`;
   return new InputError([{ at: at(flag), message }]);
 }
 
+function qualified({ name, namespace }: TypedName, ours: string | undefined): string {
+  const own = namespace ?? ours;
+  return own === undefined ? name : `${own}/${name}`;
+}
+
+/** The address with another port, or the node port with a digit wrong. */
+function nearestAddress(typed: TypedAddress | TypedPort, things: Things): string | undefined {
+  const all = things.addresses();
+  if ('nodePort' in typed) {
+    const nodePorts = all.flatMap(({ way, port }) => (way === 'node-port' ? [String(port)] : []));
+    return nearest(String(typed.nodePort), nodePorts);
+  }
+  const same = all.find(({ address }) => address === typed.address);
+  return same && `${joinPort(typed.address, same.port)}/${same.protocol}`;
+}
+
 /** ` (shop/web?)`: what has the name in another namespace, or else is nearest to it. */
-function hint(name: string, kinds: readonly Found['kind'][], things: Things, also: Iterable<string>): string {
+function hint(
+  name: string,
+  kinds: readonly NamedThing['kind'][],
+  things: Things,
+  also: Iterable<string>,
+): string {
   const known = [
     ...(kinds.includes('service') ? things.services : []),
     ...(kinds.includes('pod') ? (things.pods?.keys() ?? []) : []),
@@ -115,12 +138,15 @@ function nearestOwn(own: string, known: readonly string[]): string | undefined {
   return known.find((name) => ownName(name) === meant);
 }
 
-function candidatesOf(typed: Typed, search: Search): readonly Found[] {
+function candidatesOf(typed: Typed, search: Search): readonly NamedThing[] {
   if ('name' in typed) return ofName(typed, search);
   return 'address' in typed ? ofAddress(typed, search) : ofNodePort(typed, search);
 }
 
-function ofName(typed: TypedName, { things, namespace: ours, kinds, isShown = () => true }: Search): Found[] {
+function ofName(
+  typed: TypedName,
+  { things, namespace: ours, kinds, isShown = () => true }: Search,
+): NamedThing[] {
   const { name, kind, way, port, protocol } = typed;
   const namespace = typed.namespace ?? ours;
   const named = (names: Iterable<string>) =>
@@ -128,11 +154,11 @@ function ofName(typed: TypedName, { things, namespace: ours, kinds, isShown = ()
       ? [...names].filter((one) => ownName(one) === name)
       : [...names].filter((one) => one === `${namespace}/${name}`);
   const number = port !== undefined && /^\d+$/.test(port) ? Number(port) : undefined;
-  const looksFor = (one: Found['kind']) => kinds.includes(one) && (kind ?? one) === one;
+  const looksFor = (one: NamedThing['kind']) => kinds.includes(one) && (kind ?? one) === one;
   const services = looksFor('service') ? named(things.services).filter(isShown) : [];
   const portName = number === undefined ? port : undefined;
   const found = services.map(
-    (service): Found => ({ kind: 'service', service, way, portName, port: number, protocol }),
+    (service): NamedThing => ({ kind: 'service', service, way, portName, port: number, protocol }),
   );
   // Of those with the name, one may be the only one with the port.
   const withPort =
@@ -144,7 +170,7 @@ function ofName(typed: TypedName, { things, namespace: ours, kinds, isShown = ()
     isPod && !(typed.namespace !== undefined && found.length > 0) ? named(things.pods?.keys() ?? []) : [];
   return [
     ...(withPort.length > 0 ? withPort : found),
-    ...pods.map((pod): Found => ({ kind: 'pod', pod, port: number, protocol })),
+    ...pods.map((pod): NamedThing => ({ kind: 'pod', pod, port: number, protocol })),
   ];
 }
 
@@ -156,7 +182,7 @@ function hasPort({ service, portName, port }: FoundService, addresses: readonly 
   );
 }
 
-function ofAddress({ address, port, protocol }: TypedAddress, search: Search): Found[] {
+function ofAddress({ address, port, protocol }: TypedAddress, search: Search): NamedThing[] {
   const { things, kinds, isShown = () => true } = search;
   if (kinds.includes('service')) {
     const own = things
@@ -176,7 +202,7 @@ function ofAddress({ address, port, protocol }: TypedAddress, search: Search): F
   return pods.map(([pod]) => ({ kind: 'pod', pod, port, protocol }));
 }
 
-function ofNodePort({ nodePort, protocol }: TypedPort, search: Search): Found[] {
+function ofNodePort({ nodePort, protocol }: TypedPort, search: Search): NamedThing[] {
   const { things, kinds, isShown = () => true } = search;
   if (!kinds.includes('service')) return [];
   const own = things
@@ -216,14 +242,14 @@ function unique(found: readonly FoundService[]): FoundService[] {
 /** So many candidates are told. */
 const TOLD = 5;
 
-function listOf(found: readonly Found[]): string {
+function listOf(found: readonly NamedThing[]): string {
   const told = [...new Set(found.map(spelled))];
   const some = told.slice(0, TOLD);
   return alternatives(told.length > TOLD ? [...some, `${told.length - TOLD} more`] : some);
 }
 
 /** `Service shop/web`, as what it is. */
-function spelled(found: Found): string {
+function spelled(found: NamedThing): string {
   if (found.kind === 'pod') return `Pod ${found.pod}`;
   const { service, portName, port, protocol } = found;
   const its = portName ?? port;

@@ -49,7 +49,11 @@ export async function runCommandLine(
       : Readable.from([Buffer.from(input)]);
   set(process, 'stdin', stdin);
   set(process, 'env', { ...process.env, ...env });
-  set(process, 'exitCode', undefined);
+  const { exitCode: exitCodeBefore } = process;
+  process.exitCode = undefined;
+  restore.push(() => {
+    process.exitCode = exitCodeBefore;
+  });
   callAs(calledAs);
   try {
     const exitCode = await exitCodeOf(words);

@@ -1,5 +1,5 @@
 /** `svc2ipt agent`: what it takes, and what its help tells. Its flags are in `agent/settings/flags.ts`. */
-import type { Command } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { agentOptions, type GivenFlags } from '../../agent/settings/agent-options.ts';
 import { addNotes } from '../../manual/notes.ts';
 import { runAction } from '../run.ts';
@@ -13,6 +13,9 @@ function agentCommand(program: Command): Command<[], GivenFlags> {
       "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
     );
   for (const option of agentOptions()) agent.addOption(option);
+  agent.exitOverride(({ exitCode, code, message }) => {
+    throw new CommanderError(exitCode === 0 ? 0 : CANNOT_GO_ON, code, message);
+  });
   const parse = agent.parseOptions.bind(agent);
   agent.parseOptions = (args) => parse(args.map(withDashes));
   return agent;
@@ -28,7 +31,7 @@ function withDashes(word: string): string {
 
 export function addAgent(program: Command): void {
   addNotes(agentCommand(program), {
-    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start. It exits with 0 where it is ended, and with 1 where it cannot go on, as kube-proxy does; with 2 for an option that is wrong.',
+    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start. It exits with 0 where it is ended, and with 1 where it cannot go on, as kube-proxy does.',
     examples: [
       { line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf', about: 'where kube-proxy was' },
       {

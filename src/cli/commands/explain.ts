@@ -1,6 +1,6 @@
 /** `svc2ipt explain`: what a Service comes to on a node, or what a chain or a rule is there for. */
 import { InputError, show } from '../../api/problem.ts';
-import { portNameOf } from '../../chains/comments.ts';
+import { portNameOf, serviceOf } from '../../chains/comments.ts';
 import { explainChain } from '../../explain/chain.ts';
 import { formatChains, formatChainsJSON } from '../../explain/chain-report.ts';
 import { type Explanation, formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
@@ -13,6 +13,7 @@ import { readName } from '../../names/name.ts';
 import type { Things } from '../../names/things.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
 import { WITH_PODS } from '../../sources/kubernetes/live-kinds.ts';
+import { nearest } from '../../text/nearest.ts';
 import { searchIn, thingsOf } from '../names.ts';
 import { paint } from '../paint.ts';
 import { checkedRules, openRules, type RulesSource, sourcesOfNodes } from '../rules.ts';
@@ -80,7 +81,8 @@ async function subjectsNamed(
     // Chains of ours have capital letters.
     const isChain =
       chain !== undefined && !source.compiled && (await chainsOf(source, options)).has(chain.chain);
-    if (!isChain) return [{ ...found, family }];
+    if (!isChain)
+      return [{ ...found, family: family ?? (source.input ? undefined : familyIn(things, found.service)) }];
     const message = `${show(what)} may be Service ${found.service} or chain ${chain.chain}: say which`;
     throw new InputError([{ at: [], message: `${message} (svc/${found.service}, or a rule of the chain)` }]);
   }
@@ -100,6 +102,13 @@ async function subjectsNamed(
   }
   if (typed !== undefined) throw notFound(what, search);
   throw noSubject(what);
+}
+
+/** The family that rules have a Service in, IPv4 where they have both. */
+function familyIn(things: Things, service: string): Family | undefined {
+  const own = things.addresses().filter(({ servicePort }) => serviceOf(servicePort) === service);
+  const families = own.flatMap(({ address }) => (address === undefined ? [] : [familyOf(address)]));
+  return families.includes('ipv4') ? 'ipv4' : families[0];
 }
 
 /** The Service that sends traffic to a Pod. */
@@ -188,8 +197,12 @@ async function explainChains(
   const { text } = await source.rules(of);
   const asked = subject.kind === 'rule' ? parseRule(subject.rule, of) : undefined;
   const found = explainChain(text(), of, chain, asked);
-  if (found.length === 0)
-    throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}` }]);
+  if (found.length === 0) {
+    const tables = [...readSavedText(text()).values()];
+    const meant = nearest(chain, new Set(tables.flatMap((chains) => [...chains.keys()])));
+    const hint = meant === undefined ? '' : ` (${meant}?)`;
+    throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}${hint}` }]);
+  }
   const answers = asked ? found.filter(({ rules }) => rules.some((rule) => rule.asked)) : found;
   if (answers.length === 0)
     throw new InputError([{ at: [], message: `chain ${show(chain)} has no such rule` }]);

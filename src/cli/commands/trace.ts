@@ -2,7 +2,7 @@
 import { InputError } from '../../api/problem.ts';
 import { present } from '../../errors/invariant.ts';
 import type { Family } from '../../iptables/types.ts';
-import type { Found } from '../../names/find.ts';
+import type { NamedThing } from '../../names/find.ts';
 import { WITH_PODS } from '../../sources/kubernetes/live-kinds.ts';
 import { familyOfNames, knownNames } from '../../trace/known-names.ts';
 import { simulatedNode } from '../../trace/known-node.ts';
@@ -50,7 +50,7 @@ function kindsFor({ from, to }: TraceCommandOptions) {
 
 async function traceIn(source: RulesSource, options: TraceCommandOptions) {
   const { from, to, inInterface, outInterface, mark, ctstate, all = false } = options;
-  const searching = (kinds: readonly Found['kind'][]) => async () => {
+  const searching = (kinds: readonly NamedThing['kind'][]) => async () => {
     const things = await thingsOf(source, options.family ?? source.family);
     return searchIn(things, kinds, options, source.input ? [source.input] : []);
   };

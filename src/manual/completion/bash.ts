@@ -43,6 +43,13 @@ _${name}_folders() {
   compopt -o filenames 2>/dev/null
   _${name}_offer -d
 }
+# What only the input or the cluster knows.
+_${name}_ask() {
+  local word
+  while IFS= read -r word; do
+    [[ $word == :* ]] || COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
 _${name}_offer() {
   local word
   while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen "$@" -- "$current")
@@ -77,6 +84,7 @@ function offering([name]: readonly string[], expected: Expected): string {
   if (expected === 'anything') return ':';
   if (expected === 'file') return `_${name}_files`;
   if (expected === 'folder') return `_${name}_folders`;
+  if (typeof expected === 'string') return `_${name}_ask`;
   return `_${name}_offer -W ${quote(expected.join(' '))}`;
 }
 

@@ -23,13 +23,18 @@ beforeAll(async () => {
   await mkdir(join(folder, 'old folder'));
   await writeFile(join(folder, 'objects.yaml'), '');
   const tree = commandTree(await program());
-  const echo = 'svc2ipt() { printf "[%s]" "$@"; echo; }\n';
+  // What only the input knows, it is asked for.
+  const echo =
+    'svc2ipt() { if [ "$1" = __complete ]; then printf "%s\\n" node-a :4; else printf "[%s]" "$@"; echo; fi; }\n';
   await writeFile(join(folder, '.bash'), `PS1=; ${echo}${bashCompletion(tree)}`);
   await writeFile(
     join(folder, '.zsh'),
     `PS1=; autoload -Uz compinit; compinit -D; ${echo}${zshCompletion(tree)}`,
   );
-  await writeFile(join(folder, '.fish'), fishCompletion(tree));
+  await writeFile(
+    join(folder, '.fish'),
+    `function svc2ipt; echo node-a; echo :4; end\n${fishCompletion(tree)}`,
+  );
 });
 
 afterAll(() => rm(folder, { recursive: true }));
@@ -47,7 +52,9 @@ const OFFERED: readonly (readonly [line: string, offered: readonly string[]])[] 
   ['svc2ipt render --service golden --no-r', ['--no-random-fully']],
   ['svc2ipt lint --fail-on ', ['error', 'info', 'never', 'warning']],
   ['svc2ipt lint --tab', []],
-  ['svc2ipt render --node-name ', []],
+  ['svc2ipt render --node-name ', ['node-a']],
+  ['svc2ipt explain -f objects.yaml ', ['node-a']],
+  ['svc2ipt render --zone ', []],
   ['svc2ipt render -f obj', ['objects.yaml']],
   ['svc2ipt golden check --h', ['--help']],
   ['svc2ipt agent --masq', ['--masquerade-all']],
@@ -85,6 +92,7 @@ const TYPED: readonly (readonly [typed: string, got: readonly string[]])[] = [
   ['svc2ipt apply -f obj\t--dry\t', ['apply', '-f', 'objects.yaml', '--dry-run']],
   ['svc2ipt golden ch\told\t', ['golden', 'check', 'old folder']],
   ['svc2ipt compl\tz\t', ['completion', 'zsh']],
+  ['svc2ipt render --node-name n\t--strict', ['render', '--node-name', 'node-a', '--strict']],
 ];
 
 describe.each([

@@ -17,6 +17,9 @@ function __${name}_is --description 'whether the command is this one, so far'
     end
     test "$command" = "$argv"
 end
+function __${name}_ask --description 'what only the input or the cluster knows'
+    ${name} __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null | string match -v ':*'
+end
 complete -c ${name} -f
 ${commands.flatMap(lines).join('\n')}
 `;
@@ -29,23 +32,24 @@ function lines({ words, options, commands, arguments: values }: CommandNode): st
     ...commands.map(
       (child) => `${start} -a ${quote(child.words.at(-1) ?? '')} -d ${quote(child.description)}`,
     ),
-    ...(first && commands.length === 0 ? [`${start} ${offering(first.expects)}`] : []),
-    ...options.map((option) => `${start} ${optionWords(option)}`),
+    ...(first && commands.length === 0 ? [`${start} ${offering(first.expects, words)}`] : []),
+    ...options.map((option) => `${start} ${optionWords(option, words)}`),
   ];
 }
 
-function optionWords({ names, summary, value }: OptionNode): string {
+function optionWords({ names, summary, value }: OptionNode, words: readonly string[]): string {
   const spelled = names.map((name) =>
     name.startsWith('--') ? `-l ${quote(name.slice(2))}` : `-s ${quote(name.slice(1))}`,
   );
-  const taken = value ? [...(value.optional ? [] : ['-r']), offering(value.expects)] : [];
+  const taken = value ? [...(value.optional ? [] : ['-r']), offering(value.expects, words)] : [];
   return [...spelled, ...taken, `-d ${quote(summary)}`].join(' ');
 }
 
-function offering(expected: Expected): string {
+function offering(expected: Expected, [name]: readonly string[]): string {
   if (expected === 'anything') return '-f';
   if (expected === 'file') return '-F';
   if (expected === 'folder') return "-f -a '(__fish_complete_directories)'";
+  if (typeof expected === 'string') return `-f -a '(__${name}_ask)'`;
   return `-f -a ${quote(expected.join(' '))}`;
 }
 

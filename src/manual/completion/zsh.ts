@@ -7,6 +7,12 @@ export function zshCompletion(root: CommandNode): string {
   const [name = ''] = root.words;
   return `#compdef ${name}
 # Completion of ${name} in zsh: source <(${name} completion zsh), after compinit.
+
+# What only the input or the cluster knows.
+_${name}_ask() {
+  local -a offered=(\${(f)"$(${name} __complete \${words[1,CURRENT]} 2>/dev/null)"})
+  compadd -- \${offered:#:*}
+}
 ${flatten(root).map(commandFunction).join('')}
 if [[ $funcstack[1] == _${name} ]]; then
   _${name} "$@"
@@ -17,7 +23,7 @@ fi
 }
 
 function commandFunction(node: CommandNode): string {
-  const lines = [...node.options.map(optionSpec), ...valueSpecs(node)];
+  const lines = [...node.options.map((option) => optionSpec(option, node)), ...valueSpecs(node)];
   return `
 ${functionName(node.words)}() {
   local context curcontext=$curcontext state state_descr line
@@ -28,20 +34,20 @@ ${node.commands.length > 0 ? `${dispatch(node)}\n` : ''}}
 }
 
 /** `'(-o --output)'{-o+,--output=}'[how to print]:format:(text json)'` */
-function optionSpec({ names, summary, value, repeatable }: OptionNode): string {
+function optionSpec({ names, summary, value, repeatable }: OptionNode, { words }: CommandNode): string {
   const endings = value?.optional ? ['', '=-'] : value ? ['+', '='] : ['', ''];
   const spellings = names.map((name) => `${name}${endings[name.startsWith('--') ? 1 : 0]}`);
   const others = names.includes('--help') || names.includes('--version') ? ['-', '*'] : names;
   const prefix = repeatable ? '*' : `(${others.join(' ')})`;
   const colon = value?.optional ? '::' : ':';
-  const told = value ? `${colon}${escaped(value.name, ':')}:${action(value.expects)}` : '';
+  const told = value ? `${colon}${escaped(value.name, ':')}:${action(value.expects, words)}` : '';
   const spelled = spellings.length === 1 ? spellings.join() : `{${spellings.join(',')}}`;
   return `${quote(prefix)}${spelled}${quote(`[${escaped(summary, '[]:')}]${told}`)}`;
 }
 
-function valueSpecs({ commands, arguments: values }: CommandNode): string[] {
+function valueSpecs({ words, commands, arguments: values }: CommandNode): string[] {
   if (commands.length > 0) return [quote('1: :->command'), quote('*:: :->arguments')];
-  return values.map(({ name, expects }) => quote(`:${escaped(name, ':')}:${action(expects)}`));
+  return values.map(({ name, expects }) => quote(`:${escaped(name, ':')}:${action(expects, words)}`));
 }
 
 /** The commands below a command: their names, and what completes what follows them. */
@@ -62,10 +68,11 @@ ${own.map(({ name, words }) => `        ${name}) ${functionName(words)} ;;`).joi
   esac`;
 }
 
-function action(expected: Expected): string {
+function action(expected: Expected, [name]: readonly string[]): string {
   if (expected === 'anything') return ' ';
   if (expected === 'file') return '_files';
   if (expected === 'folder') return '_files -/';
+  if (typeof expected === 'string') return `_${name}_ask`;
   return `(${expected.join(' ')})`;
 }
 

@@ -101,7 +101,8 @@ function problemOf(error: unknown, kind: LiveKind, server: string): OperationalE
       cause: error,
     });
   }
-  const timedOut = error instanceof Error && error.name === 'TimeoutError';
+  // Nothing else ends a request.
+  const timedOut = error instanceof Error && /^(?:Timeout|Abort)Error$/.test(error.name);
   const why = timedOut ? 'no answer within --request-timeout' : messageOf(error);
   return new OperationalError(`${server} cannot be asked for ${called}: ${why}`, { cause: error });
 }

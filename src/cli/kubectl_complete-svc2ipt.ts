@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** What kubectl calls (v1.26 and later) to complete the words behind `kubectl svc2ipt`. */
+import { COMPLETE, start } from './start.ts';
+
+await start('kubectl svc2ipt', [COMPLETE, ...process.argv.slice(2)]);
