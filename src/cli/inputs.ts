@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
-import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
@@ -31,6 +31,8 @@ export interface CompilerInput {
   /** Every object of the input, as it was given, and where it stands. */
   readonly objects: readonly PlacedObject[];
   readonly sources: readonly SourceText[];
+  /** kube-proxy's, where one was given. */
+  readonly configuration: KubeProxyConfiguration | undefined;
   options(family: Family): CompileOptions;
 }
 
@@ -104,6 +106,7 @@ async function read(
     made,
     objects,
     sources,
+    configuration: options.config === undefined ? undefined : kubeProxy,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
   };
 }

@@ -54,6 +54,7 @@ async function findingsOf(
       node,
       pods,
       objects: placed,
+      configuration,
     } = await readInputWithWorkloads(options, { sources, onTypos });
     const objects = placed.map(({ object }) => object);
     const found = lintCluster(cluster, node, {
@@ -63,6 +64,7 @@ async function findingsOf(
       pods: [...pods.values()],
       workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
       serviceRanges: serviceRanges(options, cluster),
+      configuration,
     });
     // An object that is passed over may be the Service that is missed.
     const missed = cluster.services.size === 0 && !typos.some(({ code }) => code !== 'unknown-field');
@@ -91,8 +93,7 @@ function positioned(findings: readonly Finding[], sources: readonly SourceText[]
 function placesOf(placed: readonly PlacedObject[]): PlaceOf {
   const places = new Map<string, readonly string[]>();
   for (const { object, at } of placed) {
-    if (!('namespace' in object)) continue;
-    const name = `${object.kind} ${namespacedName(object)}`;
+    const name = `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
     if (!places.has(name)) places.set(name, at.slice(0, -1));
   }
   return ({ object, place }) => place ?? (object && places.get(objectName(object))) ?? [];
