@@ -25,7 +25,9 @@ function explainCommand(program: Command) {
     .allowUnknownOption();
   const withOwn = addRulesOptions(addManifestsOption(explain, MANIFESTS_INSTEAD_OF_KERNEL))
     .option('--all', 'every rule of a chain, however many there are')
-    .addOption(textOrJSONOption());
+    .addOption(
+      textOrJSONOption('how to print it; wide: with chains and rules').choices(['text', 'wide', 'json']),
+    );
   return addClusterOptions(
     addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
   );

@@ -2,12 +2,15 @@
 import { InputError, show } from '../../api/problem.ts';
 import { explainChain } from '../../explain/chain.ts';
 import { formatChains, formatChainsJSON } from '../../explain/chain-report.ts';
-import { type Explanation, formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
-import { explainByRules, explainService } from '../../explain/services.ts';
+import type { Explanation } from '../../explain/explanation.ts';
+import { formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
+import { type Behind, explainByRules, explainService } from '../../explain/services.ts';
 import { parseSubject, type Subject } from '../../explain/subject.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
-import { paint } from '../paint.ts';
+import { selects } from '../../sources/control-plane/from-pods.ts';
+import type { CompilerInput } from '../inputs.ts';
+import { paint, terminalWidth } from '../paint.ts';
 import { checkedRules, openRules, type RulesSource } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { ExplainCommandOptions } from './explain.command.ts';
@@ -23,13 +26,38 @@ export async function explainAction(what: string, options: ExplainCommandOptions
     explanations.push(
       checkedRules(() =>
         input
-          ? explainService(subject.service, input.cluster, node, input.options(family), prepared)
+          ? explainService(
+              subject.service,
+              input.cluster,
+              node,
+              input.options(family),
+              prepared,
+              behind(subject.service, input),
+            )
           : explainByRules(subject.service, node, prepared),
       ),
     );
   }
   if (options.output === 'json') return { output: formatExplanationJSON(explanations) };
-  return { output: explanations.map((explanation) => formatExplanation(explanation, paint)).join('\n') };
+  const layout = { width: terminalWidth(), wide: options.output === 'wide' };
+  return {
+    output: explanations.map((explanation) => formatExplanation(explanation, paint, layout)).join('\n'),
+  };
+}
+
+/** What only the objects of the input tell of a Service. */
+function behind(name: string, { cluster, pods, objects }: CompilerInput): Behind {
+  const service = cluster.services.get(name)?.service;
+  if (!service) return { selected: [], skippedSlices: [] };
+  const hasSelector = Object.keys(service.selector).length > 0;
+  return {
+    selected: hasSelector ? [...pods.values()].filter((pod) => selects(service, pod)) : [],
+    skippedSlices: objects.flatMap(({ object }) =>
+      object.kind === 'EndpointSlice' && name === `${object.namespace}/${object.skipped?.service}`
+        ? [object]
+        : [],
+    ),
+  };
 }
 
 /** Those that the Service has addresses of; with rules alone, one. */
