@@ -1,6 +1,5 @@
 /** Explanations of Services as they are printed: as text and as JSON. */
 
-import type { Service } from '../api/service.ts';
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { SpelledRule } from '../iptables/spell.ts';
 import { columns, columnsWithin } from '../text/columns.ts';

@@ -1,7 +1,7 @@
 /** `svc2ipt explain`: what a Service comes to on a node, or what a chain or a rule is there for. */
 import { InputError, show } from '../../api/problem.ts';
 import { explainChain } from '../../explain/chain.ts';
-import { formatChains, formatChainsJSON } from '../../explain/chain-report.ts';
+import { formatChains, formatChainsJSON, MOST_RULES } from '../../explain/chain-report.ts';
 import type { Explanation } from '../../explain/explanation.ts';
 import { formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
 import { type Behind, explainByRules, explainService } from '../../explain/services.ts';
@@ -83,7 +83,8 @@ async function explainChains(
   const of = family ?? source.family ?? 'ipv4';
   const { text } = await source.rules(of);
   const asked = subject.kind === 'rule' ? parseRule(subject.rule, of) : undefined;
-  const found = explainChain(text(), of, chain, asked);
+  const most = all || output === 'json' ? undefined : MOST_RULES;
+  const found = explainChain(text(), of, chain, asked, most);
   if (found.length === 0)
     throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}` }]);
   const answers = asked ? found.filter(({ rules }) => rules.some((rule) => rule.asked)) : found;
