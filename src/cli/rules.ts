@@ -28,6 +28,9 @@ export interface RulesSource {
 
 /** Rules of one family, with those in built-in chains. */
 export interface NodeRules {
+  /** Where they come from: a file, a program. */
+  readonly name: string;
+  /** Throws an InputError where the text is not one of rules. */
   readonly prepared: PreparedRuleset;
   /** All of them, as iptables-save prints them. */
   text(): string;
@@ -43,7 +46,7 @@ async function openManifests(options: RulesOptions & WorkloadsOptions): Promise<
   const input = await readInputWithWorkloads(options);
   const rules = async (family: Family): Promise<NodeRules> => {
     const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
-    return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
+    return { name: 'manifests', prepared: prepare(ruleset), text: () => printSaved(ruleset) };
   };
   return { input, node: input.node, family: undefined, rules };
 }
@@ -64,13 +67,15 @@ async function openSaved(path: string, options: RulesOptions): Promise<RulesSour
     if (family !== undefined && family !== asked) {
       throw new InputError([{ at: [name], message: `expected rules of ${asked}, got some of ${family}` }]);
     }
-    const prepared = prepareText(text, asked, name);
-    if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
-      warn(
-        `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
-      );
-    }
-    return { prepared, text: () => text };
+    return textRules(text, name, () => {
+      const prepared = prepareText(text, asked, name);
+      if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
+        warn(
+          `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
+        );
+      }
+      return prepared;
+    });
   };
   return { input, node: input?.node ?? (await readNode(options)), family, rules };
 }
@@ -81,7 +86,7 @@ async function openKernel(options: RulesOptions): Promise<RulesSource> {
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);
     const text = await savedText(programs);
-    return { prepared: prepareText(text, family, programs.save), text: () => text };
+    return textRules(text, programs.save, () => prepareText(text, family, programs.save));
   };
   return { input: undefined, node: await readNode(options, facts), family: undefined, rules };
 }
@@ -91,9 +96,30 @@ async function readStandardInput() {
   return source ?? { name: '-', text: '' };
 }
 
+/** Rules that are text, which a large node has 16 MB of: it is read when somebody wants to send packets. */
+function textRules(text: string, name: string, prepare: () => PreparedRuleset): NodeRules {
+  let prepared: PreparedRuleset | undefined;
+  return {
+    name,
+    get prepared() {
+      prepared ??= prepare();
+      return prepared;
+    },
+    text: () => text,
+  };
+}
+
 function prepareText(text: string, family: Family, name: string): PreparedRuleset {
+  return readRules(name, () => prepareSaved(text, family));
+}
+
+/**
+ * Does something with the text of rules. One that is none is a mistake of whoever gave it: an InputError.
+ * @param name where the text comes from
+ */
+export function readRules<Result>(name: string, work: () => Result): Result {
   try {
-    return prepareSaved(text, family);
+    return work();
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     const message = `${error.message} (iptables-save prints what is expected here)`;

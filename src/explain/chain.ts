@@ -55,10 +55,10 @@ export function explainChain(
     const chain = chains.get(name);
     if (!chain) return [];
     const rules = chain.lines.map((line) => parseRule(line, family));
-    const leading = jumpsByTarget(chains);
-    const ledToBy = leadingTo(name, leading, family);
     const kind = chainKind(name);
     const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
+    const leading = jumpsByTarget(chains, ofNode ? name : undefined);
+    const ledToBy = leadingTo(name, leading, family);
     return [
       {
         table,
@@ -96,11 +96,15 @@ interface PlacedLine {
 
 type Leading = ReadonlyMap<string, readonly PlacedLine[]>;
 
-/** All lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands. */
-function jumpsByTarget(chains: ReadonlyMap<string, TextChain>): Leading {
+/**
+ * All lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands.
+ * @param only those that lead to this one
+ */
+function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, only: string | undefined): Leading {
   const found = new Map<string, PlacedLine[]>();
   for (const [chain, { lines }] of chains) {
     for (const [i, line] of lines.entries()) {
+      if (only !== undefined && !line.includes(only)) continue;
       const target = targetOf(line);
       if (target === undefined || !chains.has(target)) continue;
       const others = found.get(target);

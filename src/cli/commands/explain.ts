@@ -11,7 +11,7 @@ import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
 import { selects } from '../../sources/control-plane/from-pods.ts';
 import type { CompilerInput } from '../inputs.ts';
 import { paint, terminalWidth } from '../paint.ts';
-import { checkedRules, openRules, type RulesSource } from '../rules.ts';
+import { checkedRules, openRules, type RulesSource, readRules } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { ExplainCommandOptions } from './explain.command.ts';
 
@@ -81,10 +81,10 @@ async function explainChains(
   const { family, all = false, output } = options;
   const { chain } = subject;
   const of = family ?? source.family ?? 'ipv4';
-  const { text } = await source.rules(of);
+  const rules = await source.rules(of);
   const asked = subject.kind === 'rule' ? parseRule(subject.rule, of) : undefined;
   const most = all || output === 'json' ? undefined : MOST_RULES;
-  const found = explainChain(text(), of, chain, asked, most);
+  const found = readRules(rules.name, () => explainChain(rules.text(), of, chain, asked, most));
   if (found.length === 0)
     throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}` }]);
   const answers = asked ? found.filter(({ rules }) => rules.some((rule) => rule.asked)) : found;
