@@ -5,7 +5,7 @@ import { FULL_MASK, keptProbability } from '../saved.ts';
 import { CONNTRACK_STATES } from '../types.ts';
 import type { Condition } from './condition.ts';
 import type { Flow } from './flow.ts';
-import { isInSet } from './ip-set.ts';
+
 import {
   addressTest,
   addressTypeTest,
@@ -19,6 +19,7 @@ import {
   unless,
 } from './match-tests.ts';
 import { type Recent, recentMask } from './recent.ts';
+import { isInSet } from './set-members.ts';
 
 /** What a match of words asks of a packet; whether one fits cannot be told where we do not know the words. */
 export function foreignCondition(words: readonly string[], family: Family): Condition {
