@@ -18,7 +18,7 @@ const traced = z.object({
   outcomes: z.array(
     z.object({ probability: z.number(), dnat: z.string().optional(), masqueraded: z.boolean() }),
   ),
-  unknown: z.array(z.unknown()),
+  unknown: z.array(z.object({ missing: z.string() })),
   stages: z.array(z.object({ table: z.string(), chain: z.string() })),
 });
 
@@ -88,8 +88,28 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
       expect(dropped.sentence).toContain('(lab/far:sctp has no local endpoints)');
     });
 
+    test("the way out, by this node's routes", async () => {
+      const rule = ['-m', 'comment', '--comment', 'by the way out', '-j', 'DROP'];
+      const program = `${family === 'ipv4' ? 'iptables' : 'ip6tables'}-${backend}`;
+      const to = ADDRESSES[family]['pod-2'];
+      const printed = await lab.run('node', ['ip', '-oneline', 'route', 'get', to]);
+      const [, device = ''] = / dev (\S+)/.exec(printed.stdout) ?? [];
+      expect(device).not.toBe('');
+      const packet = ['--from', ADDRESSES[family]['pod-1'], '--to', `${joinPort(to, 9)}/tcp`];
+      for (const [name, expected] of [
+        [device, 'It is dropped by'],
+        ['nowhere0', 'It goes on to'],
+      ] as const) {
+        const place = ['FORWARD', '-o', name, ...rule];
+        expect((await lab.run('node', [program, '-I', ...place])).exitCode).toBe(0);
+        const { sentence, unknown } = await trace(...packet);
+        expect((await lab.run('node', [program, '-D', ...place])).exitCode).toBe(0);
+        expect({ sentence, unknown }).toEqual({ sentence: expect.stringContaining(expected), unknown: [] });
+      }
+    });
+
     test('a Service and one of its chains', async () => {
-      const text = await look('explain', 'lab/web', '--family', family);
+      const text = await look('explain', 'lab/web', '--family', family, '-o', 'wide');
       expect(text).toContain(`cluster IP ${joinPort(clusterIP(1), PORT)} `);
       expect(text).toMatch(/2 of 2 endpoints get traffic from this node:\n.*\n.* 1\/2 .*\n.* 1\/2 /);
       const [chain = ''] = /KUBE-EXT-[A-Z2-7]{16}/.exec(text) ?? [];

@@ -126,7 +126,7 @@ export class Agent {
       },
       invalid: (message, service) => {
         observer.invalidObject(message, service);
-        log.error('What cannot be used is left as it was known last', { problem: message });
+        log.error('Ignoring invalid object; keeping its last valid version', { problem: message });
       },
       warned: (message, service) => {
         log.warning(message);

@@ -80,7 +80,11 @@ describe('an EndpointSlice', () => {
       { conditions: { ready: false, serving: false, terminating: true } },
       { ready: false, serving: false, terminating: true },
     ],
-    ['the first of several addresses', { addresses: ['10.244.1.5', '10.244.1.6'] }, {}],
+    [
+      'the first of several addresses',
+      { addresses: ['10.244.1.5', '10.244.1.6'] },
+      { otherAddresses: ['10.244.1.6'] },
+    ],
     ['an address with leading zeros', { addresses: ['010.244.001.005'] }, {}],
     ['an IPv4 address as IPv6', { addresses: ['::ffff:10.244.1.5'] }, {}],
     ['a node', { nodeName: 'node-a' }, { nodeName: 'node-a' }],
@@ -108,12 +112,8 @@ describe('an EndpointSlice', () => {
   });
 
   test.each<[string, unknown, EndpointSlice['ports']]>([
-    ['nothing', {}, [{ name: undefined, port: undefined, protocol: 'TCP' }]],
-    [
-      'null',
-      { name: null, port: null, protocol: null },
-      [{ name: undefined, port: undefined, protocol: 'TCP' }],
-    ],
+    ['nothing', {}, [{ name: '', port: undefined, protocol: 'TCP' }]],
+    ['null', { name: null, port: null, protocol: null }, [{ name: '', port: undefined, protocol: 'TCP' }]],
     ['an empty name', { name: '', port: 80 }, [{ name: '', port: 80, protocol: 'TCP' }]],
     ['all', { name: 'dns', port: 53, protocol: 'UDP' }, [{ name: 'dns', port: 53, protocol: 'UDP' }]],
   ])('a port with %s', (_, port, expected) => {
@@ -138,6 +138,19 @@ describe('an EndpointSlice', () => {
     ['of names', slice({ addressType: 'FQDN', endpoints: [{ addresses: ['example.com'] }] }), undefined],
   ])('%s', (_, value, expected) => {
     expect(parse(endpointSliceSchema, value).serviceName).toBe(expected);
+  });
+
+  test.each<[string, Fields, Fields | undefined]>([
+    ['used', {}, undefined],
+    ['without the label', { metadata: { name: 'web-1' } }, undefined],
+    [
+      'for a headless Service',
+      { metadata: { name: 'web-1', labels: { ...LABELS, 'service.kubernetes.io/headless': '' } } },
+      { service: 'web', because: 'label service.kubernetes.io/headless' },
+    ],
+    ['of names', { addressType: 'FQDN' }, { service: 'web', because: 'addressType FQDN' }],
+  ])('why it is passed over: %s', (_, fields, expected) => {
+    expect(parse(endpointSliceSchema, slice(fields)).skipped).toEqual(expected);
   });
 
   test.each<[string, Fields, string[]]>([
@@ -250,7 +263,11 @@ describe('an EndpointSlice', () => {
       ports({ name: 'a', port: 80 }, { name: 'a', port: 81 }),
       ['ports[1].name: expected a name of its own, got "a" again'],
     ],
-    ['no name twice', ports({ port: 80 }, { port: 81 }), []],
+    [
+      'no name twice',
+      ports({ port: 80 }, { port: 81 }),
+      ['ports[1].name: expected a name of its own, got "" again'],
+    ],
     [
       'a label',
       slice({ metadata: { name: 'web-1', labels: { a: 1 } } }),

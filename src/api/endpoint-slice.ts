@@ -81,8 +81,8 @@ function namesOf(list: readonly { readonly name: string }[] = []): readonly stri
 const slicePort = z
   .object({ name: optional(portName), port: optional(portNumber), protocol })
   .transform((port) => ({
-    /** Undefined where the slice gives none: such a port is ignored, as kube-proxy does. */
-    name: port.name,
+    /** The API server's default is '', for an unnamed service port (`SetDefaults_EndpointPort`). */
+    name: port.name ?? '',
     /** Undefined stands for "all ports", which no rule can be made for. */
     port: port.port,
     protocol: port.protocol,
@@ -107,17 +107,38 @@ export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
     HEADLESS_LABEL in metadata.labels || SERVICE_PROXY_NAME_LABEL in metadata.labels || addressType === 'FQDN'
       ? undefined
       : metadata.labels[SERVICE_NAME_LABEL],
+  ...skipped(metadata.labels, addressType),
   family: addressType === 'IPv6' ? ('ipv6' as const) : ('ipv4' as const),
   /** Of the addresses of each endpoint, the first is what counts. */
   endpoints:
     addressType === 'FQDN'
       ? []
-      : endpoints.map(({ addresses: [first], ...endpoint }) => ({
+      : endpoints.map(({ addresses: [first, ...others], ...endpoint }) => ({
           ...endpoint,
           address: first?.address ?? '',
+          ...(others.length > 0 && { otherAddresses: others.map(({ address }) => address) }),
         })),
   ports,
 }));
+
+/** An EndpointSlice that kube-proxy does not even look at, though its label names a Service. */
+interface Skipped {
+  /** The name of the Service in its namespace. */
+  readonly service: string;
+  /** Whose doing it is: `label ...`, `addressType FQDN`. */
+  readonly because: string;
+}
+
+function skipped(
+  labels: Readonly<Record<string, string>>,
+  addressType: string,
+): { readonly skipped?: Skipped | undefined } {
+  const service = labels[SERVICE_NAME_LABEL];
+  if (service === undefined || service === '') return {};
+  const label = [HEADLESS_LABEL, SERVICE_PROXY_NAME_LABEL].find((label) => label in labels);
+  if (label !== undefined) return { skipped: { service, because: `label ${label}` } };
+  return addressType === 'FQDN' ? { skipped: { service, because: 'addressType FQDN' } } : {};
+}
 
 type KnownSlice = KnownPart<z.output<typeof sliceSchema>>;
 

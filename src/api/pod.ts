@@ -7,6 +7,7 @@ import {
   namespacedMetadata,
   optional,
   portNumber,
+  portNumberOrZero,
   protocol,
 } from './fields.ts';
 import { controllerOf, ownerReferences } from './owner.ts';
@@ -15,27 +16,48 @@ export type Pod = Readonly<z.output<typeof podSchema>>;
 
 const container = z.object({
   ports: list(
-    z.object({ name: optional(z.string()), containerPort: portNumber, protocol }).transform((port) => ({
-      name: port.name,
-      port: port.containerPort,
-      protocol: port.protocol,
-    })),
+    z
+      .object({
+        name: optional(z.string()),
+        containerPort: portNumber,
+        hostPort: optional(portNumberOrZero),
+        protocol,
+      })
+      .transform((port) => ({
+        name: port.name,
+        port: port.containerPort,
+        protocol: port.protocol,
+        /** The port of the node that leads there too, where one does. */
+        ...(port.hostPort ? { hostPort: port.hostPort } : {}),
+      })),
   ),
   restartPolicy: optional(z.string()),
 });
 
 /** The containers of a Pod, and of the template of one. */
-export const podContainers = { containers: list(container), initContainers: list(container) } as const;
+export const podContainers = {
+  containers: list(container),
+  initContainers: list(container),
+  hostNetwork: optional(z.boolean()),
+} as const;
 
-/** The ports of the containers that keep running: the ordinary ones, then the restartable init containers (sidecars). */
+type ContainerPort = z.output<typeof container>['ports'][number];
+
+/**
+ * The ports of the containers that keep running: the ordinary ones, then the restartable init containers (sidecars). In
+ * the host network, each is a port of the node as well (`SetDefaults_PodSpec`).
+ */
 export function containerPortsOf(spec: {
   readonly containers: readonly z.output<typeof container>[];
   readonly initContainers: readonly z.output<typeof container>[];
-}) {
+  readonly hostNetwork: boolean | undefined;
+}): ContainerPort[] {
   return [
     ...spec.containers,
     ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
-  ].flatMap(({ ports }) => ports);
+  ].flatMap(({ ports }) =>
+    spec.hostNetwork ? ports.map((port) => ({ hostPort: port.port, ...port })) : ports,
+  );
 }
 
 export const podSchema = z

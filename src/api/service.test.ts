@@ -48,6 +48,7 @@ describe('what a Service without more has', () => {
       selector: {},
       externalIPs: [],
       loadBalancerIPs: [],
+      otherIngress: [],
       loadBalancerSourceRanges: [],
       externalTrafficPolicy: 'Cluster',
       internalTrafficPolicy: 'Cluster',

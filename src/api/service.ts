@@ -90,8 +90,9 @@ const specSchema = z.object({
   topologyKeys: list(z.string()),
 });
 
-const ingress = z.object({
+const ingressSchema = z.object({
   ip: optional(ipAddressOrNone),
+  hostname: optional(z.string()),
   ipMode: optional(z.enum(['VIP', 'Proxy'])),
 });
 
@@ -99,7 +100,7 @@ export const serviceSchema = z
   .object({
     metadata: namespacedMetadata.extend({ name: dnsLabel }),
     spec: withRules(specSchema, checkSpec),
-    status: optional(z.object({ loadBalancer: optional(z.object({ ingress: list(ingress) })) })),
+    status: optional(z.object({ loadBalancer: optional(z.object({ ingress: list(ingressSchema) })) })),
   })
   .transform(({ metadata, spec, status }) => {
     return {
@@ -122,6 +123,8 @@ export const serviceSchema = z
       loadBalancerIPs: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
         ip && ipMode !== 'Proxy' ? [ip] : [],
       ),
+      /** Where load balancers are that deliver packets otherwise, so that no rules are made for them. */
+      otherIngress: otherIngress(status?.loadBalancer?.ingress ?? []),
       loadBalancerSourceRanges: spec.loadBalancerSourceRanges,
       externalTrafficPolicy: spec.externalTrafficPolicy || ('Cluster' as const),
       internalTrafficPolicy: spec.internalTrafficPolicy ?? ('Cluster' as const),
@@ -142,6 +145,20 @@ export const serviceSchema = z
 /** Whether kube-proxy has anything to do for it: it is not headless, not an alias, and not another proxy's. */
 export function hasClusterIP({ type, clusterIPs, otherProxy }: Service): boolean {
   return type !== 'ExternalName' && !otherProxy && clusterIPs.length > 0 && clusterIPs[0] !== 'None';
+}
+
+/** A load balancer that kube-proxy makes no rules for. */
+export interface OtherIngress {
+  /** An IP address, or a hostname. */
+  readonly address: string;
+  readonly because: 'ipMode Proxy' | 'hostname';
+}
+
+function otherIngress(ingress: readonly z.output<typeof ingressSchema>[]): OtherIngress[] {
+  return ingress.flatMap(({ ip, hostname, ipMode }): OtherIngress[] => {
+    if (ip) return ipMode === 'Proxy' ? [{ address: ip, because: 'ipMode Proxy' }] : [];
+    return hostname ? [{ address: hostname, because: 'hostname' }] : [];
+  });
 }
 
 type KnownSpec = NonNullable<KnownPart<z.output<typeof specSchema>>>;

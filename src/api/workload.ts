@@ -59,7 +59,6 @@ const podTemplate = z
       ...podContainers,
       nodeName: optional(z.string()),
       nodeSelector: labels,
-      hostNetwork: optional(z.boolean()),
       affinity: optional(z.object({ nodeAffinity: optional(nodeAffinity) })),
       tolerations: list(
         z.object({
@@ -114,8 +113,10 @@ function jobPods(spec: z.output<typeof jobSpec>, status?: z.output<typeof jobSta
     ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
   );
   const wanted = parallelism ?? 1;
-  // A work queue has no number of completions: its Pods know themselves when they are done.
-  const open = completions === undefined ? wanted : Math.max(0, completions - (status?.succeeded ?? 0));
+  // With neither given, a Job is of one Pod; a work queue, with parallelism alone, has no number of completions: its Pods
+  // know themselves when they are done (`SetDefaults_Job`).
+  const needed = completions ?? (parallelism === undefined ? 1 : undefined);
+  const open = needed === undefined ? wanted : Math.max(0, needed - (status?.succeeded ?? 0));
   return {
     replicas: over || suspend ? 0 : Math.min(wanted, open),
     firstOrdinal: completionMode === 'Indexed' ? 0 : undefined,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ClusterState } from '../api/cluster.ts';
 import { cidr, oneOfEachFamily } from '../api/fields.ts';
-import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
 import { type HostFacts, hostSchema, type Node, type NodeFacts } from '../api/node.ts';
 import type { PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
@@ -38,6 +38,8 @@ export interface CompilerInput {
   readonly sources: readonly SourceText[];
   /** The Node objects of the input, by name. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** kube-proxy's, where one was given. */
+  readonly configuration: KubeProxyConfiguration | undefined;
   options(family: Family): CompileOptions;
   /** The same input, as another of its Nodes sees it. */
   forNode(name: string): CompilerInput;
@@ -121,6 +123,7 @@ async function read(
     objects,
     sources,
     nodes,
+    configuration: options.config === undefined ? undefined : kubeProxy,
     options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
     forNode: (name) => asSeenBy(resolveNode({ flags: { ...flags, name }, host, hostnameOverride, nodes })),
   });

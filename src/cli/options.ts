@@ -89,7 +89,7 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count the objects of other kinds on standard error')
     .optionsGroup('The node:')
-    .option('--host <file>', 'facts about the node, in the form of a host.yaml; the flags below count more')
+    .option('--host <file>', 'facts about the node, in the form of a host.yaml; flags override it')
     .option('--node-name <name>', 'the name of the node; its Node object gives the rest if the input has it')
     .option('--node-ip <ips>', "the node's IPs, one of each family, the primary one first")
     .option('--zone <zone>', "the node's topology.kubernetes.io/zone")

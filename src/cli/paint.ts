@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import { printable } from '../text/printable.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
+import { USUAL_WIDTH } from '../text/wrap.ts';
 
 const STYLES = { header: 'bold', place: 'cyan', removed: 'red', added: 'green', same: undefined } as const;
 
@@ -24,6 +25,11 @@ const TOLD = {
   aside: 'dim',
   bad: 'red',
 } as const;
+
+/** How many characters a line of the terminal has; the usual number where standard output is none. */
+export function terminalWidth(): number {
+  return process.stdout.columns || USUAL_WIDTH;
+}
 
 /** A part of a text, in colour where standard output is a terminal that shows it and NO_COLOR is not set. */
 export function paint(style: keyof typeof TOLD, text: string): string {

@@ -40,12 +40,17 @@ export interface RulesSource {
   readonly families: readonly Family[];
   /** Whether the rules are what the input comes to, and not those of a kernel. */
   readonly compiled: boolean;
+  /** Whether the rules are those of this node's kernel now. */
+  readonly live: boolean;
   /** Rejects with an InputError or a HostError where there are none of this family. */
   rules(family: Family): Promise<NodeRules>;
 }
 
 /** Rules of one family, with those in built-in chains. */
 export interface NodeRules {
+  /** Where they come from: a file, a program. */
+  readonly name: string;
+  /** Throws an InputError where the text is not one of rules. */
   readonly prepared: PreparedRuleset;
   /** All of them, as iptables-save prints them. */
   text(): string;
@@ -116,7 +121,7 @@ async function openManifests(
 export function compiledRules(input: CompilerInput): RulesSource {
   const rules = async (family: Family): Promise<NodeRules> => {
     const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
-    return { prepared: prepare(ruleset), text: () => printSaved(ruleset) };
+    return { name: 'manifests', prepared: prepare(ruleset), text: () => printSaved(ruleset) };
   };
   return {
     input,
@@ -124,6 +129,7 @@ export function compiledRules(input: CompilerInput): RulesSource {
     family: undefined,
     families: FAMILIES,
     compiled: true,
+    live: false,
     rules: onceEach(rules),
   };
 }
@@ -196,19 +202,21 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
       const got = pasted.map(({ family }) => `some of ${family}`).join(' and ');
       throw new InputError([{ at: [name], message: `expected rules of ${asked}, got ${got}` }]);
     }
-    const prepared = prepareText(own.text, asked, name);
-    if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
-      warn(
-        `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
-      );
-    }
-    return { prepared, text: () => own.text };
+    return textRules(own.text, name, () => {
+      const prepared = prepareText(own.text, asked, name);
+      if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
+        warn(
+          `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
+        );
+      }
+      return prepared;
+    });
   };
   const family = others.length === 0 ? first?.family : undefined;
   const told = FAMILIES.filter((one) => pasted.some((dump) => dump.family === one));
   const families = told.length > 0 ? told : FAMILIES;
   const node = input?.node ?? (await readNode(options));
-  return { input, node, family, families, compiled: false, rules: onceEach(rules) };
+  return { input, node, family, families, compiled: false, live: false, rules: onceEach(rules) };
 }
 
 async function openKernel(
@@ -221,11 +229,11 @@ async function openKernel(
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);
     const text = await savedText(programs);
-    return { prepared: prepareText(text, family, programs.save), text: () => text };
+    return textRules(text, programs.save, () => prepareText(text, family, programs.save));
   };
   const node = input?.node ?? (await readNode(options, facts));
   const families = FAMILIES.filter((family) => host.iptables[family] !== undefined);
-  return { input, node, family: undefined, families, compiled: false, rules: onceEach(rules) };
+  return { input, node, family: undefined, families, compiled: false, live: true, rules: onceEach(rules) };
 }
 
 async function readStandardInput() {
@@ -233,9 +241,30 @@ async function readStandardInput() {
   return source ?? { name: '-', text: '' };
 }
 
+/** Rules that are text, which a large node has 16 MB of: it is read when somebody wants to send packets. */
+function textRules(text: string, name: string, prepare: () => PreparedRuleset): NodeRules {
+  let prepared: PreparedRuleset | undefined;
+  return {
+    name,
+    get prepared() {
+      prepared ??= prepare();
+      return prepared;
+    },
+    text: () => text,
+  };
+}
+
 function prepareText(text: string, family: Family, name: string): PreparedRuleset {
+  return readRules(name, () => prepareSaved(text, family));
+}
+
+/**
+ * Does something with the text of rules. One that is none is a mistake of whoever gave it: an InputError.
+ * @param name where the text comes from
+ */
+export function readRules<Result>(name: string, work: () => Result): Result {
   try {
-    return prepareSaved(text, family);
+    return work();
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     const message = `${error.message} (iptables-save prints what is expected here)`;

@@ -8,7 +8,7 @@ import type { ExplainedChain, ExplainedRule } from './chain.ts';
 export type ChainPaint = Paint<'title' | 'yes' | 'aside'>;
 
 /** So many rules are shown unless all are asked for. */
-const MOST_RULES = 20;
+export const MOST_RULES = 20;
 
 /** @param all every rule, however many there are */
 export function formatChains(chains: readonly ExplainedChain[], all: boolean, paint: ChainPaint): string {
@@ -16,17 +16,20 @@ export function formatChains(chains: readonly ExplainedChain[], all: boolean, pa
 }
 
 function chainLines(
-  { table, chain, servicePorts, purpose, ledToBy, rules }: ExplainedChain,
+  { table, chain, servicePorts, ofNode, purpose, ledToBy, ledToByCount, rules }: ExplainedChain,
   all: boolean,
   paint: ChainPaint,
 ) {
-  const owner = servicePorts.length === 0 ? '' : `, of ${servicePorts.join(', ')}`;
+  const whose = ofNode ? ['the node itself'] : servicePorts;
+  const owner = whose.length === 0 ? '' : `, of ${whose.join(', ')}`;
+  const more = ledToByCount - ledToBy.length;
   return [
     paint('title', printable(`${chain}, ${table} table${owner}`)),
     ...(purpose === undefined ? [] : [`  It ${purpose}.`]),
     '',
     ledToBy.length === 0 ? 'No rule leads to it.' : 'Packets come to it by',
     ...ruleLines(ledToBy, ({ chain, number }) => `${chain} ${number}`, all, paint),
+    ...(more > 0 ? [`  … ${more} more rules`] : []),
     '',
     rules.length === 0 ? 'It has no rules.' : 'Its rules',
     ...ruleLines(rules, ({ number }) => `${number}`, all, paint),

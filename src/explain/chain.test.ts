@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { inputOf, loadBalancer, service, slice } from '../../test/support/rules.ts';
-import type { LayoutName } from '../api/layout-names.ts';
+import { LAYOUT_NAMES, type LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -92,6 +92,28 @@ describe('whose a chain is, and what it does', () => {
   test('of both tables, or of none', () => {
     expect(explainChain(SHOP, 'ipv4', 'KUBE-SERVICES').map(({ table }) => table)).toEqual(['filter', 'nat']);
     expect(explainChain(SHOP, 'ipv4', 'KUBE-SVC-AAAAAAAAAAAAAAAA')).toEqual([]);
+  });
+});
+
+describe('a chain that every Service leads to', () => {
+  const objects = Array.from({ length: 30 }, (_, i) => [
+    service({ clusterIP: `10.96.1.${i}` }, { metadata: { name: `s-${i}`, namespace: 'shop' } }),
+    slice([`10.244.1.${i}`], {
+      name: `s-${i}`,
+      metadata: { name: `s-${i}`, namespace: 'shop', labels: { 'kubernetes.io/service-name': `s-${i}` } },
+    }),
+  ]).flat();
+  test.each(LAYOUT_NAMES)("is the node's own, in the %s layout", (layout) => {
+    const text = rulesOf(objects, layout);
+    const [mark] = explainChain(text, 'ipv4', 'KUBE-MARK-MASQ', undefined, 5);
+    expect(mark).toMatchObject({ ofNode: true, servicePorts: [] });
+    expect(mark?.ledToBy).toHaveLength(5);
+    const all = explainChain(text, 'ipv4', 'KUBE-MARK-MASQ')[0];
+    expect(all?.ledToBy).toHaveLength(mark?.ledToByCount ?? 0);
+    if (!mark) throw new Error('there is no such chain');
+    const told = formatChains([mark], false, plain);
+    expect(told).toMatch(/^KUBE-MARK-MASQ, nat table, of the node itself\n/);
+    expect(told).toContain(`  … ${mark.ledToByCount - 5} more rules\n`);
   });
 });
 

@@ -14,9 +14,13 @@ export interface ExplainedChain {
   readonly chain: string;
   /** The service ports that it is there for, as rules print them; none where it is the node's, or somebody else's. */
   readonly servicePorts: readonly string[];
+  /** One of the node's own, whatever Services there are. */
+  readonly ofNode: boolean;
   /** What it does, in a sentence; undefined where we do not know. */
   readonly purpose: string | undefined;
+  /** The first of the rules that lead to it, and how many there are. */
   readonly ledToBy: readonly ExplainedRule[];
+  readonly ledToByCount: number;
   readonly rules: readonly ExplainedRule[];
 }
 
@@ -37,21 +41,34 @@ export interface ExplainedRule {
  * Explains a chain in every table that has one of that name.
  * @param text of whole tables, as iptables-save prints it or as iptables-restore takes it
  * @param asked the rule that the question is about
+ * @param most so many of the rules that lead to it are told: on a large node, there are tens of thousands
  * @throws ParseError where the text is not of that form
  */
-export function explainChain(text: string, family: Family, name: string, asked?: Rule): ExplainedChain[] {
+export function explainChain(
+  text: string,
+  family: Family,
+  name: string,
+  asked?: Rule,
+  most = Number.POSITIVE_INFINITY,
+): ExplainedChain[] {
   return [...readSavedText(text)].flatMap(([table, chains]) => {
     const chain = chains.get(name);
     if (!chain) return [];
     const rules = chain.lines.map((line) => parseRule(line, family));
-    const ledToBy = leadingTo(name, chains, family);
+    const kind = chainKind(name);
+    const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
+    const leading = jumpsByTarget(chains, ofNode ? name : undefined);
+    const ledToBy = leadingTo(name, leading, family);
     return [
       {
         table,
         chain: name,
-        servicePorts: servicePortsOf(name, chains, family),
+        // All of them lead there: to name each would say nothing, and take minutes.
+        servicePorts: ofNode ? [] : servicePortsOf(name, leading, family),
+        ofNode,
         purpose: purposeOf(table, name, rules),
-        ledToBy: ledToBy.map((placed) => explainRule(placed, family)),
+        ledToBy: firstOf(ledToBy, most).map((placed) => explainRule(placed, family)),
+        ledToByCount: leading.get(name)?.length ?? 0,
         rules: rules.map((rule, i) =>
           explainRule(
             { chain: name, number: i + 1, rule },
@@ -70,32 +87,62 @@ interface Placed {
   readonly rule: Rule;
 }
 
-type Chains = ReadonlyMap<string, TextChain>;
+/** A line that may lead to a chain, and where it stands. */
+interface PlacedLine {
+  readonly chain: string;
+  readonly number: number;
+  readonly line: string;
+}
 
-/** The rules that lead to a chain. Most lines do not even have its name. */
-function leadingTo(name: string, chains: Chains, family: Family): Placed[] {
-  const found: Placed[] = [];
+type Leading = ReadonlyMap<string, readonly PlacedLine[]>;
+
+/**
+ * All lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands.
+ * @param only those that lead to this one
+ */
+function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, only: string | undefined): Leading {
+  const found = new Map<string, PlacedLine[]>();
   for (const [chain, { lines }] of chains) {
     for (const [i, line] of lines.entries()) {
-      if (!line.includes(name)) continue;
-      const rule = parseRule(line, family);
-      if (chainOf(rule) === name) found.push({ chain, number: i + 1, rule });
+      if (only !== undefined && !line.includes(only)) continue;
+      const target = targetOf(line);
+      if (target === undefined || !chains.has(target)) continue;
+      const others = found.get(target);
+      const placed = { chain, number: i + 1, line };
+      if (others) others.push(placed);
+      else found.set(target, [placed]);
     }
   }
   return found;
 }
 
-function chainOf({ target }: Rule): string | undefined {
-  if (target?.target === 'jump') return target.chain;
-  return target?.target === 'unknown' && target.words[0] === '-g' ? target.words[1] : undefined;
+/** Behind `-j` or `-g`, which stand last unless the target has options; what is in quotes is no option. */
+function targetOf(line: string): string | undefined {
+  const unquoted = line.includes('"') ? line.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""') : line;
+  return / -[jg] (\S+)/.exec(` ${unquoted}`)?.[1];
+}
+
+function* leadingTo(name: string, leading: Leading, family: Family): Generator<Placed> {
+  for (const { chain, number, line } of leading.get(name) ?? []) {
+    yield { chain, number, rule: parseRule(line, family) };
+  }
+}
+
+function firstOf<T>(all: Iterable<T>, most: number): T[] {
+  const first: T[] = [];
+  for (const one of all) {
+    if (first.length >= most) break;
+    first.push(one);
+  }
+  return first;
 }
 
 /** Up to the rules in shared chains, whose comments say whom they are for. */
-function servicePortsOf(name: string, chains: Chains, family: Family): string[] {
+function servicePortsOf(name: string, leading: Leading, family: Family): string[] {
   const servicePorts = new Set<string>();
   const climbed = new Set([name]);
   for (const chain of climbed) {
-    for (const { chain: from, rule } of leadingTo(chain, chains, family)) {
+    for (const { chain: from, rule } of leadingTo(chain, leading, family)) {
       const about = isServicePortChain(from) ? undefined : aboutOf(rule);
       if (about) servicePorts.add(about.servicePort);
       else climbed.add(from);

@@ -16,6 +16,7 @@ import {
   TERMINATING,
 } from '../../test/support/rules.ts';
 import { LAYOUT_NAMES, type LayoutName } from '../api/layout-names.ts';
+import { type Pod, podSchema } from '../api/pod.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { describeAddress } from '../chains/service-addresses.ts';
 import { compile } from '../compiler/compile.ts';
@@ -26,8 +27,10 @@ import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES } from '../net/address.ts';
 import { printShare } from '../text/share.ts';
 import type { ExplainedPort } from './explain.ts';
-import { type Explanation, formatExplanation, formatExplanationJSON } from './report.ts';
+import type { Explanation } from './explanation.ts';
+import { formatExplanation, formatExplanationJSON, type TextLayout } from './report.ts';
 import { explainByRules, explainService } from './services.ts';
+import { summaryOf } from './summary.ts';
 
 function explained(given: Given, layout: LayoutName = 'kube-proxy', name = 'shop/web'): Explanation {
   const { cluster, node, options } = inputOf(given);
@@ -250,10 +253,18 @@ test.each<[string, Manifest, RegExp]>([
 ])('a Service without rules: %s', (_, spec, expected) => {
   const explanation = explained({ objects: [service(spec)] });
   expect(explanation).toMatchObject({ ports: [], none: expect.stringMatching(expected) });
-  expect(formatExplanation(explanation, plain)).toContain(explanation.none);
+  expect(formatExplanation(explanation, plain, { width: 200, wide: false })).toContain(explanation.none);
 });
 
 const plain = (_: string, text: string) => text;
+function pod(name: string, ip: string | undefined): Pod {
+  const status = ip === undefined ? {} : { podIP: ip };
+  const spec = { nodeName: 'node-b', containers: [{ ports: [{ name: 'http', containerPort: 80 }] }] };
+  return podSchema.parse({ kind: 'Pod', metadata: { name, namespace: 'shop' }, spec, status });
+}
+
+const NARROW: TextLayout = { width: 80, wide: false };
+const WIDE: TextLayout = { width: 1000, wide: true };
 
 const SHOP: Given = {
   objects: [
@@ -273,15 +284,17 @@ const SHOP: Given = {
 };
 
 test('the text', () => {
-  const text = formatExplanation(explained(SHOP), plain)
+  const text = formatExplanation(explained(SHOP), plain, WIDE)
     .replaceAll(/-[A-Z2-7]{16}/g, '')
     .replaceAll(/(?<=\S) {2,}| {3,}/g, '  ');
   expect(text).toBe(
     `\
 Service shop/web, LoadBalancer, as node-a serves it
+Pods reach shop/web at 10.96.0.10:80; load-balancer IP 203.0.113.10:80 answers, and drops clients outside 198.51.100.0/24; node port 30080 answers on every address of this node.
+
   internalTrafficPolicy Cluster, externalTrafficPolicy Local
   loadBalancerSourceRanges 198.51.100.0/24
-  healthCheckNodePort 32000: answers load balancers whether this node has endpoints
+  healthCheckNodePort 32000: tells load balancers whether this node has endpoints
 
 shop/web:http, tcp
   to                                from                                             goes to                source                    by
@@ -299,18 +312,74 @@ shop/web:http, tcp
   10.244.2.5:8080  node-b             1/2              -              KUBE-SEP
   10.244.2.6:8080  ?                  -                -              not ready
 
-Dropped: no source range (198.51.100.0/24) has its sender. This is for load-balancer IP 203.0.113.10:80 from pods (10.244.0.0/16), this node, everybody else.
-Masqueraded, so that the answers come back through this node: tcp 10.96.0.10:80, not from 10.244.0.0/16 (KUBE-SVC 1); from this node (KUBE-EXT 2).
+Dropped: the sender is in no source range (198.51.100.0/24). This is for load-balancer IP 203.0.113.10:80 from pods (10.244.0.0/16), this node, everybody else.
+Masqueraded: endpoints see this node's address instead of the client's, and answer through this node. This is for tcp 10.96.0.10:80, not from 10.244.0.0/16 (KUBE-SVC 1); from this node (KUBE-EXT 2).
 Session affinity: a client that was there in the last 10800 s goes to the endpoint that it had; the shares are those of new clients.
 An endpoint that the Service sends to itself is masqueraded, or it would answer itself directly.
 `.replaceAll(/ {2,}/g, '  '),
   );
 });
 
+test('the text for a terminal', () => {
+  const objects = [...(SHOP.objects ?? [])];
+  const { cluster, node, options } = inputOf({ objects });
+  const ruleset = prepare(withJumps(compile(cluster, node, options('ipv4'))));
+  const selected = [pod('web-1', '10.244.1.5'), pod('web-2', '10.244.2.5'), pod('web-9', undefined)];
+  const explanation = explainService('shop/web', cluster, node, options('ipv4'), ruleset, { selected });
+  const text = formatExplanation(explanation, plain, NARROW);
+  expect(text).toBe(`\
+Service shop/web, LoadBalancer, as node-a serves it
+Pods reach shop/web at 10.96.0.10:80; load-balancer IP 203.0.113.10:80 answers,
+and drops clients outside 198.51.100.0/24; node port 30080 answers on every
+address of this node.
+
+  internalTrafficPolicy Cluster, externalTrafficPolicy Local
+  loadBalancerSourceRanges 198.51.100.0/24
+  healthCheckNodePort 32000: tells load balancers whether this node has
+    endpoints
+
+shop/web:http, tcp
+  to                from                   goes to                source
+  cluster IP        pods (10.244.0.0/16)   2 endpoints (cluster)  kept
+  10.96.0.10:80
+                    198.51.100.0/24, this  2 endpoints (cluster)  masqueraded
+                    node, everybody else
+  load-balancer IP  pods (10.244.0.0/16),  dropped
+  203.0.113.10:80   this node, everybody
+                    else
+                    198.51.100.0/24        10.244.1.5:8080        kept
+  node port 30080   pods (10.244.0.0/16)   2 endpoints (cluster)  kept
+                    198.51.100.0/24,       10.244.1.5:8080        kept
+                    everybody else
+                    this node              2 endpoints (cluster)  masqueraded
+
+2 of 3 endpoints get traffic from this node, 1 Pod is none:
+  endpoint         Pod    on node       share      share (local)
+                                        (cluster)
+  10.244.1.5:8080  web-1  node-a (this  1/2        all
+                          one)
+  10.244.2.5:8080  web-2  node-b        1/2        -
+  10.244.2.6:8080  ?      ?             -          -              not ready
+  -                web-9  node-b        -          -              has no
+                                                                  address yet
+
+Dropped: the sender is in no source range (198.51.100.0/24). This is for
+  load-balancer IP 203.0.113.10:80 from pods (10.244.0.0/16), this node,
+  everybody else.
+Masqueraded: endpoints see this node's address instead of the client's, and
+  answer through this node.
+Session affinity: a client that was there in the last 10800 s goes to the
+  endpoint that it had; the shares are those of new clients.
+An endpoint that the Service sends to itself is masqueraded, or it would answer
+  itself directly.
+`);
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+});
+
 test('of many source ranges, some are named', () => {
   const loadBalancerSourceRanges = Array.from({ length: 9 }, (_, i) => `198.51.${i}.0/24`);
   const objects = [loadBalancer({ loadBalancerSourceRanges, allocateLoadBalancerNodePorts: false }), TWO];
-  const text = formatExplanation(explained({ objects }), plain).replaceAll(/ {3,}/g, '  ');
+  const text = formatExplanation(explained({ objects }), plain, WIDE).replaceAll(/ {3,}/g, '  ');
   const ranges = '198.51.0.0/24, 198.51.1.0/24, 198.51.2.0/24, 198.51.3.0/24, 5 more ranges';
   expect(text).toContain(`  ${ranges}  2 endpoints (cluster)  masqueraded (KUBE-EXT`);
   expect(text).toContain(`  ${ranges}, this node, everybody else  2 endpoints (cluster)`);
@@ -324,7 +393,7 @@ test('an address that two Services have', () => {
   );
   const objects = [service({ externalIPs }), TWO, other];
   const explanation = explained({ objects }, 'kube-proxy', 'shop/first');
-  expect(formatExplanation(explanation, plain)).toContain('2 endpoints (cluster), of shop/web:http');
+  expect(formatExplanation(explanation, plain, WIDE)).toContain('2 endpoints (cluster), of shop/web:http');
   expect(explanation.ports[0]?.sets).toEqual([]);
 });
 
@@ -410,7 +479,7 @@ describe('random clusters', () => {
               checkPort(port, plan);
               ports++;
             }
-            expect(formatExplanation(explanation, plain)).not.toContain('undefined');
+            expect(formatExplanation(explanation, plain, WIDE)).not.toContain('undefined');
           }
         }),
         { numRuns: 20 },
@@ -436,3 +505,118 @@ function checkPort(port: ExplainedPort, { internal, cluster, local }: Plan): voi
   expect(new Set(toClusterIP.map(({ becomes }) => becomes.verdict))).toEqual(new Set([verdict]));
   expect(port.ways.flatMap(({ unknown }) => unknown)).toEqual([]);
 }
+
+describe('Pods that the selector fits', () => {
+  const named = service({ ports: [{ name: 'http', port: 80, targetPort: 'http' }] });
+  const made = (name: string, fields: Manifest, port = 'http'): Pod =>
+    podSchema.parse({
+      kind: 'Pod',
+      metadata: { name, namespace: 'shop' },
+      spec: { nodeName: 'node-b', containers: [{ ports: [{ name: port, containerPort: 8080 }] }] },
+      status: fields,
+    });
+  test.each<[string, Pod, string | undefined]>([
+    ['an endpoint', made('web-1', { podIP: '10.244.1.5' }), undefined],
+    [
+      'without the named port',
+      made('web-2', { podIP: '10.244.2.7' }, 'web'),
+      'has no container port named "http" for TCP',
+    ],
+    ['without an address', made('web-2', {}), 'has no address yet'],
+    ['of another family', made('web-2', { podIP: 'fd00::7' }), 'has no IPv4 address'],
+    ['that has ended', made('web-2', { podIP: '10.244.2.7', phase: 'Succeeded' }), 'has ended'],
+    ['that no slice names', made('web-2', { podIP: '10.244.2.7' }), 'is in no EndpointSlice'],
+  ])('%s', (_, pod, because) => {
+    const { cluster, node, options } = inputOf({ objects: [named, slice(['10.244.1.5'])] });
+    const ruleset = prepare(withJumps(compile(cluster, node, options('ipv4'))));
+    const { ports } = explainService('shop/web', cluster, node, options('ipv4'), ruleset, {
+      selected: [pod],
+    });
+    expect(ports[0]?.podsWithoutEndpoint.map((one) => one.because)).toEqual(
+      because === undefined ? [] : [because],
+    );
+  });
+
+  test('two in the host network of one node are told apart by their ports', () => {
+    const objects = [named, slice(['192.168.0.2']), slice(['192.168.0.2'], { name: 'b', ports: [{ name: 'http', port: 8081 }] })]; // biome-ignore format: one line
+    const { cluster, node, options } = inputOf({ objects });
+    const ruleset = prepare(withJumps(compile(cluster, node, options('ipv4'))));
+    const on = (name: string, containerPort: number): Pod => ({
+      ...made(name, { podIP: '192.168.0.2' }),
+      containerPorts: [{ name: 'http', port: containerPort, protocol: 'TCP' }],
+    });
+    const selected = [on('h1', 8080), on('h2', 8081), on('h3', 9090)];
+    const [port] = explainService('shop/web', cluster, node, options('ipv4'), ruleset, { selected }).ports;
+    expect(port?.endpoints.map(({ endpoint, pod }) => [endpoint, pod])).toEqual([
+      ['192.168.0.2:8080', 'h1'],
+      ['192.168.0.2:8081', 'h2'],
+    ]);
+    expect(port?.podsWithoutEndpoint.map(({ pod }) => pod)).toEqual(['shop/h3']);
+    // The node to itself: answers come back whether masqueraded or not.
+    expect(port?.hairpin).toBeUndefined();
+  });
+});
+
+test('an endpoint that is used though it is terminating is marked', () => {
+  const [port] = explained({ objects: [service(), slice([endpoint('10.244.1.2', TERMINATING)])] }).ports;
+  expect(port?.endpoints.map(({ note }) => note)).toEqual(['terminating, and no other is ready']);
+});
+
+test.each<[string, Manifest, string]>([
+  ['ipMode Proxy', { ip: '198.51.100.7', ipMode: 'Proxy' }, '  load balancer 198.51.100.7: no rules, as it has ipMode Proxy and sends to node ports or endpoints itself\n'], // biome-ignore format: a row
+  [
+    'a hostname',
+    { hostname: 'lb.example' },
+    '  load balancer lb.example: no rules, as only its hostname is known\n',
+  ],
+])('a load balancer without rules: %s', (_, ingress, expected) => {
+  const web = service({ type: 'LoadBalancer', allocateLoadBalancerNodePorts: false }, { status: { loadBalancer: { ingress: [ingress] } } }); // biome-ignore format: one line
+  expect(formatExplanation(explained({ objects: [web, TWO] }), plain, WIDE)).toContain(expected);
+});
+
+describe('the first sentence', () => {
+  const guarded = { loadBalancerSourceRanges: ['198.51.100.0/24'], allocateLoadBalancerNodePorts: false };
+  const local = { externalTrafficPolicy: 'Local', healthCheckNodePort: 32000, allocateLoadBalancerNodePorts: false }; // biome-ignore format: one line
+  const nodePort = { type: 'NodePort', ports: [{ name: 'http', port: 80, nodePort: 30080 }] };
+  test.each<[string, Given, string]>([
+    ['a cluster IP', { objects: [service(), TWO] }, 'Pods reach shop/web at 10.96.0.10:80.'],
+    [
+      'two ports',
+      { objects: [service({ ports: [{ name: 'http', port: 80 }, { name: 'admin', port: 81 }] }), slice(['10.244.1.5'], { ports: [{ name: 'http', port: 8080 }, { name: 'admin', port: 8081 }] })] }, // biome-ignore format: a row
+      'Pods reach shop/web at 10.96.0.10:80 and 10.96.0.10:81.',
+    ],
+    [
+      'no endpoints',
+      { objects: [service()] },
+      'Cluster IP 10.96.0.10:80 refuses everybody (no endpoint can be used).',
+    ],
+    [
+      'a node port',
+      { objects: [service(nodePort), TWO] },
+      'Pods reach shop/web at 10.96.0.10:80; node port 30080 answers on every address of this node.',
+    ],
+    [
+      'a node port on one address',
+      { objects: [service(nodePort), TWO], config: { nodePortAddresses: ['192.168.0.0/16'] } },
+      'Pods reach shop/web at 10.96.0.10:80; node port 30080 answers on 192.168.0.2.',
+    ],
+    [
+      'source ranges',
+      { objects: [loadBalancer(guarded), TWO] },
+      'Pods reach shop/web at 10.96.0.10:80; load-balancer IP 203.0.113.10:80 answers, and drops clients outside 198.51.100.0/24.',
+    ],
+    [
+      'the Local policy, without a local endpoint',
+      { objects: [loadBalancer(local), slice([endpoint('10.244.2.5', ON_NODE_B)])] },
+      'Pods reach shop/web at 10.96.0.10:80; load-balancer IP 203.0.113.10:80 answers Pods and this node, and drops everybody else (no endpoint on node-a can be used).',
+    ],
+    [
+      'both',
+      { objects: [loadBalancer({ ...local, ...guarded }), slice([endpoint('10.244.2.5', ON_NODE_B)])] },
+      'Pods reach shop/web at 10.96.0.10:80; load-balancer IP 203.0.113.10:80 answers nobody: not Pods and this node (the sender is in no source range), not 198.51.100.0/24 (no endpoint on node-a can be used), not everybody else (no endpoint on node-a can be used, and the sender is in no source range).',
+    ],
+    ['a headless Service', { objects: [service({ clusterIP: 'None' })] }, 'It is headless: DNS answers with its endpoints, and no rules are made for it.'], // biome-ignore format: a row
+  ])('%s', (_, given, expected) => {
+    expect(summaryOf(explained(given))).toBe(expected);
+  });
+});

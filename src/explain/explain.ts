@@ -3,11 +3,11 @@ import type { NodeFacts } from '../api/node.ts';
 import { chainKind } from '../chains/names.ts';
 import type { ServiceAddress } from '../chains/service-addresses.ts';
 import type { ServicePortPlan } from '../compiler/plan.ts';
-import { dnatTargets } from '../iptables/simulator/fate.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import { nodeOf, originsOf, ownAddress, type Surroundings } from './origins.ts';
+import type { PodsOfPort, PodWithoutEndpoint } from './pods.ts';
 import { nodePortAddresses, type RulesOfServicePort, rulesOfServicePort } from './rules.ts';
 import { whyUnused } from './unused.ts';
 import { type WayIn, waysTo } from './ways.ts';
@@ -16,6 +16,7 @@ import { type WayIn, waysTo } from './ways.ts';
 export interface PortOnNode {
   readonly plan: ServicePortPlan;
   readonly node: NodeFacts;
+  readonly pods: PodsOfPort;
 }
 
 export interface ExplainedPort {
@@ -28,6 +29,8 @@ export interface ExplainedPort {
   /** The sets of endpoints that packets are sent to, each with the chain that chooses. */
   readonly sets: readonly EndpointSet[];
   readonly endpoints: readonly ExplainedEndpoint[];
+  /** The Pods that the selector fits, and that are no endpoint; none where only rules are known. */
+  readonly podsWithoutEndpoint: readonly PodWithoutEndpoint[];
   /** What becomes of an endpoint that the Service sends to itself; undefined where that cannot be. */
   readonly hairpin: { readonly endpoint: string; readonly masqueraded: boolean } | undefined;
   /** Where clients are sent to the endpoint that they had before: the longest time since then, in seconds. */
@@ -50,8 +53,12 @@ export interface ExplainedEndpoint {
   readonly local: boolean | undefined;
   /** The chains that rewrite the destination to it. */
   readonly chains: readonly string[];
+  /** The name of its Pod, where that is known. */
+  readonly pod: string | undefined;
   /** Why no set has it. */
   readonly unused: string | undefined;
+  /** Why a set has it that would not in better times. */
+  readonly note: string | undefined;
 }
 
 /**
@@ -81,6 +88,7 @@ export function explainPort(
     nodePortAddresses: nodePorts,
     sets: setsOf(ways, servicePort),
     endpoints,
+    podsWithoutEndpoint: planned?.pods.withoutEndpoint ?? [],
     hairpin: hairpinOf(addresses[0], endpoints, ruleset, node),
     affinitySeconds: rules.affinitySeconds,
   };
@@ -90,7 +98,7 @@ export function explainPort(
 function setsOf(ways: readonly WayIn[], servicePort: string): EndpointSet[] {
   const sets = new Map<string, EndpointSet>();
   for (const { becomes } of ways) {
-    if (becomes.takenBy !== servicePort) continue;
+    if (becomes.takenBy !== servicePort || becomes.verdict !== 'endpoints') continue;
     const set = setOf(becomes.chains);
     if (becomes.shares.size > 0 && set && !sets.has(set.chain))
       sets.set(set.chain, { ...set, shares: becomes.shares });
@@ -121,17 +129,22 @@ function explainEndpoints(
       nodeName: undefined,
       local: undefined,
       chains: inRules(endpoint),
-      unused: undefined,
+      ...NOTHING_KNOWN,
     }));
   }
-  const { plan, node } = planned;
-  const known = plan.endpoints.map((endpoint) => ({
-    endpoint: endpoint.text,
-    nodeName: endpoint.object.nodeName,
-    local: endpoint.local,
-    chains: inRules(endpoint.text),
-    unused: whyUnused(endpoint, plan, node),
-  }));
+  const { plan, node, pods } = planned;
+  const known = plan.endpoints.map((endpoint) => {
+    const unused = whyUnused(endpoint, plan, node);
+    return {
+      endpoint: endpoint.text,
+      nodeName: endpoint.object.nodeName,
+      local: endpoint.local,
+      chains: inRules(endpoint.text),
+      pod: pods.nameAt(endpoint.object.address, endpoint.port),
+      unused,
+      note: unused === undefined && !endpoint.object.ready ? 'terminating, and no other is ready' : undefined,
+    };
+  });
   // Saved rules may be older than the manifests.
   const stale = [...endpoints.keys()].filter(
     (text) => !plan.endpoints.some((endpoint) => endpoint.text === text),
@@ -143,12 +156,18 @@ function explainEndpoints(
       nodeName: undefined,
       local: undefined,
       chains: inRules(endpoint),
-      unused: undefined,
+      ...NOTHING_KNOWN,
     })),
   ];
 }
 
-/** Sends a packet from an endpoint, one of this node if there is any, and looks at the case that it comes back. */
+/** Of what only rules tell of. */
+const NOTHING_KNOWN = { pod: undefined, unused: undefined, note: undefined };
+
+/**
+ * Sends a packet from an endpoint, one of this node if there is any, and looks at the case that it comes back. One with
+ * the node's own address is the node to itself, which hears answers in any case.
+ */
 function hairpinOf(
   to: ServiceAddress | undefined,
   endpoints: readonly ExplainedEndpoint[],
@@ -156,14 +175,17 @@ function hairpinOf(
   node: SimulatedNode,
 ): ExplainedPort['hairpin'] {
   if (to?.address === undefined) return undefined;
-  const used = endpoints.filter(({ chains }) => chains.length > 0);
+  const addressOf = (endpoint: string) => /^\[?(.*?)\]?:\d+$/.exec(endpoint)?.[1] ?? '';
+  const used = endpoints.filter(
+    ({ chains, endpoint }) => chains.length > 0 && !node.isLocal(addressOf(endpoint)),
+  );
   const { endpoint } = used.find(({ local }) => local) ?? used[0] ?? {};
   if (endpoint === undefined) return undefined;
-  const [, source = ''] = /^\[?(.*?)\]?:\d+$/.exec(endpoint) ?? [];
+  const source = addressOf(endpoint);
   const { protocol, port, address } = to;
   const packet = { source, destination: address, protocol, destinationPort: port, arrives: true };
   const fate = simulate(ruleset, packet, node);
-  if (!dnatTargets(fate).has(endpoint)) return undefined;
-  const back = fate.outcomes.filter(({ dnat }) => dnat === endpoint);
+  const back = fate.outcomes.filter(({ dnat, verdict }) => dnat === endpoint && verdict === 'ACCEPT');
+  if (back.length === 0) return undefined;
   return { endpoint, masqueraded: back.every(({ masqueraded }) => masqueraded) };
 }

@@ -1,34 +1,69 @@
 /** Why a Service refuses or drops traffic, in words. */
-import type { Service } from '../api/service.ts';
-import { readComment } from '../chains/comments.ts';
+import { describeAddress } from '../chains/service-addresses.ts';
+import type { SpelledRule } from '../iptables/spell.ts';
 import type { ExplainedPort } from './explain.ts';
-import type { Becomes } from './ways.ts';
+import type { Explanation } from './explanation.ts';
+import type { Reason } from './reasons.ts';
+import type { WayIn } from './ways.ts';
 
-/** A sentence; undefined for what is neither refused nor dropped. */
-export function refusalReason(
-  { endedBy }: Becomes,
-  { endpoints }: ExplainedPort,
-  service: Service | undefined,
-  nodeName: string,
-): string | undefined {
-  if (!endedBy) return undefined;
-  const form = endedBy.comment === undefined ? undefined : readComment(endedBy.comment)?.form;
-  if (form === 'no endpoints') {
-    if (!service) return 'it has no endpoints that this node may use.';
-    if (endpoints.length === 0) return 'no EndpointSlice has an endpoint of this port.';
+/** A clause for all reasons together: `no endpoint on node-a can be used, and ...`; undefined where there is none. */
+export function whyLost(way: WayIn, port: ExplainedPort, explanation: Explanation): string | undefined {
+  const clauses = way.becomes.reasons.map((reason) => clauseOf(reason, way, port, explanation));
+  return clauses.length === 0 ? undefined : clauses.join(', and ');
+}
+
+function clauseOf(reason: Reason, way: WayIn, port: ExplainedPort, explanation: Explanation): string {
+  const { service, nodeName, skippedSlices } = explanation;
+  switch (reason.reason) {
+    case 'no-endpoints':
+      return noEndpoints(port, service !== undefined, skippedSlices);
+    case 'no-local-endpoints': {
+      const here = nodeName === '' ? 'this node' : nodeName;
+      const policy =
+        way.to.way === 'cluster-ip' ? 'internalTrafficPolicy Local' : 'externalTrafficPolicy Local';
+      return `${policy} allows only endpoints on ${here}, where none can be used`;
+    }
+    case 'source-ranges': {
+      const ranges = service?.loadBalancerSourceRanges ?? [];
+      return `the sender is in no source range${ranges.length > 0 ? ` (${ranges.join(', ')})` : ''}`;
+    }
+    case 'policy':
+      return `no rule accepts it, and the policy of ${reason.chain} in the ${reason.table} table is DROP`;
+    case 'untracked':
+      return `${placeOf(reason.rule)} keeps it from connection tracking, so no rule of a Service sees it`;
+    case 'ended-early':
+      return `${placeOf(reason.rule)} accepts it before any rule of a Service sees it`;
+    case 'rule':
+      return `${placeOf(reason.rule)} ${way.becomes.verdict === 'REJECT' ? 'refuses' : 'drops'} it`;
+  }
+}
+
+function noEndpoints(
+  { endpoints, podsWithoutEndpoint }: ExplainedPort,
+  isPlanned: boolean,
+  [skipped]: Explanation['skippedSlices'],
+): string {
+  if (!isPlanned) return 'it has no endpoint that this node may use';
+  if (endpoints.length > 0) {
+    const why = [...new Set(endpoints.map(({ unused }) => unused ?? 'not used'))];
+    const reasons = why.length > 2 ? 'see below' : why.join(', or ');
     return endpoints.length === 1
-      ? 'its only endpoint cannot be used from here.'
-      : `none of its ${endpoints.length} endpoints can be used from here.`;
+      ? `its only endpoint cannot be used (${reasons})`
+      : `none of its ${endpoints.length} endpoints can be used (${reasons})`;
   }
-  if (form === 'no local endpoints') {
-    const here = nodeName === '' ? 'this node' : nodeName;
-    return `the traffic policy is Local, and no endpoint that can be used is on ${here}.`;
+  if (skipped?.skipped) {
+    return `kube-proxy passes over EndpointSlice ${skipped.namespace}/${skipped.name} for its ${skipped.skipped.because}`;
   }
-  if (form === 'not accepted') {
-    const ranges = service?.loadBalancerSourceRanges ?? [];
-    return ranges.length > 0
-      ? `no source range (${ranges.join(', ')}) has its sender.`
-      : 'no source range has its sender.';
-  }
-  return `rule ${endedBy.number} of ${endedBy.chain} in the ${endedBy.table} table says so.`;
+  if (podsWithoutEndpoint.length > 0) return 'no Pod that its selector fits is an endpoint';
+  return 'no EndpointSlice has an endpoint of this port';
+}
+
+/** `rule 1 of FORWARD in the filter table` */
+export function placeOf({ chain, number, table }: SpelledRule): string {
+  return `rule ${number} of ${chain} in the ${table} table`;
+}
+
+/** `cluster IP 10.96.0.10:80 from this node` */
+export function describeWay({ to }: WayIn, from: string): string {
+  return `${describeAddress(to)} from ${from}`;
 }

@@ -1,38 +1,41 @@
 /** Explanations of Services as they are printed: as text and as JSON. */
 
-import type { Service } from '../api/service.ts';
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { SpelledRule } from '../iptables/spell.ts';
-import { columns } from '../text/columns.ts';
+import { columns, columnsWithin } from '../text/columns.ts';
 import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
+import { wrap } from '../text/wrap.ts';
 import { type ExplainedEndpoint, type ExplainedPort, setOf } from './explain.ts';
-import { refusalReason } from './refusals.ts';
+import type { Explanation } from './explanation.ts';
+import { describeWay, whyLost } from './refusals.ts';
+import { summaryOf } from './summary.ts';
 import type { Becomes, WayIn } from './ways.ts';
 
 /** Colours a part of the text. */
 export type ExplanationPaint = Paint<'title' | 'aside' | 'bad' | 'unknown'>;
 
-/** What there is to say of a Service. */
-export interface Explanation {
-  /** `namespace/name` */
-  readonly name: string;
-  /** Undefined where only rules are known. */
-  readonly service: Service | undefined;
-  readonly nodeName: string;
-  readonly ports: readonly ExplainedPort[];
-  /** Why there are no rules for it. */
-  readonly none: string | undefined;
+/** How an explanation is laid out. */
+export interface TextLayout {
+  /** Of a line, in characters; tables that tell of chains are as wide as they need. */
+  readonly width: number;
+  /** Also by which chains and rules. */
+  readonly wide: boolean;
 }
 
-export function formatExplanation(explanation: Explanation, paint: ExplanationPaint): string {
-  const { ports, none } = explanation;
+export function formatExplanation(
+  explanation: Explanation,
+  paint: ExplanationPaint,
+  layout: TextLayout,
+): string {
+  const { ports } = explanation;
+  const { width } = layout;
   const blocks = [
-    [paint('title', printable(headOf(explanation))), ...policyLines(explanation)],
-    ...(none === undefined ? [] : [[none]]),
-    ...ports.flatMap((port) => portBlocks(port, explanation, paint)),
-  ];
+    [paint('title', printable(headOf(explanation))), ...wrap(printable(summaryOf(explanation)), width)],
+    policyLines(explanation).flatMap((line) => wrap(printable(line), width, '    ')),
+    ...ports.flatMap((port) => portBlocks(port, explanation, paint, layout)),
+  ].filter((lines) => lines.length > 0);
   return blocks.map((lines) => `${lines.join('\n')}\n`).join('\n');
 }
 
@@ -50,40 +53,58 @@ function policyLines({ service, none }: Explanation): string[] {
     ...(service.loadBalancerSourceRanges.length > 0
       ? [`  loadBalancerSourceRanges ${service.loadBalancerSourceRanges.join(', ')}`]
       : []),
+    ...service.otherIngress.map(({ address, because }) =>
+      because === 'hostname'
+        ? `  load balancer ${address}: no rules, as only its hostname is known`
+        : `  load balancer ${address}: no rules, as it has ipMode Proxy and sends to node ports or endpoints itself`,
+    ),
     ...(service.healthCheckNodePort === 0 ||
     service.type !== 'LoadBalancer' ||
     service.externalTrafficPolicy !== 'Local'
       ? []
       : [
-          `  healthCheckNodePort ${service.healthCheckNodePort}: answers load balancers whether this node has endpoints`,
+          `  healthCheckNodePort ${service.healthCheckNodePort}: tells load balancers whether this node has endpoints`,
         ]),
   ];
 }
 
 function portBlocks(
   port: ExplainedPort,
-  { service, nodeName }: Explanation,
+  explanation: Explanation,
   paint: ExplanationPaint,
+  layout: TextLayout,
 ): string[][] {
   const unknown = new Map(port.ways.flatMap((way) => way.unknown).map((rule) => [placeOf(rule), rule]));
   return [
-    [paint('title', `${printable(port.servicePort)}, ${port.protocol}`), ...wayTable(port, paint)],
-    endpointTable(port, paint),
-    noteLines(port, service, nodeName),
+    [paint('title', `${printable(port.servicePort)}, ${port.protocol}`), ...wayTable(port, paint, layout)],
+    endpointTable(port, paint, layout),
+    noteLines(port, explanation, layout).flatMap((line) => wrap(printable(line), layout.width, '  ')),
     unknown.size === 0
       ? []
       : [
           paint('unknown', 'Not decided, and taken to do nothing:'),
-          ...[...unknown.values()].map((rule) => `  ${rule.table} ${placeOf(rule)}  ${rule.rule}`),
+          ...[...unknown.values()].flatMap((rule) =>
+            wrap(`  ${rule.table} ${printable(placeOf(rule))}  ${rule.rule}`, layout.width, '    '),
+          ),
         ],
   ].filter((lines) => lines.length > 0);
+}
+
+/** As wide as it needs where chains are shown: they are there to be copied. */
+function table(
+  rows: readonly (readonly string[])[],
+  { wide, width }: TextLayout,
+  paint: (cell: string, row: number, column: number) => string,
+): string[] {
+  return wide ? columns(rows, paint) : columnsWithin(rows, width, paint);
 }
 
 function wayTable(
   { servicePort, ways, nodePortAddresses }: ExplainedPort,
   paint: ExplanationPaint,
+  layout: TextLayout,
 ): string[] {
-  const head = ['  to', 'from', 'goes to', 'source', 'by'];
+  const head = ['  to', 'from', 'goes to', 'source', ...(layout.wide ? ['by'] : [])];
   let last: ServiceAddress | undefined;
   const rows = ways.map(({ to, from, becomes }) => {
     const place =
@@ -93,11 +114,12 @@ function wayTable(
       `  ${place}`,
       namesOf(from),
       goesTo(becomes, servicePort),
-      sourceOf(becomes),
-      chainsOf(becomes),
+      sourceOf(becomes, layout),
+      ...(layout.wide ? [chainsOf(becomes)] : []),
     ].map(printable);
   });
-  return columns([head, ...rows], (cell, row, column) =>
+  // Cells that go on in further lines: which row a line is of, the table tells.
+  return table([head, ...rows], layout, (cell, row, column) =>
     row === 0 ? paint('aside', cell) : column === 2 && isBad(ways[row - 1]) ? paint('bad', cell) : cell,
   );
 }
@@ -114,7 +136,7 @@ function namesOf(from: readonly string[]): string {
 }
 
 function isBad(way: WayIn | undefined): boolean {
-  return way?.becomes.verdict === 'REJECT' || way?.becomes.verdict === 'DROP';
+  return way !== undefined && (way.becomes.verdict === 'REJECT' || way.becomes.verdict === 'DROP');
 }
 
 function atNode(addresses: readonly string[] | undefined): string {
@@ -127,33 +149,36 @@ function goesTo(becomes: Becomes, servicePort: string): string {
   return takenBy === undefined || takenBy === servicePort ? told : `${told}, of ${takenBy}`;
 }
 
-function fateOf({ verdict, rejectWith, shares, chains }: Becomes): string {
+function fateOf({ verdict, rejectWith, shares, chains, lost, staysHere }: Becomes): string {
   switch (verdict) {
     case 'REJECT':
       return `refused (${rejectWith})`;
     case 'DROP':
       return 'dropped';
     case 'through':
-      return 'nobody: no rule takes it';
+      return staysHere ? 'this node itself' : 'nobody: no rule takes it';
     case 'endpoints': {
       const [only] = shares.keys();
-      if (only !== undefined && shares.size === 1) return only;
+      const some = lost === 0 ? '' : `, ${printShare(lost)} of it lost`;
+      if (only !== undefined && shares.size === 1) return only + some;
       const set = setOf(chains);
-      return `${shares.size} endpoints${set ? ` (${set.name})` : ''}`;
+      return `${shares.size} endpoints${set ? ` (${set.name})` : ''}${some}`;
     }
   }
 }
 
-function sourceOf({ verdict, masqueraded, masqueradedBy }: Becomes): string {
+function sourceOf({ verdict, masqueraded, masqueradedBy }: Becomes, { wide }: TextLayout): string {
   if (verdict !== 'endpoints') return '';
   if (masqueraded === 0) return 'kept';
-  const by = masqueradedBy ? ` (${placeOf(masqueradedBy)})` : '';
+  const by = wide && masqueradedBy ? ` (${placeOf(masqueradedBy)})` : '';
   const share = printShare(masqueraded);
   return `masqueraded${share === 'all' ? '' : ` in ${share} of cases`}${by}`;
 }
 
-function chainsOf({ chains, endedBy }: Becomes): string {
-  if (endedBy) return `${placeOf(endedBy)} (${endedBy.table})`;
+function chainsOf({ chains, endedBy, reasons: [reason] }: Becomes): string {
+  if (reason?.reason === 'policy') return `policy of ${reason.chain} (${reason.table})`;
+  const by = reason?.rule ?? endedBy;
+  if (by) return `${placeOf(by)} (${by.table})`;
   return chains.filter((chain) => chain !== 'KUBE-SERVICES').join(' > ');
 }
 
@@ -161,30 +186,55 @@ function placeOf({ chain, number }: SpelledRule): string {
   return `${chain} ${number}`;
 }
 
-function endpointTable({ sets, endpoints, servicePort }: ExplainedPort, paint: ExplanationPaint): string[] {
-  if (endpoints.length === 0) return [`${printable(servicePort)} has no endpoints`];
-  const knowsNodes = endpoints.some(({ local }) => local !== undefined);
+/** What is not known is left out. */
+function endpointTable(
+  { sets, endpoints, podsWithoutEndpoint, servicePort }: ExplainedPort,
+  paint: ExplanationPaint,
+  layout: TextLayout,
+): string[] {
+  if (endpoints.length === 0 && podsWithoutEndpoint.length === 0)
+    return [`${printable(servicePort)} has no endpoints`];
+  const knowsNodes = endpoints.some(({ local }) => local !== undefined) || podsWithoutEndpoint.length > 0;
+  const knowsPods = endpoints.some(({ pod }) => pod !== undefined) || podsWithoutEndpoint.length > 0;
   const head = [
     '  endpoint',
+    ...(knowsPods ? ['Pod'] : []),
     ...(knowsNodes ? ['on node'] : []),
     ...sets.map(({ name }) => `share (${name})`),
-    'by',
+    layout.wide ? 'by' : '',
   ];
-  const rows = endpoints.map((endpoint) =>
-    [
+  const isUsed = ({ endpoint, unused }: ExplainedEndpoint) =>
+    unused === undefined && sets.some(({ shares }) => shares.has(endpoint));
+  const rows = [
+    ...endpoints.map((endpoint) => [
       `  ${endpoint.endpoint}`,
+      ...(knowsPods ? [endpoint.pod ?? '?'] : []),
       ...(knowsNodes ? [nodeOf(endpoint)] : []),
       ...sets.map(({ shares }) => {
         const share = shares.get(endpoint.endpoint);
         return share === undefined ? '-' : printShare(share);
       }),
-      endpoint.unused ?? endpoint.chains.join(', '),
-    ].map(printable),
-  );
-  const used = endpoints.filter(({ unused }) => unused === undefined).length;
+      [
+        ...(endpoint.unused === undefined && layout.wide ? endpoint.chains : []),
+        ...[endpoint.unused, endpoint.note].filter((words) => words !== undefined),
+      ].join(', '),
+    ]),
+    ...podsWithoutEndpoint.map(({ pod, nodeName, because }) => [
+      '  -',
+      pod.slice(pod.indexOf('/') + 1),
+      nodeName ?? '?',
+      ...sets.map(() => '-'),
+      because,
+    ]),
+  ].map((row) => row.map(printable));
+  const used = endpoints.filter(isUsed).length;
+  const without =
+    podsWithoutEndpoint.length === 0
+      ? ''
+      : `, ${podsWithoutEndpoint.length} ${podsWithoutEndpoint.length === 1 ? 'Pod is' : 'Pods are'} none`;
   return [
-    `${used} of ${endpoints.length} endpoints get traffic from this node:`,
-    ...columns([head, ...rows], (cell, row) => (row === 0 ? paint('aside', cell) : cell)),
+    `${used} of ${endpoints.length} endpoints get traffic from this node${without}:`,
+    ...table([head, ...rows], layout, (cell, row) => (row === 0 ? paint('aside', cell) : cell)),
   ];
 }
 
@@ -193,36 +243,50 @@ function nodeOf({ nodeName, local }: ExplainedEndpoint): string {
   return local ? `${nodeName} (this one)` : nodeName;
 }
 
-function noteLines(port: ExplainedPort, service: Service | undefined, nodeName: string): string[] {
+function noteLines(port: ExplainedPort, explanation: Explanation, layout: TextLayout): string[] {
   return [
-    ...refusalNotes(port, service, nodeName),
-    ...masqueradeNotes(port),
+    ...lossNotes(port, explanation),
+    ...masqueradeNotes(port, layout),
     ...affinityNote(port),
     ...hairpinNote(port),
-  ].map(printable);
+  ];
 }
 
-function refusalNotes(port: ExplainedPort, service: Service | undefined, nodeName: string): string[] {
-  const refused = port.ways.flatMap(({ to, from, becomes }) => {
-    const reason = refusalReason(becomes, port, service, nodeName);
-    if (reason === undefined) return [];
-    const text = `${becomes.verdict === 'REJECT' ? 'Refused' : 'Dropped'}: ${reason}`;
-    return [{ text, way: `${describeAddress(to)} from ${namesOf(from)}` }];
+function lossNotes(port: ExplainedPort, explanation: Explanation): string[] {
+  const lost = port.ways.flatMap((way) => {
+    const why = whyLost(way, port, explanation);
+    if (why === undefined) return [];
+    return [{ text: `${lossOf(way.becomes)}: ${why}.`, way: describeWay(way, namesOf(way.from)) }];
   });
-  return [...Map.groupBy(refused, ({ text }) => text)].map(
+  return [...Map.groupBy(lost, ({ text }) => text)].map(
     ([text, same]) => `${text} This is for ${same.map(({ way }) => way).join('; ')}.`,
   );
 }
 
-function masqueradeNotes({ ways }: ExplainedPort): string[] {
+function lossOf({ verdict }: Becomes): string {
+  switch (verdict) {
+    case 'REJECT':
+      return 'Refused';
+    case 'DROP':
+      return 'Dropped';
+    case 'through':
+      return 'Not for the Service';
+    case 'endpoints':
+      return 'Lost in part';
+  }
+}
+
+function masqueradeNotes({ ways }: ExplainedPort, { wide }: TextLayout): string[] {
   const rules = new Map(
     ways.flatMap(({ becomes: { masqueradedBy } }) =>
       masqueradedBy ? [[placeOf(masqueradedBy), masqueradedBy]] : [],
     ),
   );
   if (rules.size === 0) return [];
+  const why =
+    "Masqueraded: endpoints see this node's address instead of the client's, and answer through this node";
   const told = [...rules].map(([place, { packets }]) => `${packets || 'every packet'} (${place})`);
-  return [`Masqueraded, so that the answers come back through this node: ${told.join('; ')}.`];
+  return [wide ? `${why}. This is for ${told.join('; ')}.` : `${why}.`];
 }
 
 function affinityNote({ affinitySeconds }: ExplainedPort): string[] {
@@ -244,13 +308,15 @@ function hairpinNote({ hairpin }: ExplainedPort): string[] {
 
 /** Everything that the text has, and more. */
 export function formatExplanationJSON(explanations: readonly Explanation[]): string {
-  const services = explanations.map(({ name, service, nodeName, none, ports }) => ({
+  const services = explanations.map(({ name, service, nodeName, none, ports, ...rest }) => ({
     name,
+    summary: summaryOf({ name, service, nodeName, none, ports, ...rest }),
     ...(service && {
       type: service.type,
       internalTrafficPolicy: service.internalTrafficPolicy,
       externalTrafficPolicy: service.externalTrafficPolicy,
       loadBalancerSourceRanges: service.loadBalancerSourceRanges,
+      otherIngress: service.otherIngress,
     }),
     nodeName,
     ...(none === undefined ? {} : { none }),

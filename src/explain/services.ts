@@ -1,6 +1,8 @@
 /** From a Service's name to its explanation, by manifests or by rules alone. */
 import type { ClusterState } from '../api/cluster.ts';
+import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import { addressesOfNode, type NodeFacts } from '../api/node.ts';
+import type { Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
 import { unknownService } from '../api/unknown-service.ts';
 import { serviceOf } from '../chains/comments.ts';
@@ -10,12 +12,22 @@ import type { CompileOptions } from '../compiler/options.ts';
 import { addressesOfServicePort } from '../compiler/service-ports.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { type ExplainedPort, explainPort } from './explain.ts';
+import type { Explanation } from './explanation.ts';
 import type { Surroundings } from './origins.ts';
-import type { Explanation } from './report.ts';
+import { podsOfPort } from './pods.ts';
+
+/** What manifests tell of what is behind a Service. */
+export interface Behind {
+  /** The Pods that its selector fits, whatever state they are in. */
+  readonly selected: readonly Pod[];
+  /** Its EndpointSlices that kube-proxy passes over. */
+  readonly skippedSlices: readonly EndpointSlice[];
+}
 
 /**
  * Explains a Service of manifests.
  * @param ruleset what is compiled from them, or what is in a kernel
+ * @param behind what else manifests tell of what is behind it
  * @throws InputError where there is no such Service
  */
 export function explainService(
@@ -24,21 +36,23 @@ export function explainService(
   node: NodeFacts,
   options: CompileOptions,
   ruleset: PreparedRuleset,
+  { selected = [], skippedSlices = [] }: Partial<Behind> = {},
 ): Explanation {
   const entry = cluster.services.get(name);
   if (!entry) throw unknownService(name, cluster.services.keys(), 'in the input');
   const { service } = entry;
   const place = placeOf(node, ruleset, options);
   const { plans } = planService(entry, node, options);
-  const ports = plans.map(
-    (plan): ExplainedPort =>
-      explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, { plan, node }),
-  );
+  const ports = plans.map((plan): ExplainedPort => {
+    const pods = podsOfPort(selected, service, plan.servicePort, plan.endpoints);
+    return explainPort(addressesOfServicePort(plan.servicePort), ruleset, place, { plan, node, pods });
+  });
   return {
     name,
     service,
     nodeName: node.name,
     ports,
+    skippedSlices,
     none: ports.length > 0 ? undefined : whyNone(service, options),
   };
 }
@@ -66,6 +80,7 @@ export function explainByRules(name: string, node: NodeFacts, ruleset: PreparedR
     ports: [...ports.values()].map((addresses) =>
       explainPort(addresses.toSorted(byWay), ruleset, place, undefined),
     ),
+    skippedSlices: [],
     none: undefined,
   };
 }

@@ -4,17 +4,20 @@ import { aboutOf } from '../chains/comments.ts';
 import type { ServiceAddress } from '../chains/service-addresses.ts';
 import { packetsLabel } from '../iptables/labels.ts';
 import { dnatTargets, type Fate } from '../iptables/simulator/fate.ts';
-import type { SimulatedNode } from '../iptables/simulator/packet.ts';
+import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Step } from '../iptables/simulator/path.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import { type SpelledRule, spellPlaced } from '../iptables/spell.ts';
 import type { Origin } from './origins.ts';
+import { endOf, type Reason, reasonsOf, type Send } from './reasons.ts';
 
 /** A way to a service port, and who fares alike on it. */
 export interface WayIn {
   readonly to: ServiceAddress;
   readonly from: readonly string[];
+  /** One that was sent, from the first of them. */
+  readonly packet: Packet;
   readonly becomes: Becomes;
   /** The rules that cannot be decided; what is told is so if they do nothing. */
   readonly unknown: readonly SpelledRule[];
@@ -33,8 +36,14 @@ export interface Becomes {
   readonly masqueradedBy: MarkingRule | undefined;
   /** The chains on the way to where its endpoint is chosen, or to its end; without built-in ones. */
   readonly chains: readonly string[];
-  /** The rule that refuses or drops it. */
+  /** The rule that refuses or drops it; undefined where a policy does. */
   readonly endedBy: SpelledRule | undefined;
+  /** How many of its packets get to an endpoint, and are dropped or refused on the way there: 0 to 1. */
+  readonly lost: number;
+  /** No rule rewrites it, and its destination is an address of the node. */
+  readonly staysHere: boolean;
+  /** Why not all of it gets to an endpoint; what decides most comes first. */
+  readonly reasons: readonly Reason[];
 }
 
 export interface MarkingRule extends SpelledRule {
@@ -57,23 +66,33 @@ export function waysTo(
   for (const { name, packet } of origins) {
     const { protocol, port } = to;
     const asked = { ...packet, destination: at, protocol, destinationPort: port };
-    const fate = simulate(ruleset, asked, node, { record: true });
-    const becomes = becomesOf(fate, ruleset);
+    const send: Send = (rules, arrives) =>
+      simulate(rules, arrives ? { ...asked, arrives } : asked, node, { record: true });
+    const fate = send(ruleset);
+    const becomes = becomesOf(fate, ruleset, reasonsOf(fate, ruleset, send), node.isLocal(at) === true);
     const unknown = fate.unknown.map((rule) => spellPlaced(rule, ruleset.family));
     const key = JSON.stringify([{ ...becomes, shares: [...becomes.shares] }, unknown]);
     const same = ways.get(key);
-    ways.set(key, same ? { ...same, from: [...same.from, name] } : { to, from: [name], becomes, unknown });
+    ways.set(
+      key,
+      same ? { ...same, from: [...same.from, name] } : { to, from: [name], packet: asked, becomes, unknown },
+    );
   }
   const told = [...ways.values()];
   return told.length === 1 ? told.map((way) => ({ ...way, from: ['anybody'] })) : told;
 }
 
-function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
+function becomesOf(
+  fate: Fate,
+  { family }: PreparedRuleset,
+  reasons: readonly Reason[],
+  isLocal: boolean,
+): Becomes {
   const shares = dnatTargets(fate);
-  const [first] = fate.outcomes;
-  const ended = first && first.verdict !== 'ACCEPT' ? first : undefined;
+  const lost = fate.outcomes.filter(({ verdict }) => verdict !== 'ACCEPT');
+  const ended = lost.length === fate.outcomes.length ? lost[0] : undefined;
   const steps = (fate.path ?? []).flatMap(({ steps }) => steps);
-  const end = ended && steps.findLast((step) => step.fits > 0 && step.rule.target?.target === ended.verdict);
+  const end = ended && endOf(steps, ended.verdict);
   const nat = (fate.path ?? []).find(({ table, chain }) => table === 'nat' && chain !== 'POSTROUTING');
   const way = end ? steps : (nat?.steps ?? []);
   const decisive = end ?? (shares.size > 0 ? decisiveStep(way) : undefined);
@@ -100,6 +119,9 @@ function becomesOf(fate: Fate, { family }: PreparedRuleset): Becomes {
     },
     chains: decisive ? chainsTo(decisive, way) : [],
     endedBy: end && spellPlaced(end, family),
+    lost: lost.reduce((sum, { probability }) => sum + probability, 0),
+    staysHere: isLocal && !ended && shares.size === 0,
+    reasons,
   };
 }
 

@@ -12,8 +12,9 @@ const PORT_81 = { ports: [{ name: 'http', port: 81 }] };
 const UDP = { ports: [{ name: 'http', port: 80, protocol: 'UDP' }] };
 const status = (ip: string) => ({ status: { loadBalancer: { ingress: [{ ip }] } } });
 
-/** That there are no endpoints is not what is asked here. */
-const addressesOnly = (told: readonly string[]) => told.filter((line) => !line.startsWith('no-endpoints'));
+/** That there are no endpoints is not what is asked here, nor which Nodes there are. */
+const addressesOnly = (told: readonly string[]) =>
+  told.filter((line) => !/^(?:no-endpoints|node-unknown)/.test(line));
 
 describe('of Services shop/web and shop/zoo', () => {
   const zoo = (spec: Manifest = {}, rest: Manifest = {}) => other('zoo', spec, rest);
@@ -24,6 +25,7 @@ describe('of Services shop/web and shop/zoo', () => {
     ['a node port twice', [service(nodePort(30080)), zoo(nodePort(30080))], ['duplicate-node-port Service shop/zoo spec.ports[0].nodePort']], // biome-ignore format: a row
     ['two node ports', [service(nodePort(30080)), zoo(nodePort(30081))], []],
     ['an external IP twice', [service(external('203.0.113.20')), zoo(external('203.0.113.21', '203.0.113.20'))], ['duplicate-address Service shop/zoo spec.externalIPs[1]']], // biome-ignore format: a row
+    ['addresses of a family that it has no cluster IP of', [loadBalancer({ externalIPs: ['2001:db8::20', '203.0.113.20'] }, '2001:db8::21')], ['address-of-other-family spec.externalIPs[0]', 'address-of-other-family status.loadBalancer.ingress']], // biome-ignore format: a row
     ['an external IP with two ports', [service(external('203.0.113.20')), zoo({ ...external('203.0.113.20'), ...PORT_81 })], []], // biome-ignore format: a row
     ['an external IP with two protocols', [service(external('203.0.113.20')), zoo({ ...external('203.0.113.20'), ...UDP })], []], // biome-ignore format: a row
     ['a load-balancer IP twice', [loadBalancer(), zoo({ type: 'LoadBalancer' }, status('203.0.113.10'))], ['duplicate-address Service shop/zoo status.loadBalancer.ingress']], // biome-ignore format: a row
@@ -67,7 +69,8 @@ test.each<[string, string[], string[]]>([
 
 test('tells whose it is', () => {
   const ips = { ...external('192.168.0.3', '10.96.0.10'), ports: [{ name: 'http', port: 80 }, { name: 'dns', port: 53, protocol: 'UDP' }] }; // biome-ignore format: one line
-  const objects = [service(ips), node('node-b', '192.168.0.3'), slice([endpoint('10.244.1.5')])];
+  const nodes = [node('node-a', '192.168.0.2'), node('node-b', '192.168.0.3')];
+  const objects = [service(ips), ...nodes, slice([endpoint('10.244.1.5')])];
   expect(findingsOf({ objects }).map(({ cause }) => cause)).toEqual([
     'Its external IP 10.96.0.10 is its own cluster IP.',
     '192.168.0.3 is the IP of node node-b: on its ports 80/TCP, 53/UDP, this Service stands in for whatever listens there.',

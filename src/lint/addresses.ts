@@ -1,6 +1,6 @@
 /** Addresses and node ports that somebody else has. */
 import { namespacedName } from '../api/cluster.ts';
-import type { Service } from '../api/service.ts';
+import { hasClusterIP, type Service } from '../api/service.ts';
 import { contains, familyOf } from '../net/address.ts';
 import { findConflicts } from '../sources/control-plane/conflicts.ts';
 import type { Context } from './context.ts';
@@ -12,6 +12,7 @@ export function checkAddresses(context: Context): Found[] {
     ...conflicts(context),
     ...sharedAddresses(context),
     ...takenAddresses(context),
+    ...addressesOfOtherFamily(context),
     ...outside(context),
   ];
 }
@@ -83,6 +84,18 @@ function takenAddresses({ entries, clusterIPs, nodes, node }: Context): Found[] 
       if (name === undefined) return [];
       const cause = `${address} is the IP of ${name === '' ? 'this node' : `node ${name}`}: on its ports ${portsOf(service)}, this Service stands in for whatever listens there.`;
       return [{ code: 'external-ip-is-node-ip', object, field, cause }];
+    });
+  });
+}
+
+function addressesOfOtherFamily({ entries }: Context): Found[] {
+  return entries.flatMap(({ entry: { service } }) => {
+    if (!hasClusterIP(service)) return [];
+    const families = new Set(service.clusterIPs.map(familyOf));
+    return outsideAddresses(service).flatMap(({ address, what, field }): Found[] => {
+      if (families.has(familyOf(address))) return [];
+      const cause = `Its ${what} ${address} gets no rules: it has no ${familyOf(address) === 'ipv4' ? 'IPv4' : 'IPv6'} cluster IP.`;
+      return [{ code: 'address-of-other-family', object: serviceReference(service), field, cause }];
     });
   });
 }

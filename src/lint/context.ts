@@ -1,7 +1,7 @@
 /** What lint's rules look at: the cluster as the compiler plans it, and what is around it. */
 import { type ClusterState, namespacedName, type ServiceEntry } from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
-import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
 import type { Node, NodeFacts } from '../api/node.ts';
 import type { Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
@@ -27,6 +27,8 @@ export interface LintOptions {
   readonly workloads?: readonly Workload[];
   /** The API server's `--service-cluster-ip-range`, canonical, at most one range of each family. */
   readonly serviceRanges?: readonly string[];
+  /** kube-proxy's configuration, where one was given. */
+  readonly configuration?: KubeProxyConfiguration | undefined;
 }
 
 /** A port of a Service in one family, and what becomes of its traffic on this node. */
@@ -63,6 +65,11 @@ export interface Context {
   readonly workloadsFor: (service: Service) => readonly Workload[];
   readonly podsFor: (service: Service) => readonly Pod[];
   readonly serviceRanges: readonly string[];
+  readonly configuration: KubeProxyConfiguration | undefined;
+  /** The EndpointSlices of a Service that kube-proxy passes over, by `namespace/name` of the Service. */
+  readonly skippedSlices: ReadonlyMap<string, readonly EndpointSlice[]>;
+  /** The Pods that run or will, and have addresses; in the order of the input. */
+  readonly pods: readonly Pod[];
   /** The Service of each cluster IP, by `namespace/name`; the first by name where there are several. */
   readonly clusterIPs: ReadonlyMap<string, string>;
 }
@@ -70,7 +77,14 @@ export interface Context {
 export function prepareContext(
   cluster: ClusterState,
   node: NodeFacts,
-  { nodes = new Map(), endpointSlices, pods = [], workloads = [], serviceRanges = [] }: LintOptions,
+  {
+    nodes = new Map(),
+    endpointSlices,
+    pods = [],
+    workloads = [],
+    serviceRanges = [],
+    configuration,
+  }: LintOptions,
 ): Context {
   const entries = [...cluster.services].sort(([a], [b]) => (a < b ? -1 : 1));
   const slices = entries.flatMap(([, entry]) => entry.endpointSlices);
@@ -94,6 +108,12 @@ export function prepareContext(
     workloadsFor: selected(workloads, ({ template }) => template.labels),
     podsFor: selected(pods, ({ labels }) => labels),
     serviceRanges,
+    configuration,
+    skippedSlices: Map.groupBy(
+      given.filter(({ skipped }) => skipped !== undefined),
+      ({ namespace, skipped }) => `${namespace}/${skipped?.service}`,
+    ),
+    pods: pods.filter(({ finished, ips }) => !finished && ips.length > 0),
     clusterIPs: clusterIPs(entries.map(([, entry]) => entry)),
   };
 }

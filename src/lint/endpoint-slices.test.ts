@@ -8,6 +8,13 @@ const HTTP = { name: 'http', port: 8080 };
 const labelled = (name: string, namespace = 'shop') => ({
   metadata: { name: 'stray', namespace, labels: { 'kubernetes.io/service-name': name } },
 });
+const skippedBy = (label: string, value: string) => ({
+  metadata: {
+    name: 'web-1',
+    namespace: 'shop',
+    labels: { 'kubernetes.io/service-name': 'web', [label]: value },
+  },
+});
 const endpointsOf = (address: string, port: string): Manifest => ({
   apiVersion: 'v1',
   kind: 'Endpoints',
@@ -42,12 +49,21 @@ test.each<[string, Manifest[], string[]]>([
     ['no-endpoints spec.ports[0]', 'slice-port-without-service-port EndpointSlice shop/web-1 ports[0].name'],
   ],
   ['an unnamed port', [service({ ports: [{ port: 80 }] }), slice(['10.244.1.5'], ports({ name: '', port: 8080 }))], []], // biome-ignore format: a row
-  ['a port without a name', [service(), slice(['10.244.1.5'], ports(HTTP, { port: 80 }))], ['slice-port-ignored EndpointSlice shop/web-1 ports[1]']], // biome-ignore format: a row
+  ['a port without a name, which is an unnamed one', [service(), slice(['10.244.1.5'], ports(HTTP, { port: 80 }))], ['slice-port-without-service-port EndpointSlice shop/web-1 ports[1].name']], // biome-ignore format: a row
+  ['a port without a name, for an unnamed one', [service({ ports: [{ port: 80 }] }), slice(['10.244.1.5'], ports({ port: 8080 }))], []], // biome-ignore format: a row
+  ['several addresses in one endpoint', [service(), slice([{ addresses: ['10.244.1.5', '10.244.1.6'] }])], ['endpoint-addresses-ignored EndpointSlice shop/web-1 endpoints[0].addresses']], // biome-ignore format: a row
+  ['an address twice', [service(), slice(['10.244.1.5', '10.244.1.5'])], ['duplicate-endpoint spec.ports']],
+  ['an address in two slices', [service(), slice(['10.244.1.5']), slice(['10.244.1.5'], { name: 'web-2' })], ['duplicate-endpoint spec.ports']], // biome-ignore format: a row
+  ['an address with two ports', [service({ ports: [{ name: 'http', port: 80 }, { name: 'admin', port: 81 }] }), slice(['10.244.1.5'], ports(HTTP, { name: 'admin', port: 8081 }))], []], // biome-ignore format: a row
+  ['for a headless Service, of one that is not', [service(), slice(['10.244.1.5'], skippedBy('service.kubernetes.io/headless', ''))], ['no-endpoints spec.selector', 'slice-skipped EndpointSlice shop/web-1 metadata.labels']], // biome-ignore format: a row
+  ['for another proxy', [service(), slice(['10.244.1.5'], skippedBy('service.kubernetes.io/service-proxy-name', 'x'))], ['no-endpoints spec.selector', 'slice-skipped EndpointSlice shop/web-1 metadata.labels']], // biome-ignore format: a row
+  ['of names', [service(), slice([{ addresses: ['example.com'] }], { addressType: 'FQDN' })], ['no-endpoints spec.selector', 'slice-skipped EndpointSlice shop/web-1 addressType']], // biome-ignore format: a row
+  ['for a headless Service that is one', [service({ clusterIP: 'None' }), slice(['10.244.1.5'], skippedBy('service.kubernetes.io/headless', ''))], []], // biome-ignore format: a row
   ['a port without a number', [service(), slice(['10.244.1.5'], ports(HTTP, { name: 'all' }))], ['slice-port-ignored EndpointSlice shop/web-1 ports[1]']], // biome-ignore format: a row
   ['of a headless Service', [service({ clusterIP: 'None' }), slice(['10.244.1.5'], ports({ name: 'htpp', port: 1 }))], []], // biome-ignore format: a row
   ['of no Service', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], labelled('wbe'))], ['slice-without-service EndpointSlice shop/stray metadata.labels']], // biome-ignore format: a row
   ['of a Service elsewhere', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], labelled('web', 'shoq'))], ['slice-without-service EndpointSlice shoq/stray metadata.labels']], // biome-ignore format: a row
-  ['of nothing that it names', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], { metadata: { name: 'stray', namespace: 'shop' } })], []], // biome-ignore format: a row
+  ['of nothing that it names', [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], { metadata: { name: 'stray', namespace: 'shop' } })], ['slice-without-service-name EndpointSlice shop/stray metadata.labels']], // biome-ignore format: a row
   ['of the other family', [service(), slice(['10.244.1.5']), slice(['fd00::5'], IPV6)], ['slice-of-other-family EndpointSlice shop/web-2 addressType']], // biome-ignore format: a row
   ['of the other family, of nothing', [service(), slice(['10.244.1.5']), slice([], IPV6)], []],
   ['of both families', [service(DUAL_STACK), slice(['10.244.1.5']), slice(['fd00::5'], IPV6)], []],
@@ -63,6 +79,26 @@ test.each<[string, Manifest[], string]>([
     'the names that there are',
     [service(), slice(['10.244.1.5'], ports(HTTP, { name: 'metrics', port: 9090 }))],
     'No port of Service shop/web is named "metrics", only "http": ports are matched by name.',
+  ],
+  [
+    'which label an EndpointSlice is passed over for',
+    [service(), slice(['10.244.1.5'], skippedBy('service.kubernetes.io/headless', ''))],
+    'EndpointSlice shop/web-1 is there, but kube-proxy passes over it for its label service.kubernetes.io/headless, so traffic is refused.',
+  ],
+  [
+    'which label is missing',
+    [service(), slice(['10.244.1.5'], { metadata: { name: 'web-1', namespace: 'shop' } })],
+    'It has no label kubernetes.io/service-name, so no Service uses its 1 endpoint.',
+  ],
+  [
+    'which address is used',
+    [service(), slice([{ addresses: ['203.0.113.9', '203.0.113.10'] }])],
+    'Of the addresses of an endpoint only the first is used, 203.0.113.9, and not 203.0.113.10.',
+  ],
+  [
+    'in which EndpointSlices an address is',
+    [service(), slice(['10.244.1.5']), slice(['10.244.1.5'], { name: 'web-2' })],
+    '2 endpoints have the address 10.244.1.5:8080 (EndpointSlices web-1 and web-2) and count as one.',
   ],
   [
     'where a Service of that name is',

@@ -1,11 +1,11 @@
 /** EndpointSlices that do not fit their Service, or the network. */
 import { namespacedName } from '../api/cluster.ts';
-import type { EndpointSlice, SlicePort } from '../api/endpoint-slice.ts';
+import { type EndpointSlice, SERVICE_NAME_LABEL, type SlicePort } from '../api/endpoint-slice.ts';
 import { hasClusterIP, type Service } from '../api/service.ts';
-import { contains, familyOf } from '../net/address.ts';
+import { contains, familyOf, joinPort } from '../net/address.ts';
 import type { Context, PlannedEntry } from './context.ts';
 import type { Found } from './finding.ts';
-import { counted, enumerate, serviceReference } from './sentences.ts';
+import { counted, enumerate, judgePorts, type PortFound, serviceReference } from './sentences.ts';
 
 /** A finding before it is decided which object can be named. */
 type SliceFound = Omit<Found, 'object'>;
@@ -19,6 +19,7 @@ export function checkSlices(
   return endpointSlices.flatMap((slice) =>
     [
       ...addressesOf(slice, context),
+      ...severalAddresses(slice),
       ...(usedBy(service, slice) ? ports(slice, service) : otherFamily(slice, service)),
     ].map((found) =>
       given
@@ -28,8 +29,71 @@ export function checkSlices(
   );
 }
 
-/** EndpointSlices of no Service. */
-export function checkStraySlices({ endpointSlices, services }: Context): Found[] {
+/** EndpointSlices of no Service, and those that kube-proxy passes over. */
+export function checkStraySlices(context: Context): Found[] {
+  return [...unnamedSlices(context), ...skippedSlices(context), ...slicesWithoutService(context)];
+}
+
+function unnamedSlices({ endpointSlices }: Context): Found[] {
+  const unnamed = endpointSlices.filter(({ serviceName, skipped }) => !serviceName && !skipped);
+  return unnamed.map((slice) => ({
+    code: 'slice-without-service-name',
+    object: sliceReference(slice),
+    field: 'metadata.labels',
+    cause: `It has no label ${SERVICE_NAME_LABEL}, so no Service uses its ${counted(slice.endpoints.length)}.`,
+  }));
+}
+
+/** Those of a headless Service, or of another proxy's, are as they should be. */
+function skippedSlices({ skippedSlices, services }: Context): Found[] {
+  return [...skippedSlices].flatMap(([key, slices]) => {
+    const entry = services.get(key);
+    if (!entry || !hasClusterIP(entry.service)) return [];
+    return slices.map((slice) => ({
+      code: 'slice-skipped' as const,
+      object: sliceReference(slice),
+      field: slice.skipped?.because.startsWith('label') ? 'metadata.labels' : 'addressType',
+      cause: `kube-proxy passes over it for its ${slice.skipped?.because}, so Service ${key} does not get its endpoints.`,
+    }));
+  });
+}
+
+/** Endpoints that several lists name, or one list twice: only one of them counts. */
+export function checkDuplicateEndpoints(planned: PlannedEntry): Found[] {
+  const { endpointSlices } = planned.entry;
+  return judgePorts(planned, ({ family, plan: { servicePort } }): PortFound | undefined => {
+    const seen = new Map<string, string[]>();
+    for (const slice of endpointSlices.filter((slice) => slice.family === family)) {
+      for (const { name, port, protocol } of slice.ports) {
+        if (name !== servicePort.portName || protocol.toLowerCase() !== servicePort.protocol) continue;
+        for (const { address } of slice.endpoints) {
+          const text = port === undefined ? address : joinPort(address, port);
+          seen.set(text, [...(seen.get(text) ?? []), slice.name]);
+        }
+      }
+    }
+    const [first, ...more] = [...seen].filter(([, slices]) => slices.length > 1);
+    if (!first) return undefined;
+    const [text, slices] = first;
+    const where = new Set(slices).size > 1 ? ` (EndpointSlices ${enumerate([...new Set(slices)])})` : '';
+    const others = more.length === 0 ? '' : `, and so do ${more.length} more`;
+    const clause = `${counted(slices.length)} have the address ${text}${where} and count as one${others}`;
+    return { code: 'duplicate-endpoint', clause, commonField: 'spec.ports' };
+  });
+}
+
+/** kube-proxy uses the first address only (the API has never said what several would mean). */
+function severalAddresses({ endpoints }: EndpointSlice): SliceFound[] {
+  const placed = endpoints.flatMap(({ address, otherAddresses }, i) =>
+    otherAddresses ? [{ address, field: `endpoints[${i}].addresses`, others: otherAddresses }] : [],
+  );
+  return atFirst(placed, (address) => ({
+    code: 'endpoint-addresses-ignored',
+    cause: `Of the addresses of an endpoint only the first is used, ${address}, and not ${enumerate(placed[0]?.others ?? [])}.`,
+  }));
+}
+
+function slicesWithoutService({ endpointSlices, services }: Context): Found[] {
   const strays = endpointSlices.filter(
     ({ namespace, serviceName }) => serviceName && !services.has(`${namespace}/${serviceName}`),
   );
@@ -66,12 +130,11 @@ function otherFamily({ family, endpoints }: EndpointSlice, service: Service): Sl
 
 function ports(slice: EndpointSlice, service: Service): SliceFound[] {
   return slice.ports.flatMap((port, i): SliceFound[] => {
-    if (port.name === undefined || port.port === undefined) {
-      const lacks = port.name === undefined ? 'name' : 'number';
-      const cause = `The port has no ${lacks}, so it is ignored.`;
+    if (port.port === undefined) {
+      const cause = 'The port has no number, so it is ignored.';
       return [{ code: 'slice-port-ignored', field: `ports[${i}]`, cause }];
     }
-    const wrong = strayPort({ ...port, name: port.name }, service);
+    const wrong = strayPort(port, service);
     return wrong === undefined
       ? []
       : [
@@ -85,7 +148,7 @@ function ports(slice: EndpointSlice, service: Service): SliceFound[] {
 }
 
 /** Ports are matched by name and protocol. */
-function strayPort({ name, protocol }: SlicePort & { readonly name: string }, service: Service) {
+function strayPort({ name, protocol }: SlicePort, service: Service) {
   const owner = `Service ${namespacedName(service)}`;
   const namesake = service.ports.find((port) => port.name === name);
   if (namesake === undefined) {

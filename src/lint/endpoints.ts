@@ -1,5 +1,4 @@
 /** Service ports whose traffic is refused, or soon will be. */
-import type { Service } from '../api/service.ts';
 import type { Context, PlannedEntry, PlannedPort } from './context.ts';
 import type { Found } from './finding.ts';
 import { allAre, judgePorts, noneIs, type PortFound, serviceReference } from './sentences.ts';
@@ -7,17 +6,25 @@ import { fitsNoWorkload, hasUnknownName } from './workloads.ts';
 
 export function checkEndpoints(planned: PlannedEntry, context: Context): Found[] {
   if (planned.ports.length === 0) return [];
-  const { service, endpointSlices } = planned.entry;
+  const { endpointSlices } = planned.entry;
   // What does not fit at all is told of by those who say what would.
   if (fitsNoWorkload(planned, context)) return [];
-  if (endpointSlices.length === 0) return [withoutSlices(service, context)];
+  if (endpointSlices.length === 0) return [withoutSlices(planned, context)];
   return judgePorts(planned, (port) =>
     hasUnknownName(planned, port.index, context) ? undefined : judge(planned, port),
   );
 }
 
-function withoutSlices(service: Service, { podNamespaces }: Context): Found {
+function withoutSlices(
+  { key, entry: { service } }: PlannedEntry,
+  { podNamespaces, skippedSlices }: Context,
+): Found {
   const at = { object: serviceReference(service), field: 'spec.selector' };
+  const [slice] = skippedSlices.get(key) ?? [];
+  if (slice?.skipped) {
+    const cause = `EndpointSlice ${slice.namespace}/${slice.name} is there, but kube-proxy passes over it for its ${slice.skipped.because}, so traffic is refused.`;
+    return { ...at, code: 'no-endpoints', cause };
+  }
   if (Object.keys(service.selector).length === 0) {
     const cause =
       'It has no selector, and no EndpointSlice or Endpoints lists an endpoint of it, so its traffic is refused.';

@@ -46,6 +46,8 @@ export type PlaceOf = (finding: Finding) => readonly string[];
 
 /** `Service shop/web` */
 export function objectName({ kind, namespace, name }: ObjectReference): string {
+  // The one kind that has no metadata.
+  if (kind === 'KubeProxyConfiguration') return kind;
   if (name === undefined) return `${kind} without a name`;
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }

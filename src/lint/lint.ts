@@ -6,11 +6,14 @@ import { present } from '../errors/invariant.ts';
 import { checkAddresses } from './addresses.ts';
 import { checkAffinity } from './affinity.ts';
 import { type Context, type LintOptions, type PlannedEntry, prepareContext } from './context.ts';
-import { checkSlices, checkStraySlices } from './endpoint-slices.ts';
+import { checkDuplicateEndpoints, checkSlices, checkStraySlices } from './endpoint-slices.ts';
 import { checkEndpoints } from './endpoints.ts';
 import { type Found, type ObjectFinding, objectName } from './finding.ts';
+import { checkHostPorts } from './host-ports.ts';
 import { checkIgnoredFields } from './ignored-fields.ts';
 import { checkLocalPolicy } from './local-policy.ts';
+import { checkNode } from './node.ts';
+import { checkPodRanges } from './pod-ranges.ts';
 import { RULES } from './rules.ts';
 import { SEVERITIES } from './severity.ts';
 import { checkSourceRanges } from './source-ranges.ts';
@@ -26,11 +29,18 @@ const SERVICE_CHECKS: readonly ((planned: PlannedEntry, context: Context) => Fou
   checkSourceRanges,
   checkAffinity,
   checkSlices,
+  checkDuplicateEndpoints,
+  checkHostPorts,
   checkIgnoredFields,
 ];
 
 /** What is found only in all of the cluster. */
-const CLUSTER_CHECKS: readonly ((context: Context) => Found[])[] = [checkAddresses, checkStraySlices];
+const CLUSTER_CHECKS: readonly ((context: Context) => Found[])[] = [
+  checkAddresses,
+  checkStraySlices,
+  checkNode,
+  checkPodRanges,
+];
 
 /**
  * Finds what is legal in a cluster and will surprise, on this node and on others. Rules about this node find nothing
@@ -68,6 +78,6 @@ function inOrder(findings: readonly ObjectFinding[]): ObjectFinding[] {
 }
 
 function sortingKey({ object, severity, field }: ObjectFinding): string {
-  const kind = object.kind === 'Service' ? 0 : 1;
+  const kind = object.kind === 'Service' ? 0 : object.namespace !== undefined ? 1 : 2;
   return [kind, `${object.namespace}/${object.name}`, SEVERITIES.indexOf(severity), field].join('\n');
 }

@@ -50,6 +50,17 @@ export const RULES = {
     summary: 'A target port is a name that no container has, so its traffic is refused.',
     remedy: 'Use a name from the ports of a container, for the same protocol, or the number.',
   },
+  'target-port-missing-in-pod': {
+    severity: 'warning',
+    summary: 'A target port is a name that some of the selected Pods do not have, and these get no traffic.',
+    remedy: 'Give the container port that name, or keep the selector from these Pods.',
+  },
+  'selector-of-several-applications': {
+    severity: 'warning',
+    summary:
+      'One selector fits Pods of several applications, and the Service spreads traffic over all of them.',
+    remedy: 'Add a label to the selector that only one of the applications has.',
+  },
   'target-port-undeclared': {
     severity: 'info',
     summary:
@@ -83,6 +94,28 @@ export const RULES = {
     remedy: 'Give each endpoint its nodeName, or use the Cluster policy.',
   },
 
+  // The node, and how Pods are known.
+  'node-unknown': {
+    severity: 'warning',
+    summary: 'The node has a name that no Node has, so no endpoint counts as local to it.',
+    remedy: 'Use the name of the Node object (--node-name here, hostnameOverride for kube-proxy).',
+  },
+  'cluster-cidr-missing': {
+    severity: 'warning',
+    summary: 'No range tells which senders are Pods, so Pods are treated like clients outside.',
+    remedy: 'Set clusterCIDR to the range of the Pods, or choose another detectLocalMode.',
+  },
+  'cluster-cidr-one-family': {
+    severity: 'warning',
+    summary: 'Services have a family in which no range tells which senders are Pods.',
+    remedy: 'Add a range of this family.',
+  },
+  'cluster-cidr-foreign': {
+    severity: 'warning',
+    summary: 'The range of the Pods holds neither the ranges of Nodes nor any endpoint.',
+    remedy: 'Set clusterCIDR to the range that Pods get their addresses from.',
+  },
+
   // Topology.
   'hints-ignored': {
     severity: 'warning',
@@ -93,6 +126,11 @@ export const RULES = {
     severity: 'info',
     summary: 'No endpoint is hinted to this node, which uses all of them.',
     remedy: "Run an endpoint in the node's zone, where traffic should stay in it.",
+  },
+  'node-without-zone': {
+    severity: 'info',
+    summary: 'The node has no zone, so it ignores topology hints and uses all endpoints.',
+    remedy: 'Label the Node with topology.kubernetes.io/zone.',
   },
   'topology-keys': {
     severity: 'warning',
@@ -177,6 +215,16 @@ export const RULES = {
     summary: 'Two Services claim the same port of an external IP or load-balancer IP.',
     remedy: 'Give one of them another address, or another port.',
   },
+  'address-of-other-family': {
+    severity: 'warning',
+    summary: 'An address of a Service is of a family that it has no cluster IP of, and gets no rules.',
+    remedy: 'Make the Service dual-stack (ipFamilyPolicy), or take the address away.',
+  },
+  'host-port-is-node-port': {
+    severity: 'warning',
+    summary: "A Pod's host port is the node port of a Service.",
+    remedy: 'Give one of them another port.',
+  },
   'address-is-cluster-ip': {
     severity: 'error',
     summary: 'An external IP or load-balancer IP is the cluster IP of a Service.',
@@ -215,10 +263,30 @@ export const RULES = {
     summary: 'A port of an EndpointSlice is none of its Service.',
     remedy: 'Make name and protocol those of the service port; the numbers may differ.',
   },
+  'slice-without-service-name': {
+    severity: 'warning',
+    summary: 'An EndpointSlice has no label kubernetes.io/service-name, so it belongs to no Service.',
+    remedy: 'Add the label with the name of the Service.',
+  },
+  'slice-skipped': {
+    severity: 'warning',
+    summary: 'kube-proxy passes over an EndpointSlice that names a Service.',
+    remedy: 'Take the label away, or give the endpoints in an EndpointSlice with IP addresses.',
+  },
   'slice-port-ignored': {
     severity: 'warning',
-    summary: 'A port of an EndpointSlice has no name or no number, and is ignored.',
-    remedy: 'Write both; the name of an unnamed service port is "".',
+    summary: 'A port of an EndpointSlice has no number, and is ignored.',
+    remedy: 'Write the number of the port that the endpoints listen on.',
+  },
+  'endpoint-addresses-ignored': {
+    severity: 'warning',
+    summary: 'An endpoint has several addresses, of which only the first is used.',
+    remedy: 'Make an endpoint of each address.',
+  },
+  'duplicate-endpoint': {
+    severity: 'info',
+    summary: 'Two endpoints of a service port have the same address and port, and count as one.',
+    remedy: 'List each address once; Pods in the host network of one node need ports of their own.',
   },
   'slice-of-other-family': {
     severity: 'warning',

@@ -44,11 +44,22 @@ test.each<[string, Manifest, Manifest[], string[]]>([
     'the node has none',
     { zone: undefined },
     [...elsewhere, node('node-a', '192.168.0.2')],
-    ['hints-for-others spec'],
+    ['node-without-zone spec'],
   ],
   ['only the zone is known', { name: '' }, elsewhere, ['hints-for-others spec']],
 ])('a hint for another zone, where %s', (_, host, objects, expected) => {
   expect(told(findingsOf({ objects, host }))).toEqual(expected);
+});
+
+test('a node without a zone is to be labelled', () => {
+  const objects = [...elsewhere, node('node-a', '192.168.0.2')];
+  expect(findingsOf({ objects, host: { zone: undefined } })).toMatchObject([
+    {
+      cause:
+        'The node has no zone, so the hints of 1 ready endpoint for zones do not count here, and this node sends traffic to all of them.',
+      remedy: 'Label the Node with topology.kubernetes.io/zone.',
+    },
+  ]);
 });
 
 test('tells which endpoints lack hints', () => {

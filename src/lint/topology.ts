@@ -45,7 +45,12 @@ function hintsForOthers({ plan }: PlannedPort, { node, nodes }: Context): PortFo
   const zones = hintsAre(ready, 'forZones', node.zone);
   const names = hintsAre(ready, 'forNodes', node.name || undefined);
   if (zones === 'here' || names === 'here') return undefined;
-  const to = zones === 'elsewhere' ? zoneOf(node, nodes) : names === 'elsewhere' ? nodeName(node) : undefined;
+  const isWithout = zones === 'elsewhere' && node.zone === undefined && nodes.has(node.name);
+  if (isWithout) {
+    const clause = `the node has no zone, so the hints of ${counted(ready.length, 'ready endpoint')} for zones do not count here, and this node sends traffic to all of them`;
+    return { code: 'node-without-zone', clause, commonField: 'spec' };
+  }
+  const to = zones === 'elsewhere' ? zoneOf(node) : names === 'elsewhere' ? nodeName(node) : undefined;
   if (to === undefined) return undefined;
   const clause = `no hint of ${counted(ready.length, 'ready endpoint')} is for ${to}, so this node sends traffic to all of them`;
   return { code: 'hints-for-others', clause, commonField: 'spec' };
@@ -61,10 +66,8 @@ function hintsAre(
   return here !== undefined && ready.some(({ object }) => object[kind].includes(here)) ? 'here' : 'elsewhere';
 }
 
-/** Undefined where it is not known in which zone the node is, as long as its Node object does not tell that it is in none. */
-function zoneOf({ name, zone }: Context['node'], nodes: Context['nodes']): string | undefined {
-  if (zone !== undefined) return `zone ${show(zone)}`;
-  return nodes.has(name) ? 'a node without a zone' : undefined;
+function zoneOf({ zone }: Context['node']): string | undefined {
+  return zone === undefined ? undefined : `zone ${show(zone)}`;
 }
 
 function nodeName({ name }: Context['node']): string | undefined {

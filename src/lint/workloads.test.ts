@@ -78,7 +78,11 @@ test.each<[string, Manifest[], string[]]>([
   ['a name that no container has', [to('htp'), deployment({ app: 'web' })], UNKNOWN],
   ['a name that no container has, for a headless Service', [to('htp', HEADLESS), deployment({ app: 'web' })], UNKNOWN], // biome-ignore format: a row
   ['a name for another protocol', [WEB, deployment({ app: 'web' }, { ports: [{ name: 'http', containerPort: 8080, protocol: 'UDP' }] })], UNKNOWN], // biome-ignore format: a row
-  ['a name that one of two workloads has', [WEB, deployment({ app: 'web' }), deployment({ app: 'web' }, { name: 'canary', ports: [] })], []], // biome-ignore format: a row
+  ['a name that one of two workloads has', [WEB, deployment({ app: 'web' }), deployment({ app: 'web' }, { name: 'canary', ports: [] })], ['target-port-missing-in-pod spec.ports[0].targetPort']], // biome-ignore format: a row
+  ['two applications, told by their labels', [to('http', { selector: { tier: 'front' } }), deployment({ tier: 'front', app: 'web' }), deployment({ tier: 'front', app: 'api' }, { name: 'api' })], ['selector-of-several-applications spec.selector']], // biome-ignore format: a row
+  ['one of them without a label', [to('http', { selector: { tier: 'front' } }), deployment({ tier: 'front', 'app.kubernetes.io/name': 'web' }), deployment({ tier: 'front' }, { name: 'api' })], ['selector-of-several-applications spec.selector']], // biome-ignore format: a row
+  ['a canary of one application', [to('http', { selector: { app: 'web' } }), deployment({ app: 'web' }), deployment({ app: 'web', track: 'canary' }, { name: 'canary' })], []], // biome-ignore format: a row
+  ['a job beside an application', [to('http', { selector: { tier: 'front' } }), deployment({ tier: 'front', app: 'web' }), cronJob({ tier: 'front', app: 'backup' })], []], // biome-ignore format: a row
   ['a name that no Pod has', [to('htp'), pod({ app: 'web' })], UNKNOWN],
   ['a name that EndpointSlices decide', [to('htp'), slice(['10.244.1.5']), deployment({ app: 'web' })], []],
   ['a number that a container declares', [to(8080), deployment({ app: 'web' })], []],
@@ -92,6 +96,16 @@ test.each<[string, Manifest[], string[]]>([
 });
 
 test.each<[string, Manifest[], string]>([
+  [
+    'which of several Pods lacks the name of a port',
+    [WEB, pod({ app: 'web' }), { ...pod({ app: 'web' }, [{ name: 'web', containerPort: 8080 }]), metadata: { name: 'web-2', namespace: 'shop', labels: { app: 'web' } } }], // biome-ignore format: a row
+    'Pod shop/web-2 has no container port named "http" for TCP, so gets no traffic.',
+  ],
+  [
+    'which applications a selector fits',
+    [to('http', { selector: { tier: 'front' } }), deployment({ tier: 'front', app: 'web' }), deployment({ tier: 'front', app: 'api' }, { name: 'api' })], // biome-ignore format: a row
+    'Its selector fits Deployment shop/web (app "web") and Deployment shop/api (app "api"): each gets a share of the traffic.',
+  ],
   [
     'which workload is nearest, and what differs',
     [WEB, deployment({ app: 'database' }, { name: 'db' }), deployment({ app: 'wbe' })],

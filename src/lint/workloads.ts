@@ -14,13 +14,16 @@ export function checkWorkloads(planned: PlannedEntry, context: Context): Found[]
   if (!isDerived(planned, context)) return [];
   if (fitsNoWorkload(planned, context)) return [misfit(service, context.workloads)];
   const fitting = fittingOf(service, context);
-  return service.ports.flatMap(({ targetPort }, index) =>
-    typeof targetPort === 'number'
-      ? undeclaredNumber(service, index, targetPort, fitting)
-      : hasUnknownName(planned, index, context)
-        ? [unknownName(service, index, targetPort, fitting)]
-        : [],
-  );
+  return [
+    ...severalApplications(service, fitting),
+    ...service.ports.flatMap(({ targetPort }, index) =>
+      typeof targetPort === 'number'
+        ? undeclaredNumber(service, index, targetPort, fitting)
+        : hasUnknownName(planned, index, context)
+          ? [unknownName(service, index, targetPort, fitting)]
+          : missingName(service, index, targetPort, fitting),
+    ),
+  ];
 }
 
 /** Whether the endpoints of a Service can only come from what its selector fits. */
@@ -57,7 +60,8 @@ export function hasUnknownName(planned: PlannedEntry, index: number, context: Co
   );
 }
 
-type Fitting = Pick<Pod | Workload, 'kind' | 'namespace' | 'name'> & Pick<Pod, 'containerPorts'>;
+type Fitting = Pick<Pod | Workload, 'kind' | 'namespace' | 'name'> &
+  Pick<Pod, 'containerPorts' | 'labels'> & { readonly owner?: Pod['owner']; readonly ips?: Pod['ips'] };
 
 /** What a selector fits: workloads first, then Pods. */
 function fittingOf(service: Service, { workloadsFor, podsFor }: Context): readonly Fitting[] {
@@ -67,8 +71,65 @@ function fittingOf(service: Service, { workloadsFor, podsFor }: Context): readon
       namespace,
       name,
       containerPorts: template.containerPorts,
+      labels: template.labels,
     })),
     ...podsFor(service),
+  ];
+}
+
+/** Workloads that serve, and Pods that are of none of them; a Job is done before anybody asks it for anything. */
+function serving(fitting: readonly Fitting[]): readonly Fitting[] {
+  const names = new Set(fitting.map(({ kind, name }) => `${kind} ${name}`));
+  return fitting.filter(
+    ({ kind, owner, ips }) =>
+      kind !== 'Job' &&
+      kind !== 'CronJob' &&
+      (ips === undefined || ips.length > 0) &&
+      (!owner || !names.has(`${owner.kind} ${owner.name}`)),
+  );
+}
+
+/** Where some have the name and others not: those get no traffic, and nobody tells. */
+function missingName(service: Service, index: number, name: string, fitting: readonly Fitting[]): Found[] {
+  const { protocol } = present(service.ports[index], 'port of a finding');
+  const lacking = serving(fitting).filter(
+    ({ containerPorts }) => !containerPorts.some((port) => port.name === name && port.protocol === protocol),
+  );
+  if (lacking.length === 0) return [];
+  const have = lacking.length === 1 ? 'has' : 'have';
+  const get = lacking.length === 1 ? 'gets' : 'get';
+  return [
+    {
+      code: 'target-port-missing-in-pod',
+      object: serviceReference(service),
+      field: `spec.ports[${index}].targetPort`,
+      cause: `${enumerate(lacking.map(referenceOf))} ${have} no container port named "${name}" for ${protocol}, so ${get} no traffic.`,
+    },
+  ];
+}
+
+/** Labels that name an application: the recommended one, and those from before it. */
+const APPLICATION_LABELS = ['app.kubernetes.io/name', 'app', 'k8s-app'];
+
+/** Two releases of one application have its name in common, as with a canary. */
+function severalApplications(service: Service, fitting: readonly Fitting[]): Found[] {
+  const label = APPLICATION_LABELS.find((label) =>
+    fitting.some(({ labels }) => Object.hasOwn(labels, label)),
+  );
+  if (label === undefined) return [];
+  const byName = Map.groupBy(serving(fitting), ({ labels }) => labels[label]);
+  if (byName.size < 2) return [];
+  const examples = [...byName].map(([name, [first]]) => {
+    const one = referenceOf(present(first, 'one of an application'));
+    return `${one} (${name === undefined ? `no label ${label}` : `${label} "${name}"`})`;
+  });
+  return [
+    {
+      code: 'selector-of-several-applications',
+      object: serviceReference(service),
+      field: 'spec.selector',
+      cause: `Its selector fits ${enumerate(examples)}: each gets a share of the traffic.`,
+    },
   ];
 }
 

@@ -120,12 +120,6 @@ export class ClusterAssembler {
     const made = this.#madePods(of);
     const pods = new Map([...of.Pod, ...made.pods].map((pod) => [namespacedName(pod), pod]));
     const warnings: string[] = [];
-    for (const slice of of.EndpointSlice) {
-      for (const field of unnamedPorts(slice)) {
-        const message = 'has no name and is ignored; an unnamed port is name: ""';
-        warnings.push(formatProblem({ at: [...placeOf(slice), field], message }));
-      }
-    }
 
     const { services, assigned, failed, conflicts } = this.#assign(of.Service);
     for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
@@ -263,9 +257,4 @@ function withRegions(slice: EndpointSlice, nodes: ReadonlyMap<string, Node>): En
       : endpoint;
   });
   return { ...slice, endpoints };
-}
-
-/** The ports of an EndpointSlice that have no name, not even an empty one, as fields. */
-function unnamedPorts({ ports }: EndpointSlice): string[] {
-  return ports.flatMap(({ name }, i) => (name === undefined ? [`ports[${i}]`] : []));
 }

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { columns } from './columns.ts';
+import { describe, expect, test } from 'vitest';
+import { columns, columnsWithin } from './columns.ts';
 
 test.each<[string, string[][], string[]]>([
   ['nothing', [], []],
@@ -23,4 +23,32 @@ test('what is painted takes no room', () => {
     ['aaa', 'b'],
   ];
   expect(columns(rows, (cell, row) => (row === 0 ? `<${cell}>` : cell))).toEqual(['<a>    <b>', 'aaa  b']);
+});
+
+describe('within a width', () => {
+  const rows = [
+    ['  to', 'from', 'goes to'],
+    ['  10.96.0.10:80', 'pods, this node and everybody else', 'nobody'],
+  ];
+  test('what fits is as it was', () => {
+    expect(columnsWithin(rows, 80)).toEqual(columns(rows));
+  });
+  test('what does not goes on in the next line', () => {
+    const lines = columnsWithin(rows, 40);
+    expect(lines).toEqual([
+      '  to             from             goes to',
+      '  10.96.0.10:80  pods, this node  nobody',
+      '                 and everybody',
+      '                 else',
+    ]);
+  });
+  test('words stay whole', () => {
+    expect(columnsWithin([['averyverylongword', 'b c']], 12)).toEqual(['averyverylongword  b c']);
+  });
+  test('each piece is painted', () => {
+    expect(columnsWithin([['one two three', 'x']], 11, (cell) => `<${cell}>`)).toEqual([
+      '<one two>  <x>',
+      '<three>',
+    ]);
+  });
 });

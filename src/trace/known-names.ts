@@ -35,6 +35,7 @@ export function knownNames(
     addressesOf: manifests
       ? (service) => addressesByManifest(service, manifests, family)
       : (service) => addressesByRules(service, ruleset),
+    otherIngress: (service) => manifests?.cluster.services.get(service)?.service.otherIngress ?? [],
     pod(name) {
       const pod = manifests?.pods.get(name);
       return pod && { addresses: pod.ips, nodeName: pod.nodeName };

@@ -18,7 +18,7 @@ export function describePacket(packet: Packet): string {
     inInterface !== undefined
       ? `coming in by ${inInterface}`
       : arrives
-        ? 'coming in by an interface that is not known'
+        ? 'incoming interface unknown'
         : 'sent by the node itself',
   ];
   return parts.join(', ');

@@ -200,3 +200,24 @@ describe('the family of a question', () => {
     expect(familyOfNames([parsePlace(to, '--to')], { cluster, pods: PODS })).toBe(expected);
   });
 });
+
+test.each<[string, Manifest, RegExp]>([
+  [
+    'ipMode Proxy',
+    { ip: '198.51.100.7', ipMode: 'Proxy' },
+    /^--to: load balancer 198\.51\.100\.7 has ipMode Proxy, so no rules are made for it: trace what it sends, as --to node-port\/shop\/web$/,
+  ],
+  [
+    'a hostname alone',
+    { hostname: 'lb.example' },
+    /^--to: only a hostname is known of load balancer lb\.example, so no rules are made for it/,
+  ],
+])('a load balancer with %s', (_, ingress, expected) => {
+  const spec = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false };
+  const web = service(spec, { status: { loadBalancer: { ingress: [ingress] } } });
+  const question = {
+    from: parsePlace('outside', '--from'),
+    to: parsePlace('load-balancer-ip/shop/web', '--to'),
+  };
+  expect(() => packetOf(question, known({ objects: [web] }))).toThrow(expected);
+});

@@ -2,6 +2,7 @@
 
 import { addressesOfNode, type NodeFacts, nodeAddress } from '../api/node.ts';
 import { InputError, show } from '../api/problem.ts';
+import type { OtherIngress } from '../api/service.ts';
 import { portNameOf } from '../chains/comments.ts';
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
@@ -24,6 +25,8 @@ export interface Known {
   readonly node: NodeFacts;
   /** The addresses of a Service's ports, by `namespace/name`. Throws an InputError where there is no such Service. */
   addressesOf(service: string): readonly ServiceAddress[];
+  /** The load balancers of a Service that no rules are made for, and why; none where they are not known. */
+  otherIngress(service: string): readonly OtherIngress[];
   /** A Pod by `namespace/name`; undefined where it is not known. */
   pod(name: string): KnownPod | undefined;
   /** The ranges that addresses outside of the cluster are not in. */
@@ -115,6 +118,8 @@ function serviceDestination(place: Place & { readonly kind: 'service' }, known: 
     throw problem('--to', `Service ${service} has no port ${show(wanted)}, expected one of ${listOf(all)}`);
   }
   const [first] = found;
+  const [other] = way === 'load-balancer-ip' ? known.otherIngress(service) : [];
+  if (!first && other) throw problem('--to', withoutRules(service, other));
   if (!first)
     throw problem('--to', `Service ${service} has no such address, expected one of ${listOf(ofPort)}`);
   if (new Set(found.map((address) => `${address.servicePort} ${address.protocol}`)).size > 1) {
@@ -130,6 +135,14 @@ function serviceDestination(place: Place & { readonly kind: 'service' }, known: 
     protocol: first.protocol,
     notes: [`${first.servicePort}, ${describeAddress(first)}`],
   };
+}
+
+function withoutRules(service: string, { address, because }: OtherIngress): string {
+  const what =
+    because === 'hostname'
+      ? `only a hostname is known of load balancer ${address}`
+      : `load balancer ${address} has ${because}`;
+  return `${what}, so no rules are made for it: trace what it sends, as --to node-port/${service}`;
 }
 
 function isSamePort(a: ServiceAddress, b: ServiceAddress): boolean {

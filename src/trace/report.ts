@@ -2,27 +2,40 @@
 
 import type { Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
-import type { SpelledRule } from '../iptables/spell.ts';
-import { columns } from '../text/columns.ts';
+import { columnsWithin } from '../text/columns.ts';
 import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
 import { printShare } from '../text/share.ts';
+import { wrap } from '../text/wrap.ts';
 import { describePacket, destinationPlace } from './packet-words.ts';
 import type { Asked } from './question.ts';
-import type { Trace, TraceLine, TraceStage, TraceStep } from './trace.ts';
+import type { Trace, TraceLine, TraceStage, TraceStep, UndecidedRule } from './trace.ts';
 
 /** Colours a part of the text. */
 export type TracePaint = Paint<'title' | 'yes' | 'no' | 'chance' | 'unknown' | 'aside'>;
 
-/** The way table by table, and what becomes of the packet. */
-export function formatTrace({ packet, notes }: Asked, trace: Trace, paint: TracePaint): string {
+/** What becomes of the packet, then its way table by table, in lines of at most so many characters. */
+export function formatTrace(
+  { packet, notes }: Asked,
+  trace: Trace,
+  paint: TracePaint,
+  width: number,
+): string {
   const told = describePacket(packet);
   const head = `${told.charAt(0).toUpperCase()}${told.slice(1)}`;
+  const wrapped = (text: string, indent = '') => wrap(printable(text), width, indent);
   const blocks = [
-    [paint('title', printable(head)), ...notes.map((note) => paint('aside', printable(`  ${note}`)))],
-    ...trace.stages.map((stage) => stageLines(stage, trace.stages, packet, paint)),
-    [paint('title', printable(trace.sentence)), ...outcomeTable(trace.outcomes, packet)],
-    ...(trace.unknown.length === 0 ? [] : [unknownLines(trace.unknown, paint)]),
+    [
+      ...wrapped(trace.sentence).map((line) => paint('title', line)),
+      ...outcomeTable(trace.outcomes, packet, width),
+      ...trace.remarks.flatMap((remark) => wrapped(remark)),
+    ],
+    ...(trace.unknown.length === 0 ? [] : [unknownLines(trace.unknown, paint, width)]),
+    [
+      ...wrapped(head).map((line) => paint('title', line)),
+      ...notes.flatMap((note) => wrapped(`  ${note}`, '    ')).map((note) => paint('aside', note)),
+    ],
+    ...trace.stages.map((stage) => stageLines(stage, trace.stages, packet, paint, width)),
   ];
   return blocks.map((lines) => `${lines.join('\n')}\n`).join('\n');
 }
@@ -32,6 +45,7 @@ function stageLines(
   stages: readonly TraceStage[],
   packet: Packet,
   paint: TracePaint,
+  width: number,
 ): string[] {
   const [first] = packets;
   const where = packets.length === 1 ? (first?.destination ?? '') : `${packets.length} destinations`;
@@ -43,7 +57,7 @@ function stageLines(
       : `, to ${where}${isAll ? '' : ` (${printShare(share)})`}`;
   return [
     paint('title', printable(`${chain}, ${table} table${told}`)),
-    ...lines.flatMap((line) => traceLines(line, paint)),
+    ...lines.flatMap((line) => traceLines(line, paint, width)),
     ...(policy === undefined ? [] : [`  ${''.padEnd(ANSWER)}  policy of ${chain}: ${policy}`]),
   ];
 }
@@ -51,8 +65,11 @@ function stageLines(
 /** The width of what stands before a rule. */
 const ANSWER = 7;
 
-function traceLines(line: TraceLine, paint: TracePaint): string[] {
+function traceLines(line: TraceLine, paint: TracePaint, width: number): string[] {
   const indentation = '  '.repeat(line.depth);
+  // Deep in chains of chains, a narrow terminal has no room for indentation alone.
+  const room = Math.max(width - 2 - ANSWER - 2 - indentation.length, 30);
+  const margin = `  ${''.padEnd(ANSWER)}  ${indentation}`;
   if ('rest' in line) {
     const what = line.rest === 'no-match' ? 'do not match' : 'take their share in the same way';
     const more = line.rest === 'no-match' ? '' : 'more ';
@@ -65,10 +82,13 @@ function traceLines(line: TraceLine, paint: TracePaint): string[] {
   }
   const { answer, chain, number, rule, comment, reason } = line;
   const label = printable(`${chain} ${number}`);
-  const about = comment === undefined ? '' : paint('aside', `  # ${comment}`);
+  const [first = '', ...others] = wrap(`${label}  ${rule}`, room, '    ');
+  const about = comment === undefined ? [] : wrap(`  # ${comment}`, room, '    ');
   return [
-    `  ${paint(answer, answerText(line).padEnd(ANSWER))}  ${indentation}${label}  ${rule}${about}`,
-    paint('aside', `  ${''.padEnd(ANSWER)}  ${indentation}  ${reason}`),
+    `  ${paint(answer, answerText(line).padEnd(ANSWER))}  ${indentation}${first}`,
+    ...others.map((text) => margin + text),
+    ...about.map((text) => margin + paint('aside', text)),
+    ...wrap(`  ${printable(reason)}`, room, '  ').map((text) => margin + paint('aside', text)),
   ];
 }
 
@@ -79,7 +99,7 @@ function answerText({ answer, fits }: TraceStep): string {
   return answer === 'unknown' ? '?' : answer;
 }
 
-function outcomeTable(outcomes: readonly Outcome[], packet: Packet): string[] {
+function outcomeTable(outcomes: readonly Outcome[], packet: Packet, width: number): string[] {
   if (outcomes.length < 2) return [];
   const rows = outcomes.map((outcome) => [
     `  ${printShare(outcome.probability)}`,
@@ -87,7 +107,7 @@ function outcomeTable(outcomes: readonly Outcome[], packet: Packet): string[] {
     `to ${outcome.dnat ?? destinationPlace(packet)}`,
     sourceOf(outcome),
   ]);
-  return columns(rows);
+  return columnsWithin(rows, width);
 }
 
 function sourceOf({ masqueraded, snat }: Outcome): string {
@@ -95,17 +115,20 @@ function sourceOf({ masqueraded, snat }: Outcome): string {
   return snat === undefined ? '' : `from ${snat}`;
 }
 
-function unknownLines(unknown: readonly SpelledRule[], paint: TracePaint): string[] {
+function unknownLines(unknown: readonly UndecidedRule[], paint: TracePaint, width: number): string[] {
   return [
     paint('unknown', 'Not decided:'),
-    ...unknown.map(({ table, chain, number, rule }) => `  ${table} ${printable(chain)} ${number}  ${rule}`),
+    ...unknown.flatMap(({ table, chain, number, rule, missing }) => [
+      ...wrap(`  ${table} ${printable(chain)} ${number}  ${rule}`, width, '      '),
+      ...wrap(`    ${printable(missing)}`, width, '    '),
+    ]),
   ];
 }
 
 /** The packet, the outcomes, and the way to them. */
 export function formatTraceJSON(
   { packet, notes }: Asked,
-  { sentence, outcomes, unknown, stages }: Trace,
+  { sentence, remarks, outcomes, unknown, stages }: Trace,
 ): string {
-  return `${JSON.stringify({ packet, notes, sentence, outcomes, unknown, stages }, undefined, 2)}\n`;
+  return `${JSON.stringify({ packet, notes, sentence, remarks, outcomes, unknown, stages }, undefined, 2)}\n`;
 }

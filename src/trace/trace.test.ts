@@ -57,17 +57,27 @@ test('the text', () => {
       'POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN',
     ) + table('filter', 'FORWARD -m set --match-set blocked src -j DROP');
   const asked = { packet: PACKET, notes: ['shop/web, cluster IP 10.96.0.10:80'] };
-  expect(formatTrace(asked, traced(text), plain)).toBe(`\
+  expect(formatTrace(asked, traced(text), plain, 200)).toBe(`\
+It goes to one of 2 destinations, 1/2 each, with its own source, if the rule that cannot be decided has nothing to say.
+  1/2  ACCEPT  to 10.244.1.1:8080
+  1/2  ACCEPT  to 10.244.2.1:8080
+
+Not decided:
+  filter FORWARD 1  -m set --match-set blocked src -j DROP
+    not known: the members of set blocked; give them with --ipset
+
 A tcp packet from 10.244.1.5 to 10.96.0.10:80, the first of its connection, coming in by veth1
   shop/web, cluster IP 10.96.0.10:80
 
 PREROUTING, nat table
-  yes      PREROUTING 1  -j services  # all Services
+  yes      PREROUTING 1  -j services
+             # all Services
              every packet
   …          4 rules of services do not match
   no         services 5  -d 10.96.0.10/32 -p tcp -m tcp --dport 443 -j web
                its destination port is 80
-  yes        services 6  -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j web  # shop/web cluster IP
+  yes        services 6  -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j web
+               # shop/web cluster IP
                tcp 10.96.0.10:80
   no           web 1  ! -s 10.244.0.0/16 -j MARK --set-xmark 0x4000/0x4000
                  its source 10.244.1.5 is in 10.244.0.0/16
@@ -78,22 +88,17 @@ PREROUTING, nat table
 
 FORWARD, filter table, to 2 destinations
   ?        FORWARD 1  -m set --match-set blocked src -j DROP
-             whether it fits cannot be told: -m set --match-set blocked src
+             not known: the members of set blocked; give them with --ipset
            policy of FORWARD: ACCEPT
 
 POSTROUTING, nat table, to 2 destinations
   yes      POSTROUTING 1  -m mark ! --mark 0x4000/0x4000 -j RETURN
              not marked 0x4000
            policy of POSTROUTING: ACCEPT
-
-It goes to one of 2 destinations, 1/2 each, with its own source, if the rule that cannot be decided has nothing to say.
-  1/2  ACCEPT  to 10.244.1.1:8080
-  1/2  ACCEPT  to 10.244.2.1:8080
-
-Not decided:
-  filter FORWARD 1  -m set --match-set blocked src -j DROP
 `);
-  const all = formatTrace(asked, traced(text, PACKET, true), plain);
+  for (const line of formatTrace(asked, traced(text), plain, 80).split('\n'))
+    expect(line.length).toBeLessThanOrEqual(80);
+  const all = formatTrace(asked, traced(text, PACKET, true), plain, 200);
   expect(all).not.toContain('…');
   expect(all).toContain('services 3  -d 10.96.0.3/32');
   expect(JSON.parse(formatTraceJSON(asked, traced(text)))).toMatchObject({
@@ -118,7 +123,7 @@ Not decided:
 
 test('what comes from elsewhere writes nothing to the terminal', () => {
   const text = table('filter', 'FORWARD -m comment --comment "\u001b[31mred" -m \u001b[31m -j DROP');
-  expect(formatTrace({ packet: PACKET, notes: [] }, traced(text), plain)).not.toContain('\u001b');
+  expect(formatTrace({ packet: PACKET, notes: [] }, traced(text), plain, 80)).not.toContain('\u001b');
 });
 
 describe('why a rule is taken, or not', () => {
@@ -143,7 +148,7 @@ describe('why a rule is taken, or not', () => {
     [
       '-i eth0',
       { inInterface: undefined, arrives: true },
-      'unknown: the interface that it comes in by is not known',
+      'unknown: incoming interface unknown: give it with --in-interface',
     ],
     ['-m mark --mark 0x4000/0x4000', {}, 'no: its mark 0x0 has not 0x4000'],
     ['-m mark ! --mark 0x4000/0x4000', { mark: 0x4001 }, 'no: its mark 0x4001 has 0x4000'],
@@ -163,10 +168,19 @@ describe('why a rule is taken, or not', () => {
     [
       '-m set --match-set blocked src',
       {},
-      'unknown: whether it fits cannot be told: -m set --match-set blocked src',
+      'unknown: not known: the members of set blocked; give them with --ipset',
     ],
     ['-m state --state ESTABLISHED', {}, 'no: -m state --state ESTABLISHED does not hold'],
-    ['-o eth0', {}, 'unknown: whether it fits cannot be told: -o eth0'],
+    ['-o eth0', {}, 'unknown: outgoing interface unknown: give it with --out-interface'],
+    ['-m owner --uid-owner 0', {}, 'unknown: not known: which user or process sends it'],
+    [
+      '-m conntrack --ctdir REPLY',
+      { states: ['ESTABLISHED'] },
+      'unknown: not known: whether it is an answer',
+    ],
+    ['-p tcp -m tcp --sport 53', {}, 'unknown: not known: its source port (ADDRESS:PORT behind --from)'],
+    ['-m somebody --new 1', {}, 'unknown: whether it fits cannot be told: -m somebody --new 1'],
+    ['-m limit --limit 5/sec', {}, 'yes: up to 5/sec: more than that fare otherwise'],
   ])('%s: %o', (match, changes, expected) => {
     const [stage] = traced(table('filter', `FORWARD ${match} -j DROP`), { ...PACKET, ...changes }).stages;
     const said = (stage?.lines ?? []).map((line) =>

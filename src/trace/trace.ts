@@ -2,7 +2,7 @@
 import type { Fate, Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Stage, StagePacket, Step } from '../iptables/simulator/path.ts';
-import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
+import type { PlacedRule, PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import { type SpelledRule, spellPlaced } from '../iptables/spell.ts';
 import type { Family, TableName } from '../iptables/types.ts';
@@ -14,9 +14,16 @@ export interface Trace {
   readonly outcomes: readonly Outcome[];
   /** What becomes of the packet, in one sentence. */
   readonly sentence: string;
+  /** What else is worth knowing of it: whose addresses it has, who answers whom. */
+  readonly remarks: readonly string[];
   /** The rules of which we cannot tell what they do to it; the outcomes are those if they do nothing. */
-  readonly unknown: readonly SpelledRule[];
+  readonly unknown: readonly UndecidedRule[];
   readonly stages: readonly TraceStage[];
+}
+
+/** A rule of which we cannot tell what it does, and what would decide it. */
+export interface UndecidedRule extends SpelledRule {
+  readonly missing: string;
 }
 
 /** The way through one table. */
@@ -60,16 +67,38 @@ export function tracePacket(
   ruleset: PreparedRuleset,
   packet: Packet,
   node: SimulatedNode,
-  { all = false }: { readonly all?: boolean } = {},
+  {
+    all = false,
+    remark = () => [],
+  }: {
+    readonly all?: boolean;
+    /** What there is to say of the packet besides what the rules do to it. */
+    readonly remark?: (outcomes: readonly Outcome[]) => readonly string[];
+  } = {},
 ): Trace {
   const fate = simulate(ruleset, packet, node, { record: true });
   const { family } = ruleset;
   return {
     outcomes: fate.outcomes.toSorted(byShare),
     sentence: sentenceOf(fate, packet),
-    unknown: fate.unknown.map((rule) => spellPlaced(rule, family)),
+    remarks: remark(fate.outcomes),
+    unknown: fate.unknown.map((rule) => ({
+      ...spellPlaced(rule, family),
+      missing: missingFor(rule, fate, packet, family),
+    })),
     stages: stagesOf(fate).map((stage) => traceStage(stage, packet, family, all)),
   };
+}
+
+function missingFor(rule: PlacedRule, fate: Fate, packet: Packet, family: Family): string {
+  for (const stage of fate.path ?? []) {
+    const step = stage.steps.find(
+      ({ table, chain, number, undecided }) =>
+        undecided && table === rule.table && chain === rule.chain && number === rule.number,
+    );
+    if (step) return reasonOf(step, packetIn(stage, packet, family));
+  }
+  return '';
 }
 
 /** What the kernel's fractions are off by does not count. */

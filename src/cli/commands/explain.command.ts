@@ -29,7 +29,9 @@ function explainCommand(program: Command) {
   takeRules(explain);
   const withOwn = addRulesOptions(addManifestsOption(explain, MANIFESTS_INSTEAD_OF_KERNEL))
     .option('--all', 'every rule of a chain, however many there are')
-    .addOption(textOrJSONOption());
+    .addOption(
+      textOrJSONOption('how to print it; wide: with chains and rules').choices(['text', 'wide', 'json']),
+    );
   const withNode = addClusterOptions(
     addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
   ).addOption(allNodesOption('once for each Node of the manifests or the cluster'));

@@ -2,9 +2,10 @@
 import { InputError, show } from '../../api/problem.ts';
 import { portNameOf, serviceOf } from '../../chains/comments.ts';
 import { explainChain } from '../../explain/chain.ts';
-import { formatChains, formatChainsJSON } from '../../explain/chain-report.ts';
-import { type Explanation, formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
-import { explainByRules, explainService } from '../../explain/services.ts';
+import { formatChains, formatChainsJSON, MOST_RULES } from '../../explain/chain-report.ts';
+import type { Explanation } from '../../explain/explanation.ts';
+import { formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
+import { type Behind, explainByRules, explainService } from '../../explain/services.ts';
 import { type ChainSubject, chainIn, noSubject, type RuleSubject, ruleIn } from '../../explain/subject.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import { readSavedText } from '../../iptables/saved-text.ts';
@@ -12,11 +13,13 @@ import { type FoundPod, type FoundService, findOne, notFound } from '../../names
 import { readName } from '../../names/name.ts';
 import type { Things } from '../../names/things.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
+import { selects } from '../../sources/control-plane/from-pods.ts';
 import { WITH_PODS } from '../../sources/kubernetes/live-kinds.ts';
 import { nearest } from '../../text/nearest.ts';
+import type { CompilerInput } from '../inputs.ts';
 import { searchIn, thingsOf } from '../names.ts';
-import { paint } from '../paint.ts';
-import { checkedRules, openRules, type RulesSource, sourcesOfNodes } from '../rules.ts';
+import { paint, terminalWidth } from '../paint.ts';
+import { checkedRules, openRules, type RulesSource, readRules, sourcesOfNodes } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import { isNarrowed, shownOf, shownServices } from '../shown.ts';
 import type { ExplainCommandOptions } from './explain.command.ts';
@@ -42,7 +45,25 @@ export async function explainAction(
     for (const found of asked) explanations.push(...(await explainOn(one, found, options)));
   }
   if (options.output === 'json') return { output: formatExplanationJSON(explanations) };
-  return { output: explanations.map((explanation) => formatExplanation(explanation, paint)).join('\n') };
+  const layout = { width: terminalWidth(), wide: options.output === 'wide' };
+  return {
+    output: explanations.map((explanation) => formatExplanation(explanation, paint, layout)).join('\n'),
+  };
+}
+
+/** What only the objects of the input tell of a Service. */
+function behind(name: string, { cluster, pods, objects }: CompilerInput): Behind {
+  const service = cluster.services.get(name)?.service;
+  if (!service) return { selected: [], skippedSlices: [] };
+  const hasSelector = Object.keys(service.selector).length > 0;
+  return {
+    selected: hasSelector ? [...pods.values()].filter((pod) => selects(service, pod)) : [],
+    skippedSlices: objects.flatMap(({ object }) =>
+      object.kind === 'EndpointSlice' && name === `${object.namespace}/${object.skipped?.service}`
+        ? [object]
+        : [],
+    ),
+  };
 }
 
 /** A Service that is asked about, and what of it. */
@@ -150,7 +171,14 @@ async function explainOn(
     const { input, node } = source;
     const explanation = checkedRules(() =>
       input
-        ? explainService(service, input.cluster, node, input.options(family), prepared)
+        ? explainService(
+            service,
+            input.cluster,
+            node,
+            input.options(family),
+            prepared,
+            behind(service, input),
+          )
         : explainByRules(service, node, prepared),
     );
     explanations.push(onlyPort(explanation, asked));
@@ -194,11 +222,12 @@ async function explainChains(
   const { family, all = false, output } = options;
   const { chain } = subject;
   const of = family ?? source.family ?? 'ipv4';
-  const { text } = await source.rules(of);
+  const rules = await source.rules(of);
   const asked = subject.kind === 'rule' ? parseRule(subject.rule, of) : undefined;
-  const found = explainChain(text(), of, chain, asked);
+  const most = all || output === 'json' ? undefined : MOST_RULES;
+  const found = readRules(rules.name, () => explainChain(rules.text(), of, chain, asked, most));
   if (found.length === 0) {
-    const tables = [...readSavedText(text()).values()];
+    const tables = [...readSavedText(rules.text()).values()];
     const meant = nearest(chain, new Set(tables.flatMap((chains) => [...chains.keys()])));
     const hint = meant === undefined ? '' : ` (${meant}?)`;
     throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}${hint}` }]);

@@ -51,7 +51,7 @@ async function findingsOf(
   const onTypos = (some: readonly Problem[]) => void typos.push(...some);
   try {
     const input = await readInputWithWorkloads(options, { sources, onTypos });
-    const { cluster, pods, objects: placed } = input;
+    const { cluster, pods, objects: placed, configuration } = input;
     const objects = placed.map(({ object }) => object);
     const surroundings = {
       nodes: new Map(objects.flatMap((object) => (object.kind === 'Node' ? [[object.name, object]] : []))),
@@ -60,6 +60,7 @@ async function findingsOf(
       pods: [...pods.values()],
       workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
       serviceRanges: serviceRanges(options, cluster),
+      configuration,
     };
     // What several nodes find alike, `select` tells once.
     const found = eachNode(input, options).flatMap(({ node }) => lintCluster(cluster, node, surroundings));
@@ -102,8 +103,7 @@ function positioned(findings: readonly Finding[], sources: readonly SourceText[]
 function placesOf(placed: readonly PlacedObject[]): PlaceOf {
   const places = new Map<string, readonly string[]>();
   for (const { object, at } of placed) {
-    if (!('namespace' in object)) continue;
-    const name = `${object.kind} ${namespacedName(object)}`;
+    const name = `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
     if (!places.has(name)) places.set(name, at.slice(0, -1));
   }
   return ({ object, place }) => place ?? (object && places.get(objectName(object))) ?? [];

@@ -33,6 +33,10 @@ function traceCommand(program: Command) {
     )
     .option('--in-interface <name>', 'the interface that it comes in by')
     .option('--out-interface <name>', 'the interface that it leaves the node by, if it does')
+    .option(
+      '--ipset <file>',
+      "the kernel's sets as ipset save prints them; this node's own without --save and -f",
+    )
     .addOption(
       new Option('--mark <mark>', 'the mark that it comes with, such as 0x4000').argParser(parseMark),
     )

@@ -99,14 +99,11 @@ describe('where rules and names come from', PROCESSES, () => {
 describe('the text', PROCESSES, () => {
   const ARGS = ['--save', 'node.save', '--from', '10.1.0.1', '--to', 'shop/web'];
 
-  test('ends with the outcome', async () => {
+  test('begins with the outcome', async () => {
     const { exitCode, stdout, stderr } = await trace(ARGS);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^A tcp packet from 10\.1\.0\.1 to 10\.96\.0\.10:80, .*\n {2}shop\/web:http, cluster IP 10\.96\.0\.10:80\n/,
-    );
-    expect(stdout).toMatch(
-      / {2}1\/2 {2}ACCEPT {2}to 10\.244\.1\.5:8080 {2}masqueraded\n.* {2}to 10\.244\.2\.5:8080 {2}masqueraded\n$/,
+      /^It goes to one of 2 .*\n {2}1\/2 {2}ACCEPT {2}to 10\.244\.1\.5:8080 {2}masqueraded\n.* {2}to 10\.244\.2\.5:8080 {2}masqueraded\n\nA tcp packet from 10\.1\.0\.1 to 10\.96\.0\.10:80, [^#]*\n {2}shop\/web:http, cluster IP 10\.96\.0\.10:80\n/,
     );
   });
 
@@ -121,9 +118,9 @@ describe('the text', PROCESSES, () => {
       'eth7',
     ]);
     expect(stdout).toMatch(
-      /^A tcp packet .* of a connection that is ESTABLISHED, marked 0x10, coming in by eth7\n/,
+      /\nA tcp packet .* of a connection that is\nESTABLISHED, marked 0x10, coming in by eth7\n/,
     );
-    expect(stdout).toContain('It is let through, and translated as the first packet of its connection was');
+    expect(stdout).toMatch(/^It is let through, and translated as the first packet of its connection was:/);
   });
 
   test.each<[string, Record<string, string>, boolean]>([

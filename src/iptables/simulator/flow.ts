@@ -19,6 +19,8 @@ export type SourceTranslation = 'masquerade' | { readonly to: string };
  */
 export interface Flow {
   readonly header: Header;
+  /** As it came, or began: what connection tracking keeps of it, whatever NAT makes of it. */
+  readonly original: Header;
   /** '' where there is none, as in OUTPUT; undefined where it is not known. */
   readonly inInterface: string | undefined;
   /** '' where there is none, as in INPUT; undefined where it is not known. */
@@ -56,6 +58,7 @@ export function startOf(packet: Packet, family: Family): Flow {
   };
   return {
     header,
+    original: header,
     inInterface: '',
     outInterface: '',
     states: statesOf(packet),

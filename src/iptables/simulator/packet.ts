@@ -1,6 +1,7 @@
 /** A packet as it is asked for, and what else its fate depends on. */
 import { addressValue, type Family, familyOf, formatAddress, joinPort } from '../../net/address.ts';
 import type { ConntrackState } from '../types.ts';
+import type { IPSet } from './ip-set.ts';
 
 /** A packet as it comes to the node, or begins there. */
 export interface Packet {
@@ -31,6 +32,8 @@ export interface SimulatedNode {
   isLocal(address: string): boolean | undefined;
   /** The interface by which packets to an address leave the node; undefined where that is not known. */
   outInterface?(address: string): string | undefined;
+  /** The kernel's sets by name; which packets are in one that is not there is not known. */
+  readonly sets?: ReadonlyMap<string, IPSet>;
   /** What xt_recent's lists hold: by list and address, how many seconds ago it was last seen. Nothing unless given. */
   readonly recent?: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Family } from '../../net/address.ts';
 import { dnatTargets, type Fate, type Outcome } from './fate.ts';
+import { parseIPSets } from './ip-set.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { prepareSaved } from './prepare.ts';
 import { simulate } from './simulate.ts';
@@ -148,7 +149,11 @@ describe('matches: whether a packet fits', () => {
     ['-p tcp -m tcp --sport 40000 --dport 81', { sourcePort: undefined }, 'does not'],
     ['-p udp -m udp --sport 40000', { protocol: 'udp' }, 'fits'],
     ['-p sctp -m sctp --dport 80', { protocol: 'sctp' }, 'fits'],
-    ['-p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN', {}, 'unknown'],
+    ['-p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN', {}, 'fits'],
+    ['-p tcp -m tcp --dport 80 --tcp-flags FIN,SYN,RST,ACK SYN', { states: ['ESTABLISHED'] }, 'unknown'],
+    ['-p tcp -m tcp --tcp-flags ALL NONE', {}, 'does not'],
+    ['-p tcp -m tcp --tcp-flags FIN,RST NONE', {}, 'fits'],
+    ['-p tcp -m tcp ! --syn', {}, 'does not'],
     ['-p tcp -m tcp --dport 81 --tcp-flags FIN,SYN,RST,ACK SYN', {}, 'does not'],
     ['-p icmp -m icmp --icmp-type 8', {}, 'does not'],
     ['-p icmp -m icmp --icmp-type 8', { protocol: 'icmp' }, 'unknown'],
@@ -192,7 +197,43 @@ describe('matches: whether a packet fits', () => {
     ['-m conntrack --ctstate INVALID', { states: ['INVALID'] }, 'fits'],
     ['-m conntrack --ctstate DNAT', {}, 'does not'],
     ['-m conntrack --ctstate DNAT', { states: ['ESTABLISHED', 'DNAT'] }, 'fits'],
-    ['-m conntrack --ctstate NEW --ctproto 6', {}, 'unknown'],
+    ['-m conntrack --ctstate NEW --ctproto 6', {}, 'fits'],
+    ['-m conntrack --ctproto 17', {}, 'does not'],
+    ['-m conntrack --ctorigdst 192.168.0.2', {}, 'fits'],
+    ['-m conntrack --ctorigdst 192.168.0.0/24', {}, 'fits'],
+    ['-m conntrack ! --ctorigsrc 198.18.0.1/32', {}, 'does not'],
+    ['-m conntrack --ctorigdstport 80', {}, 'fits'],
+    ['-m conntrack --ctorigdstport 81:90', {}, 'does not'],
+    ['-m conntrack --ctorigdst 192.168.0.2', { states: ['ESTABLISHED'] }, 'unknown'],
+    ['-m conntrack --ctdir ORIGINAL', {}, 'fits'],
+    ['-m conntrack --ctdir REPLY', {}, 'does not'],
+    ['-m conntrack --ctdir REPLY', { states: ['ESTABLISHED'] }, 'unknown'],
+    ['-m conntrack --ctstatus ASSURED', {}, 'does not'],
+    ['-m conntrack ! --ctstatus SEEN_REPLY', {}, 'fits'],
+    ['-m conntrack --ctstatus SEEN_REPLY', { states: ['ESTABLISHED'] }, 'fits'],
+    ['-m conntrack --ctstatus ASSURED', { states: ['ESTABLISHED'] }, 'unknown'],
+    ['-m conntrack --ctstatus EXPECTED', { states: ['RELATED'] }, 'fits'],
+    ['-m conntrack --ctproto 6', { states: ['UNTRACKED'] }, 'does not'],
+    ['-m conntrack --ctstate UNTRACKED --ctproto 17', { states: ['UNTRACKED'] }, 'fits'],
+    ['-m conntrack --ctexpire 10', {}, 'unknown'],
+    ['-i eth0.100', { inInterface: 'eth0.100' }, 'fits'],
+    ['-i eth0.100', { inInterface: 'eth0.10' }, 'does not'],
+    ['-i eth0.+', { inInterface: 'eth0.7' }, 'fits'],
+    ['-i eth0.+', { inInterface: 'eth07' }, 'does not'],
+    ['-i +', { inInterface: undefined, arrives: true }, 'fits'],
+    ['-m iprange --src-range 198.18.0.0-198.18.0.9', {}, 'fits'],
+    ['-m iprange ! --dst-range 192.168.0.3-192.168.0.9', {}, 'fits'],
+    ['-m iprange --src-range 198.18.0.2-198.18.0.9', {}, 'does not'],
+    ['-m iprange --src-range nonsense', {}, 'unknown'],
+    ['-m physdev --physdev-in veth1', {}, 'unknown'],
+    ['-m physdev --physdev-is-bridged', {}, 'unknown'],
+    ['-m length --length 40:80', {}, 'fits'],
+    ['-m length --length 0:39', {}, 'does not'],
+    ['-m length --length 60', {}, 'unknown'],
+    ['-m length --length 1000:', {}, 'does not'],
+    ['-p udp -m length --length 40:', { protocol: 'udp' }, 'unknown'],
+    ['-m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name a', {}, 'fits'], // biome-ignore format: a row
+    ['-m hashlimit --hashlimit-above 5/sec --hashlimit-mode srcip --hashlimit-name a', {}, 'does not'],
     ['-m conntrack --ctstate INVALID --ctproto 6', {}, 'does not'],
     ['-m state --state NEW', {}, 'fits'],
     ['-m state ! --state NEW', {}, 'does not'],
@@ -208,7 +249,7 @@ describe('matches: whether a packet fits', () => {
     ['-m set --match-set blocked src', {}, 'unknown'],
     ['-p udp -m set --match-set blocked src', {}, 'does not'],
     ['-m set --match-set blocked src -p udp', {}, 'does not'],
-    ['-m limit --limit 5/min', {}, 'unknown'],
+    ['-m limit --limit 5/min --limit-burst 7', {}, 'fits'],
     ['-m set --match-set blocked src -m mark --mark 0x1', {}, 'does not'],
   ])('%s: %o', (match, changes, expected) => {
     const { outcomes, unknown } = fate(filter(`INPUT ${match} -j DROP`), { ...PACKET, ...changes });
@@ -346,7 +387,7 @@ describe('targets: what becomes of a packet', () => {
     ],
     ['LOG', filter('INPUT -j LOG --log-prefix "-j ACCEPT "', 'INPUT -j DROP'), PACKET, ['DROP']],
     [
-      'nobody knows whether it is logged',
+      'it is logged, up to a rate',
       filter('INPUT -m limit --limit 5/min -j LOG', 'INPUT -j DROP'),
       PACKET,
       ['DROP'],
@@ -810,4 +851,74 @@ describe('xt_recent', () => {
     const node = { ...NODE, recent: new Map([['CLIENTS', new Map([['198.18.0.0', 1]])]]) };
     expect(words(fate(text, PACKET, { node }))).toEqual(['DROP']);
   });
+});
+
+describe('sets', () => {
+  const SETS = parseIPSets(`
+create blocked hash:net family inet hashsize 1024 maxelem 65536
+add blocked 198.18.0.0/16
+add blocked 198.18.7.0/24 nomatch
+create hosts hash:ip family inet hashsize 1024 maxelem 65536 timeout 300
+add hosts 198.18.0.1 timeout 12 comment "a b"
+add hosts 198.18.1.0-198.18.1.9
+create doors hash:ip,port family inet hashsize 1024 maxelem 65536
+add doors 192.168.0.2,tcp:80
+add doors 192.168.0.2,udp:53
+create ports bitmap:port range 0-1023
+add ports 80
+create ways hash:net,iface family inet hashsize 1024 maxelem 65536
+add ways 198.18.0.0/16,eth0
+create all list:set size 8
+add all hosts
+create macs hash:mac hashsize 1024 maxelem 65536
+add macs 01:02:03:04:05:06
+create empty hash:ip family inet hashsize 1024 maxelem 65536
+`);
+  const node = { ...NODE, sets: SETS };
+  test.each<[string, Partial<Packet>, 'fits' | 'does not' | 'unknown']>([
+    ['blocked src', {}, 'fits'],
+    ['blocked src', { source: '198.18.7.1' }, 'does not'],
+    ['blocked dst', {}, 'does not'],
+    ['hosts src', {}, 'fits'],
+    ['hosts src', { source: '198.18.1.4' }, 'fits'],
+    ['hosts src', { source: '198.18.1.10' }, 'does not'],
+    ['doors dst,dst', {}, 'fits'],
+    ['doors dst,dst', { destinationPort: 81 }, 'does not'],
+    ['doors dst,dst', { destinationPort: undefined }, 'unknown'],
+    ['doors src,dst', {}, 'does not'],
+    ['ports dst', {}, 'fits'],
+    ['ways src,src', {}, 'fits'],
+    ['ways src,src', { inInterface: 'eth1' }, 'does not'],
+    ['ways src,src', { inInterface: undefined, arrives: true }, 'unknown'],
+    ['all src', {}, 'fits'],
+    ['macs src', {}, 'unknown'],
+    ['empty src', {}, 'does not'],
+    ['missing src', {}, 'unknown'],
+  ])('%s: %o', (set, changes, expected) => {
+    for (const negated of [false, true]) {
+      const rule = `INPUT -m set ${negated ? '! ' : ''}--match-set ${set} -j DROP`;
+      const { outcomes, unknown } = fate(filter(rule), { ...PACKET, ...changes }, { node });
+      const drops = expected !== 'unknown' && (expected === 'fits') !== negated;
+      expect(outcomes.map(({ verdict }) => verdict)).toEqual([drops ? 'DROP' : 'ACCEPT']);
+      expect(unknown).toHaveLength(expected === 'unknown' ? 1 : 0);
+    }
+  });
+
+  test.each<[string, string]>([
+    ['create', 'line 1: expected create NAME TYPE or add NAME ENTRY, as ipset save prints it'],
+    ['create a tree:ip', 'line 1: expected the type of a set, as ipset save prints it'],
+    ['add a 10.0.0.1', 'line 1: expected a set that is created before, and not a, as ipset save prints it'],
+    ['flush a now', 'line 1: expected create or add, as ipset save prints it'],
+  ])('%s', (text, message) => {
+    expect(() => parseIPSets(text)).toThrow(message);
+  });
+});
+
+test('what connection tracking keeps of a packet is what came, and its answers come from where DNAT sends it', () => {
+  const rules = [
+    'FORWARD -m conntrack --ctorigdst 203.0.113.9 --ctreplsrc 10.244.1.1 --ctrepldst 198.18.0.1 -j DROP',
+  ];
+  const text = nat('PREROUTING -d 203.0.113.9/32 -j DNAT --to-destination 10.244.1.1') + filter(...rules);
+  expect(words(fate(text, THROUGH))).toEqual(['DROP']);
+  expect(words(fate(text, { ...THROUGH, source: '198.18.0.2' }))).toEqual(['to 10.244.1.1:80']);
 });
