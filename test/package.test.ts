@@ -137,6 +137,12 @@ describe('installed', () => {
     expect((await svc2ipt('--version')).stdout.trim()).toBe(readLockFile(PROJECT).version);
   });
 
+  test('kubectl finds the plugin, and what completes it', async () => {
+    const bin = (name: string) => inConsumer('node_modules/.bin', name);
+    expect((await execa(bin('kubectl-svc2ipt'), ['--help'])).stdout).toContain('Usage: kubectl svc2ipt ');
+    expect((await execa(bin('kubectl_complete-svc2ipt'), ['rend'])).stdout).toBe('render\n:4');
+  });
+
   test('svc2ipt render writes the golden text', async () => {
     const { stdout } = await svc2ipt('render', ...sample);
     expect(stdout).toBe(readFileSync(join(PROJECT, 'golden/sample/ipv4.rules'), 'utf8'));
