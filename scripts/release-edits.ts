@@ -23,7 +23,7 @@ export function releaseEdits(
   { from, to, date }: Release,
 ): Map<string, string> {
   const old = `${RegExp.escape(from)}(?!-?\\w|\\.\\d)`;
-  const mention = new RegExp(`(svc2ipt[:@ -]|newTag: )${old}`, 'g');
+  const mention = new RegExp(`(svc2ipt[:@ -]|newTag: |version: v)${old}`, 'g');
   const rules: readonly [path: RegExp, found: RegExp, becomes: string][] = [
     [/^package\.json$/, new RegExp(`^( {2}"version": )"${old}"`, 'm'), `$1"${to}"`],
     [/^package-lock\.json$/, new RegExp(`("name": "svc2ipt",\\s+"version": )"${old}"`, 'g'), `$1"${to}"`],
@@ -37,7 +37,8 @@ export function releaseEdits(
     if (text.search(found) >= 0) edits.set(path, text.replace(found, becomes));
     else if (!MENTIONING.test(path)) throw new Refusal(`${path} does not say ${from}`);
   }
-  if (![...edits.keys()].some((path) => path.startsWith('deploy/'))) {
+  const image = new RegExp(`(?:svc2ipt:|newTag: )${old}`);
+  if (![...texts].some(([path, text]) => path.startsWith('deploy/') && image.test(text))) {
     throw new Refusal(`no manifest in deploy has an image svc2ipt:${from}`);
   }
   return new Map([...edits].filter(([path, text]) => text !== texts.get(path)));

@@ -10,7 +10,7 @@ import type { LockedPackage } from '../scripts/lock-file.ts';
 import { PROJECT } from './support/project.ts';
 
 // npm, git and compilers take their time where others work beside them.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const audit = (args: readonly string[], registry = 'http://127.0.0.1:9/') =>
   execa('node', [join(PROJECT, 'scripts/audit.ts'), ...args], {

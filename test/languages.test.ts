@@ -42,7 +42,7 @@ test('random clusters: printed and parsed, the very same ruleset, and as iptable
     }),
     { numRuns: 25 },
   );
-}, 60_000);
+}, 300_000);
 
 /** A ruleset as its text is read: ten digits of a probability, and a range of one address as that address. */
 function asPrinted(ruleset: Ruleset): Ruleset {

@@ -12,7 +12,7 @@ import { copyCheckout } from './support/checkout-copy.ts';
 import { PROJECT } from './support/project.ts';
 
 // npm, git and compilers take their time where others work beside them.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** What may be in the package. */
 const PUBLISHED = [
@@ -254,7 +254,7 @@ describe('installed', () => {
       await writeFile(inConsumer('tsconfig.json'), JSON.stringify({ compilerOptions, files }));
       const tsc = join(PROJECT, 'node_modules/.bin/tsc');
       errors = (await execa({ cwd: consumer, reject: false, lines: true })`${tsc}`).stdout;
-    }, 60_000);
+    }, 300_000);
 
     test('a right use is right, and nothing is wrong in any declaration', () => {
       expect(errors.filter((line) => !/^use[1-9]/.test(line))).toEqual([]);

@@ -12,7 +12,7 @@ import { copyCheckout } from './support/checkout-copy.ts';
 import { PROJECT } from './support/project.ts';
 
 // npm, git and compilers take their time where others work beside them.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const NEXT = '7.8.9';
 
@@ -33,7 +33,8 @@ describe('where the version stands', () => {
     'package-lock.json':
       '"name": "svc2ipt", "version": "1.0.0", "": { "name": "svc2ipt",\n "version": "1.0.0" }, "a": { "version": "1.0.0" }',
     'CHANGELOG.md': '# Changelog\n\n## 2.0.0 (unreleased)\n\n- More.\n\n## 1.0.0 (2026-01-01)\n\n- All.\n',
-    'deploy/a.yaml': 'image: here/svc2ipt:1.0.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.0.0\nother: 1.0.0\n',
+    'deploy/a.yaml':
+      'image: here/svc2ipt:1.0.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.0.0\nversion: v1.0.0\nother: 1.0.0\n',
     'docs/a.md': '`svc2ipt:1.0.0`, svc2ipt:1.0.0. And svc2ipt:1.0.01, svc2ipt:1.0.0.1, 10.1.0.0.\n',
     'docs/b.md': 'nothing',
   };
@@ -45,7 +46,8 @@ describe('where the version stands', () => {
       'package-lock.json':
         '"name": "svc2ipt", "version": "1.1.0", "": { "name": "svc2ipt",\n "version": "1.1.0" }, "a": { "version": "1.0.0" }',
       'CHANGELOG.md': '# Changelog\n\n## 1.1.0 (2026-02-03)\n\n- More.\n\n## 1.0.0 (2026-01-01)\n\n- All.\n',
-      'deploy/a.yaml': 'image: here/svc2ipt:1.1.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.1.0\nother: 1.0.0\n',
+      'deploy/a.yaml':
+        'image: here/svc2ipt:1.1.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.1.0\nversion: v1.1.0\nother: 1.0.0\n',
       'docs/a.md': '`svc2ipt:1.1.0`, svc2ipt:1.1.0. And svc2ipt:1.0.01, svc2ipt:1.0.0.1, 10.1.0.0.\n',
     });
   });
@@ -111,7 +113,7 @@ describe('scripts/release', () => {
     await git('add', '--all');
     await commit('As it is');
     start = await git('rev-parse', 'HEAD');
-  }, 60_000);
+  }, 300_000);
 
   beforeEach(async () => {
     await git('checkout', '--quiet', '--force', '-B', 'main', start);
@@ -215,7 +217,7 @@ describe('scripts/release', () => {
       expect(exitCode).toBe(1);
       expect(await state()).toEqual(before);
     },
-    60_000,
+    300_000,
   );
 
   test('makes the commit, the tag, the package, its bill of materials and their checksums', async () => {

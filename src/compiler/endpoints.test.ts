@@ -110,9 +110,9 @@ describe('which endpoints a service port has', () => {
       on8080(['10.0.0.1']),
     ],
     [
-      "a slice's port without a name is nobody's",
+      "a slice's port without a name is an unnamed one, as the API server would have it",
       { objects: [slice(['10.0.0.1'], ports({ port: 8080 }))], spec: ports({ port: 80 }) },
-      [],
+      on8080(['10.0.0.1']),
     ],
     [
       "a slice's port without a number is nobody's",

@@ -119,7 +119,9 @@ describe('what is read', () => {
   test('standard input, once', async () => {
     const input = () => Readable.from([Buffer.from('a: 1\nb: \xc3'), Buffer.from('\xa4\n', 'latin1')]);
     const split = Readable.from([Buffer.from([0x61, 0xc3]), Buffer.from([0xa4])]);
-    expect(await readSources(['-', '-'], split)).toEqual([{ name: STANDARD_INPUT, text: 'aä' }]);
+    expect(await readSources(['-', '-'], split)).toEqual([
+      { name: STANDARD_INPUT, text: 'aä', origin: STANDARD_INPUT },
+    ]);
     await expect(readSources(['-'], input())).rejects.toThrow('standard input: is not UTF-8 text');
   });
 });
