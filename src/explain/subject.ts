@@ -21,7 +21,7 @@ export function ruleIn(text: string): RuleSubject | undefined {
 
 /** Reads what may be the name of a chain, as iptables takes it; undefined where it is none. */
 export function chainIn(text: string): ChainSubject | undefined {
-  // Names with a slash are those of Kubernetes, which have capital letters.
+  // Of names with a slash, which are Kubernetes' own, none has capital letters.
   return /^[^\s!/-][^\s/]*$/.test(text) || /^KUBE-\S+$/.test(text)
     ? { kind: 'chain', chain: text }
     : undefined;

@@ -34,6 +34,46 @@ const PAINT = /\u001b\[[\d;?]*[A-Za-z]/g;
  * reads it to say what is wrong with it.
  */
 export function readPasted(text: string): readonly PastedRules[] {
+  return asPrinted(text) ?? takeApart(text);
+}
+
+/** A line that is not one of those that iptables-save prints. */
+const ODD_LINE = /^(?!$|[#*:]|-A |\[\d+:\d+\] -A |COMMIT$)/m;
+
+/**
+ * The rules of one family alone, just as iptables-save prints them: the text may be that of a large node, and is not taken
+ * apart. Undefined where it is anything else.
+ */
+function asPrinted(text: string): readonly PastedRules[] | undefined {
+  const names = [...text.matchAll(/^\*(\w+)$/gm)].map(([, name]) => name);
+  if (names.length === 0 || new Set(names).size < names.length) return undefined;
+  if (ODD_LINE.test(text) || HAS_PAINT_OR_BLANKS.test(text)) return undefined;
+  const parts = text.split(/^(?=\*\w+$)/m);
+  // Rules before any table are no remark.
+  if (parts.some((part) => !part.startsWith('*') && RULE_LINE.test(part))) return undefined;
+  const families = parts.filter((part) => part.startsWith('*')).map(familyOfTable);
+  const known = new Set(families.filter((family) => family !== undefined));
+  if (families.includes(undefined)) {
+    for (const [, program] of text.matchAll(REMARKS)) known.add(program === 'ip6tables' ? 'ipv6' : 'ipv4');
+  }
+  const [family, ...others] = known;
+  return others.length > 0 ? undefined : [{ family, text }];
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal was told to paint with
+const HAS_PAINT_OR_BLANKS = /[\u001b\r]|[ \t]$/m;
+const RULE_LINE = /^(?:\[\d+:\d+\] )?-A /m;
+const REMARKS = /^#.*\b(ip6?tables)(?:-legacy|-nft)?-save\b/gm;
+
+/** By what comes first in it: an address, or what only one family has. */
+function familyOfTable(table: string): Family | undefined {
+  const [, address, answer] =
+    /^(?:\[\S*\] )?-A (?:.*? -[sd] ([\da-fA-F.:]+)(?:\/|\s|$)|.* --reject-with (icmp6?)-)/m.exec(table) ?? [];
+  if (address !== undefined) return familyOf(address);
+  return answer === undefined ? undefined : answer === 'icmp6' ? 'ipv6' : 'ipv4';
+}
+
+function takeApart(text: string): readonly PastedRules[] {
   const all = text.split('\n').map((line) => line.replace(PAINT, '').replace(/^[\s>|]+|\s+$/g, ''));
   const tables: PastedTable[] = [];
   let announced: Family | undefined;

@@ -92,12 +92,14 @@ async function subjectsNamed(
   source: RulesSource,
   options: ExplainCommandOptions,
 ): Promise<AskedService[] | ChainSubject> {
+  const chain = chainIn(what);
+  // Nothing of Kubernetes' has a capital letter in its name.
+  if (chain !== undefined && /^[^:.]*[A-Z][^:.]*$/.test(chain.chain)) return chain;
   const things = await thingsOf(source, options.family ?? source.family);
   const search = searchIn(things, ['service', 'pod'], options, source.input ? [source.input] : []);
   const found = findOne(what, search);
   const [typed] = readName(what);
   const family = typed !== undefined && 'address' in typed ? familyOf(typed.address) : undefined;
-  const chain = chainIn(what);
   if (found?.kind === 'service') {
     // Chains of ours have capital letters.
     const isChain =
