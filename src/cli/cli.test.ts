@@ -6,12 +6,16 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { runCommandLine } from '../../test/support/command-line.ts';
 import { PROJECT } from '../../test/support/project.ts';
 
 const MAIN = join(PROJECT, 'src/cli/main.ts');
 
 /** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 30_000 } as const;
+const PROCESSES = { concurrent: true, timeout: 300_000 } as const;
+
+/** While a command line runs in this process, it has another one. */
+const ENVIRONMENT = { ...process.env };
 
 let folder: string;
 
@@ -27,23 +31,20 @@ interface Given {
 }
 
 /** Runs svc2ipt in the folder of the test's files, without a terminal. */
-async function svc2ipt(args: readonly string[], { input = '', env = {} }: Given = {}): Promise<Run> {
-  const options = {
-    cwd: folder,
-    input,
-    env,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-  } as const;
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
-  return { exitCode, stdout, stderr };
+async function svc2ipt(args: readonly string[], { input, env = {} }: Given = {}): Promise<Run> {
+  return await runCommandLine(args, { input, env, onlyEnv: true, folder });
 }
 
 /** Runs a line of bash in which `svc2ipt` is the command. */
 async function bash(line: string): Promise<Run> {
   const script = `set -o pipefail; svc2ipt() { '${process.execPath}' '${MAIN}' "$@"; }; ${line}`;
-  const options = { cwd: folder, reject: false, stripFinalNewline: false } as const;
+  const options = {
+    cwd: folder,
+    env: ENVIRONMENT,
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+  } as const;
   const { exitCode, stdout, stderr } = await execa('bash', ['-c', script], options);
   return { exitCode, stdout, stderr };
 }

@@ -14,17 +14,32 @@ export interface Surroundings {
   /** What is piped in; nothing, as of a terminal, unless given. */
   readonly input?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Nothing else is in the environment. */
+  readonly onlyEnv?: boolean;
+  /** Where it runs; where the process does, unless given. */
+  readonly folder?: string;
   readonly calledAs?: CalledAs;
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
 /**
- * Runs one command line after the other, never two at once: standard streams and the environment are those of the
- * process.
+ * Runs one command line after the other, never two at once: standard streams, the environment and the folder are those of
+ * the process.
  * @param words without the name of the program
  */
 export async function runCommandLine(
   words: readonly string[],
-  { input, env = {}, calledAs = 'svc2ipt' }: Surroundings = {},
+  surroundings: Surroundings = {},
+): Promise<Ended> {
+  const ended = last.then(() => runAlone(words, surroundings));
+  last = ended.catch(() => {});
+  return await ended;
+}
+
+async function runAlone(
+  words: readonly string[],
+  { input, env = {}, onlyEnv = false, folder, calledAs = 'svc2ipt' }: Surroundings,
 ): Promise<Ended> {
   const written = { stdout: '', stderr: '' };
   const restore: (() => void)[] = [];
@@ -48,7 +63,12 @@ export async function runCommandLine(
       ? Object.assign(Readable.from([]), { isTTY: true })
       : Readable.from([Buffer.from(input)]);
   set(process, 'stdin', stdin);
-  set(process, 'env', { ...process.env, ...env });
+  set(process, 'env', onlyEnv ? { ...env } : { ...process.env, ...env });
+  if (folder !== undefined) {
+    const before = process.cwd();
+    process.chdir(folder);
+    restore.push(() => process.chdir(before));
+  }
   const { exitCode: exitCodeBefore } = process;
   process.exitCode = undefined;
   restore.push(() => {

@@ -2,14 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../../test/support/command-line.ts';
 import { ESCAPE, manifests, SAVED } from '../../../test/support/looking.ts';
-
-const MAIN = join(import.meta.dirname, '../main.ts');
-
-/** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 60_000 } as const;
 
 let folder: string;
 
@@ -22,23 +17,19 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function explain(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) {
-  const options = {
-    cwd: folder,
-    input,
+  return await runCommandLine(['explain', ...args], {
+    input: input || undefined,
     env,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-  } as const;
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, 'explain', ...args], options);
-  return { exitCode, stdout, stderr };
+    onlyEnv: true,
+    folder,
+  });
 }
 
 const NODE = ['--node-name', 'node-a', '--node-ip', '192.168.0.2'];
 const CHAIN = /KUBE-SVC-[A-Z2-7]{16}/.exec(SAVED)?.[0] ?? '';
 const [RULE = ''] = /^-A KUBE-SEP-.* -j KUBE-MARK-MASQ$/m.exec(SAVED) ?? [];
 
-describe('what can be explained', PROCESSES, () => {
+describe('what can be explained', () => {
   test.each<[string, string[], string, string[]]>([
     [
       'a Service of manifests',
@@ -110,7 +101,7 @@ describe('what can be explained', PROCESSES, () => {
   });
 });
 
-describe('mistakes', PROCESSES, () => {
+describe('mistakes', () => {
   test.each<[string, string[], RegExp]>([
     ['nothing', [], /^error: missing required argument 'what'\n/],
     [

@@ -1,13 +1,8 @@
 /** `svc2ipt graph` as a user runs it. */
-import { join } from 'node:path';
-import { execa } from 'execa';
+
 import { describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../../test/support/command-line.ts';
 import { service, slice } from '../../../test/support/rules.ts';
-
-const MAIN = join(import.meta.dirname, '../main.ts');
-
-/** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 60_000 } as const;
 
 interface Run {
   readonly exitCode: number | undefined;
@@ -18,14 +13,7 @@ interface Run {
 /** Runs `svc2ipt graph` on manifests. */
 async function graph(args: readonly string[], items: readonly unknown[]): Promise<Run> {
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-  // What strips the types of the page's script, where it runs without a build, is an experiment of Node.js.
-  const node = ['--disable-warning=ExperimentalWarning', MAIN, 'graph'];
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [...node, ...args], {
-    input,
-    reject: false,
-    stripFinalNewline: false,
-  });
-  return { exitCode, stdout, stderr };
+  return await runCommandLine(['graph', ...args], { input });
 }
 
 /** A Service with endpoints at some addresses. */
@@ -42,7 +30,7 @@ const SMALL = [
   ...withEndpoints('api', '10.96.0.11', ['10.244.1.7']),
 ];
 
-describe('formats', PROCESSES, () => {
+describe('formats', () => {
   test.each<[string, RegExp]>([
     ['dot', /^digraph "svc2ipt ipv4" \{\n[\s\S]*label="1\/2"[\s\S]*\n\}\n$/],
     ['mermaid', /^flowchart LR\n[\s\S]*-->\|"1\/2"\| [\s\S]*\n$/],
@@ -68,7 +56,7 @@ describe('formats', PROCESSES, () => {
   });
 });
 
-describe('some Services', PROCESSES, () => {
+describe('some Services', () => {
   test.each<[string, string[], string[], string[]]>([
     ['one', ['shop/web'], ['shop/web'], ['shop/api']],
     ['two', ['shop/web', 'shop/api'], ['shop/web', 'shop/api'], []],
@@ -99,7 +87,7 @@ describe('some Services', PROCESSES, () => {
   });
 });
 
-describe('many Services', PROCESSES, () => {
+describe('many Services', () => {
   const services = Array.from({ length: 70 }, (_, i) => {
     const addresses = Array.from({ length: 10 }, (_, j) => `10.244.${i}.${j + 1}`);
     return withEndpoints(`service-${i}`, `10.96.1.${i + 1}`, addresses);

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../../test/support/command-line.ts';
 import { problemsOfSarif } from '../../../test/support/sarif-schema.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 
 /** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 30_000 } as const;
+const PROCESSES = { concurrent: true, timeout: 300_000 } as const;
 
 const SERVICE = `apiVersion: v1
 kind: Service
@@ -34,6 +35,9 @@ ${SLICE.replace('discovery.k8s.io/v1', 'v1')}`;
 const INVALID = `${SERVICE.replace('80', '70000, targetport: 80')}---\n${SLICE.replace('endpoints: [', 'endpoints: [{addresses: []}, {addresses: [x]}, ')}`;
 const STRAY = SLICE.replace('name: web-1', 'name: stray').replace('service-name: web', 'service-name: wbe');
 
+/** While a command line runs in this process, it has another one. */
+const ENVIRONMENT = { ...process.env };
+
 let folder: string;
 
 beforeAll(async () => {
@@ -51,21 +55,12 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-async function lint(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) {
-  const options = {
-    cwd: folder,
-    input,
-    env,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-  } as const;
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, 'lint', ...args], options);
-  return { exitCode, stdout, stderr };
+async function lint(args: readonly string[], input?: string, env: Readonly<Record<string, string>> = {}) {
+  return await runCommandLine(['lint', ...args], { input, env, onlyEnv: true, folder });
 }
 
 /** The codes and places of what is found. */
-async function found(args: readonly string[], input = ''): Promise<string[]> {
+async function found(args: readonly string[], input?: string): Promise<string[]> {
   const { stdout } = await lint([...args, '-o', 'json'], input);
   const { findings } = JSON.parse(stdout) as { findings: { code: string; file: string; place: string }[] };
   return findings.map(({ code, file, place }) => `${code} ${file}, ${place}`);
@@ -150,7 +145,11 @@ describe('input', PROCESSES, () => {
 
   test('may be a pipe with a name of its own, which can be read once', async () => {
     const script = `'${process.execPath}' '${MAIN}' lint -f <(cat warning.yaml) | head -2`;
-    const { stdout } = await execa('bash', ['-c', script], { cwd: folder });
+    const { stdout } = await execa('bash', ['-c', script], {
+      cwd: folder,
+      env: ENVIRONMENT,
+      extendEnv: false,
+    });
     expect(stdout.replace(/\/dev\/fd\/\d+/, 'PIPE')).toBe(`Service shop/web, PIPE, document 1
   warning: spec.healthCheckNodePort: Its type is ClusterIP and its externalTrafficPolicy Cluster, so nothing answers on health check node port 32000. [health-check-node-port-ignored]`);
   });

@@ -2,14 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../../test/support/command-line.ts';
 import { ESCAPE, manifests, SAVED } from '../../../test/support/looking.ts';
-
-const MAIN = join(import.meta.dirname, '../main.ts');
-
-/** A busy machine starts processes slowly. */
-const PROCESSES = { concurrent: true, timeout: 60_000 } as const;
 
 let folder: string;
 
@@ -30,16 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function trace(args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) {
-  const options = {
-    cwd: folder,
-    input,
-    env,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-  } as const;
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, 'trace', ...args], options);
-  return { exitCode, stdout, stderr };
+  return await runCommandLine(['trace', ...args], { input: input || undefined, env, onlyEnv: true, folder });
 }
 
 /** The sentence, and what is on standard error. */
@@ -51,7 +37,7 @@ async function sentence(args: readonly string[], input = ''): Promise<string> {
 
 const NODE = ['--node-name', 'node-a', '--node-ip', '192.168.0.2'];
 
-describe('where rules and names come from', PROCESSES, () => {
+describe('where rules and names come from', () => {
   const BOTH = 'It goes to one of 2 destinations, 1/2 each, masqueraded.';
   test.each<[string, string[], string, string]>([
     [
@@ -96,7 +82,7 @@ describe('where rules and names come from', PROCESSES, () => {
   });
 });
 
-describe('the text', PROCESSES, () => {
+describe('the text', () => {
   const ARGS = ['--save', 'node.save', '--from', '10.1.0.1', '--to', 'shop/web'];
 
   test('begins with the outcome', async () => {
@@ -148,7 +134,7 @@ test('rules that no packet comes to', { timeout: 60_000 }, async () => {
   });
 });
 
-describe('mistakes', PROCESSES, () => {
+describe('mistakes', () => {
   const SAVE = ['--save', 'node.save'];
   test.each<[string, string[], RegExp]>([
     ['nobody who sends', ['--to', '10.0.0.1:80'], /^error: required option '--from <who>' not specified\n/],
