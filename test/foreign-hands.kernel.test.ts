@@ -97,6 +97,7 @@ COMMIT
 `,
   },
   { name: 'a canary deleted', chain: /mangle KUBE-PROXY-CANARY/, calls: ['-t mangle -X KUBE-PROXY-CANARY'] },
+  { name: 'a jump put there once more', chain: /nat PREROUTING/, calls: [`-t nat -A PREROUTING ${JUMP}`] },
   { name: 'a jump deleted', chain: /nat PREROUTING/, calls: [`-t nat -D PREROUTING ${JUMP}`] },
   ...['RETURN', 'DNAT', 'ACCEPT'].map((target) => ({
     name: `a jump moved behind a ${target} of somebody else`,

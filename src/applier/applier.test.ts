@@ -160,6 +160,24 @@ describe('apply', () => {
     },
   );
 
+  test('a jump that is there more than once is there once afterwards, in front', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const applier = applierOf(kernel);
+    const jump = '-m comment --comment "kubernetes service portals" -j KUBE-SERVICES';
+    const [ours, theirs] = [`-A PREROUTING ${jump}`, '-A PREROUTING -s 192.0.2.1/32 -j RETURN'];
+    await applier.apply(BEFORE);
+    const sound = kernel.save().split('\n').sort();
+    kernel.tryRestore(`*nat\n${theirs}\n${ours}\n${ours}\nCOMMIT\n`);
+    await applier.look(inNat('PREROUTING'));
+    const result = await applier.apply(BEFORE);
+    expect(result.differences()).toEqual([
+      { table: 'nat', chain: 'PREROUTING', current: [`${ours} # 3 times`], wanted: [ours] },
+    ]);
+    expect(kernel.save().split('\n').sort()).toEqual([...sound, `[0:0] ${theirs}`].sort());
+    expect(kernel.save().indexOf(ours)).toBeLessThan(kernel.save().indexOf(theirs));
+    expect((await applier.apply(BEFORE)).input.isEmpty).toBe(true);
+  });
+
   test.each([
     ['a rule that decides', '-s 192.0.2.1/32 -j DROP'],
     ['a jump to their own chain', '-j THEIRS'],

@@ -37,9 +37,11 @@ export function chainDifferences(changes: readonly TableChanges[], family: Famil
         chain: from,
         current: [
           ...linesFrom(jumpsRemoved),
-          ...linesFrom(jumpsMoved).map((line) => `${line} # behind another's`),
+          ...[...countsOf(linesFrom(jumpsMoved))].map(
+            ([line, times]) => `${line} # ${times > 1 ? `${times} times` : "behind another's"}`,
+          ),
         ],
-        wanted: [...linesFrom(jumpsAdded), ...linesFrom(jumpsMoved)],
+        wanted: [...linesFrom(jumpsAdded), ...new Set(linesFrom(jumpsMoved))],
       };
     });
     return [
@@ -56,6 +58,12 @@ export function chainDifferences(changes: readonly TableChanges[], family: Famil
       ...removed.map((chain) => difference(chain.name, chain, undefined)),
     ];
   });
+}
+
+function countsOf(lines: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return counts;
 }
 
 function wantedLines({ name, rules }: Chain): string[] {

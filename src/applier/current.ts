@@ -169,7 +169,7 @@ export function afterApply(
         chains: new Map<string, CurrentChain>(
           [...chains, ...kept, ...left].map((chain) => [chain.name, chain]),
         ),
-        jumps: new Map(jumps.map((jump) => [jump, jumpsBefore.get(jump) ?? 1])),
+        jumps: new Map(jumps.map((jump) => [jump, written.has(jump) ? 1 : (jumpsBefore.get(jump) ?? 1)])),
         usedByOthers,
         places: new Map(
           [...places].map(([from, place]) => {

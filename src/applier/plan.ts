@@ -30,7 +30,10 @@ export interface TableChanges {
   /** In the order in which they are put in front. */
   readonly jumpsAdded: readonly Jump[];
   readonly jumpsRemoved: readonly Jump[];
-  /** Those that are there, but where rules of others take packets away from them, in the order of {@link JUMPS}. */
+  /**
+   * Those that are there, but where rules of others take packets away from them, or more than once, in the order of
+   * {@link JUMPS}: each as often as it is there.
+   */
   readonly jumpsMoved: readonly Jump[];
 }
 
@@ -75,13 +78,12 @@ export function planChanges(
       jumpsRemoved: JUMPS.filter(({ to }) => !names.has(to) && !kept.has(to)).flatMap((jump) =>
         new Array<Jump>(jumps.get(jump) ?? 0).fill(jump),
       ),
-      jumpsMoved: JUMPS.filter(
-        (jump) =>
-          jump.table === table &&
-          names.has(jump.to) &&
-          jumps.has(jump) &&
-          areDisplaced(placesBefore.get(table)?.get(jump.from), places.get(jump.from)),
-      ),
+      jumpsMoved: JUMPS.filter((jump) => jump.table === table && names.has(jump.to)).flatMap((jump) => {
+        const times = jumps.get(jump) ?? 0;
+        const isDisplaced =
+          times > 0 && areDisplaced(placesBefore.get(table)?.get(jump.from), places.get(jump.from));
+        return times > 1 || isDisplaced ? new Array<Jump>(times).fill(jump) : [];
+      }),
     };
   });
 }
@@ -322,9 +324,8 @@ function changeTransactions(
   const jumps = [
     ...jumpsAdded.map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
     ...jumpsRemoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
-    ...jumpsMoved.flatMap(({ from, rule }) =>
-      ['-D', '-I'].map((command) => `${command} ${from}${printRule(rule)}`),
-    ),
+    ...jumpsMoved.map(({ from, rule }) => `-D ${from}${printRule(rule)}`),
+    ...[...new Set(jumpsMoved)].map(({ from, rule }) => `-I ${from}${printRule(rule)}`),
   ];
   const created = chunks(leavesFirst(added), chainsAtOnce).map((chains): Transaction => {
     const rules = chains.reduce((sum, chain) => sum + chain.rules.length, 0);
@@ -344,7 +345,7 @@ function changeTransactions(
   if (jumps.length > 0) {
     // The switch is one with the jumps where there is one, so that nothing leads into half of it.
     const last = switched.length > 0 ? steps.pop() : undefined;
-    const rules = jumpsAdded.length + jumpsMoved.length;
+    const rules = jumpsAdded.length + new Set(jumpsMoved).size;
     const jump: Transaction = { table, chains: 0, rules, lineCount: jumps.length, lines: () => jumps };
     steps.push(last ? joined(last, jump) : jump);
   }

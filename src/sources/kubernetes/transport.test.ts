@@ -225,10 +225,7 @@ describe('a connection that is dead', () => {
     way.die();
     server.put(service('b'));
     await eventually(() => [...known], ['a', 'b']);
-    expect([failures, way.connections]).toEqual([
-      ['the connection is dead: no answer to a ping for 2 s'],
-      2,
-    ]);
+    expect([failures, way.connections]).toEqual([['the connection is dead: no answer to a ping for 2 s'], 2]);
   });
 });
 
