@@ -150,7 +150,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
   }
   const putChange = async () => await server.put(...objects(change()));
 
-  async function eventually<T>(actual: () => Promise<T>, expected: T, seconds = 20): Promise<void> {
+  async function eventually<T>(actual: () => Promise<T>, expected: T, seconds = 60): Promise<void> {
     const end = performance.now() + seconds * 1000;
     let last = await actual();
     while (JSON.stringify(last) !== JSON.stringify(expected) && performance.now() < end) {
@@ -161,7 +161,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
   }
 
   /** The kernel comes to hold what a compile from scratch gives. */
-  const inStep = () => eventually(difference, [], 40);
+  const inStep = () => eventually(difference, [], 90);
 
   async function difference(): Promise<unknown[]> {
     // It finds out what the node can do when it starts, as agents do: not before the first one has set it up.
@@ -171,7 +171,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
 
   const log = () => agent.log.slice(mark);
 
-  async function tells(what: RegExp, seconds = 40): Promise<void> {
+  async function tells(what: RegExp, seconds = 90): Promise<void> {
     for (const end = performance.now() + seconds * 1000; !what.test(log()); await sleep(20)) {
       if (performance.now() > end) throw new Error(`it never told ${what}:\n${log()}`);
     }

@@ -71,7 +71,7 @@ export class RunningAgent implements AsyncDisposable {
   }
 
   /** Waits for a line of its log. */
-  async tells(what: RegExp, seconds = 20): Promise<void> {
+  async tells(what: RegExp, seconds = 60): Promise<void> {
     for (const end = performance.now() + seconds * 1000; !what.test(this.#log); await sleep(10)) {
       if (performance.now() > end) throw new Error(`it never told ${what}:\n${this.#log}`);
     }
