@@ -86,7 +86,7 @@ export function addExplain(program: Command): void {
         line: 'svc2ipt explain 10.96.0.10 -f manifests/',
         about: 'whose address that is, and what it comes to',
       },
-      { line: 'svc2ipt explain -n shop -f manifests/', about: 'every Service of a namespace' },
+      { line: 'svc2ipt explain -A -f manifests/', about: 'every Service' },
       { line: 'svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2', about: 'whose chain that is' },
       {
         line: `svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -m comment --comment "default/simpleservice" -j KUBE-MARK-MASQ'`,
