@@ -1,6 +1,6 @@
 /** From what a manifest or the API server holds to objects that the rest of the program trusts. */
 import { z } from 'zod';
-import { nearest } from '../text/nearest.ts';
+import { meantBy, nearest } from '../text/nearest.ts';
 import {
   type EndpointSlice,
   type Endpoints,
@@ -130,7 +130,7 @@ export function parseObjects(
       wrong.push({ at: [...place, 'apiVersion'], message, code: 'wrong-api-version' });
     }
     for (const { path, meant: field } of unknownFields(value, meant)) {
-      const message = `unknown field${field === undefined ? '' : ` (${field}?)`}`;
+      const message = `unknown field${meantBy(field)}`;
       typos.push({ at: [...place, formatPath(path)], message, code: 'unknown-field' });
     }
     if (!isRead(meant)) {

@@ -1,6 +1,7 @@
 /** What is wrong with an input, in the words that its author sees. */
 import type { z } from 'zod';
 import { OperationalError } from '../errors/operational-error.ts';
+import { alternatives } from '../text/lists.ts';
 import { printable } from '../text/printable.ts';
 
 /** One thing wrong in an input. */
@@ -112,12 +113,6 @@ function defaultExpectation(issue: z.core.$ZodRawIssue): string {
     default:
       return 'another value';
   }
-}
-
-/** `Cluster or Local`, `TCP, UDP or SCTP`. The empty word stands for an absent one and is not told. */
-function alternatives(words: readonly string[]): string {
-  const told = words.filter((word) => word !== '');
-  return [told.slice(0, -1).join(', '), ...told.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** `spec.ports[0].port`, `metadata.labels["a/b"]` */

@@ -1,5 +1,5 @@
 /** Names of Services that there are not. */
-import { nearest } from '../text/nearest.ts';
+import { meantBy, nearest } from '../text/nearest.ts';
 import { InputError, show } from './problem.ts';
 
 /**
@@ -12,8 +12,7 @@ export function namesakes(name: string, known: Iterable<string>): string {
   const own = name.slice(name.lastIndexOf('/') + 1);
   const found = names.filter((other) => other.endsWith(`/${own}`));
   if (found.length > 0) return ` (${found.join(' or ')}?)`;
-  const meant = nearest(name, names);
-  return meant === undefined ? '' : ` (${meant}?)`;
+  return meantBy(nearest(name, names));
 }
 
 /**

@@ -5,8 +5,9 @@
  */
 import { networkInterfaces } from 'node:os';
 import { CommandError, OutputError } from '../errors/command-error.ts';
+import { present } from '../errors/invariant.ts';
 import { OperationalError } from '../errors/operational-error.ts';
-import { type Family, joinPort, parseAddress } from '../net/address.ts';
+import { type Family, joinPort, parseAddress, splitPort } from '../net/address.ts';
 import type { UdpAddress, UdpDestination } from '../net/flows.ts';
 import { run } from './command.ts';
 import { HostError } from './host.ts';
@@ -121,9 +122,11 @@ function parseFlow(line: string): UdpFlow | undefined {
 }
 
 function selector({ destination, port, answers }: UdpFlow): string[] {
-  const at = answers.lastIndexOf(':');
-  const [address, answerPort] = [answers.slice(0, at).replace(/[[\]]/g, ''), answers.slice(at + 1)];
-  return ['-d', destination, '--dport', String(port), '-r', address, '--reply-port-src', answerPort];
+  const answering = present(splitPort(answers), 'address and port of who answers');
+  return [
+    ...['-d', destination, '--dport', String(port)],
+    ...['-r', answering.address, '--reply-port-src', answering.port],
+  ];
 }
 
 /** So often flows may end by themselves in the midst of deleting their kind. */

@@ -9,6 +9,7 @@ import {
   KUBELET_CHAIN,
   KUBELET_SIGNS,
 } from '../chains/names.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
 import { type JumpPlaces, type PlacesByTable, PlacesReader, placesAfter } from './jump-places.ts';
 import {
@@ -19,7 +20,6 @@ import {
   linesOf,
   type SavedChain,
   type SavedTables,
-  targetOf,
 } from './kernel.ts';
 import { nameBack, type RenamedChain } from './renamed.ts';
 

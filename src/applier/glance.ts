@@ -6,10 +6,11 @@
 
 import { CANARY_TABLES, compareLevels, isOwnChain } from '../chains/names.ts';
 import { CommandError } from '../errors/command-error.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Family, TableName } from '../iptables/types.ts';
 import { listChain } from './chain-listing.ts';
 import { run } from './command.ts';
-import { type SavedChain, type SavedTables, targetOf } from './kernel.ts';
+import type { SavedChain, SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 
 /** With more chains of others than this, one iptables-save is faster. */

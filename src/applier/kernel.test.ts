@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRule } from '../iptables/parse.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Chain } from '../iptables/types.ts';
 import {
   type CurrentChain,
@@ -9,7 +10,6 @@ import {
   linesOf,
   parseSaved,
   SavedReader,
-  targetOf,
   targetsOf,
 } from './kernel.ts';
 

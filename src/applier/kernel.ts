@@ -7,6 +7,7 @@ import { parseRule } from '../iptables/parse.ts';
 import { printRule } from '../iptables/print.ts';
 import { SaveReader } from '../iptables/save-lines.ts';
 import { printSavedRule } from '../iptables/saved.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Chain, Family, Rule, TableName } from '../iptables/types.ts';
 
 /** A chain as it was read. Its rules stay text until somebody must know what they mean. */
@@ -94,14 +95,6 @@ export function targetsOf(chain: CurrentChain): string[] {
     return chain.rules.flatMap(({ target }) => (target?.target === 'jump' ? [target.chain] : []));
   }
   return chain.lines.flatMap((line) => targetOf(line) ?? []);
-}
-
-/** The chain or target that a saved rule leads to, whatever its comment says. */
-export function targetOf(line: string): string | undefined {
-  const last = / -[jg] ([^ "]+)$/.exec(line)?.[1];
-  if (last !== undefined) return last;
-  const withoutTexts = line.replaceAll(/--comment [^ "]+|"(?:[^"\\]|\\.)*"/g, '""');
-  return / -[jg] (\S+)/.exec(withoutTexts)?.[1];
 }
 
 /** Whether a chain in the kernel has the rules that are wanted, however they are spelled. */

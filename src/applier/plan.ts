@@ -144,11 +144,13 @@ export function planTransactions(
   const remove = (table: TableChanges) => transactions.push(...removeTransactions(table, chainsAtOnce));
 
   for (const { table, renamed } of changes) transactions.push(...renameTransactions(table, renamed));
-  const hollow = changes.map((table) => hollowChains(table, current, chainsAtOnce));
-  for (const { table, chains } of hollow) remove({ ...NO_CHANGES, table, removed: chains });
-  const made = changes.map((table, i) => madeAnew(table, present(hollow[i], 'hollow chains of a table')));
-  const [filter, nat] = [changesOf('filter', made), changesOf('nat', made)];
-  const rest = made.filter((table) => table !== filter && table !== nat);
+  const left = changes.map((table) => {
+    const { hollow, left } = splitHollow(table, current, chainsAtOnce);
+    remove({ ...NO_CHANGES, table: table.table, removed: hollow });
+    return left;
+  });
+  const [filter, nat] = [changesOf('filter', left), changesOf('nat', left)];
+  const rest = left.filter((table) => table !== filter && table !== nat);
   const { first, second } = isUnchanged(nat)
     ? { first: filter, second: NO_CHANGES }
     : inTwoSteps(filter, family);
@@ -276,36 +278,31 @@ function asSaved(name: string, rules: readonly CountedRule[]): SavedChain {
   };
 }
 
-/** Chains of one table. */
-interface HollowChains {
-  readonly table: TableName;
-  readonly chains: readonly CurrentChain[];
-}
-
 /**
- * Chains that have lost all their rules, and that nothing leads to: somebody has flushed the table. iptables-nft fills
- * thousands of chains that are there in minutes, and makes as many in seconds, so they are taken out and made anew.
+ * Takes apart a change of a table of which chains have lost all their rules, and nothing leads to them: somebody has flushed
+ * it. iptables-nft fills thousands of chains that are there in minutes, and makes as many in seconds, so they are taken
+ * out and made anew.
+ * @returns those chains, and the change that is left once they are gone
  */
-function hollowChains(
-  { table, changed }: TableChanges,
+function splitHollow(
+  change: TableChanges,
   { tables }: CurrentTables,
   chainsAtOnce: number,
-): HollowChains {
-  const empty = changed.flatMap(({ current }) => (linesOf(current).length === 0 ? [current] : []));
-  if (empty.length <= chainsAtOnce) return { table, chains: [] };
-  const { chains, jumps, usedByOthers } = tables.get(table) ?? EMPTY_TABLE;
+): { hollow: CurrentChain[]; left: TableChanges } {
+  const empty = change.changed.filter(({ current }) => linesOf(current).length === 0);
+  if (empty.length <= chainsAtOnce) return { hollow: [], left: change };
+  const { chains, jumps, usedByOthers } = tables.get(change.table) ?? EMPTY_TABLE;
   const entered = [...jumps.keys()].map(({ to }) => to);
   const used = new Set([...usedByOthers, ...entered, ...[...chains.values()].flatMap(targetsOf)]);
-  return { table, chains: empty.filter(({ name }) => !used.has(name)) };
-}
-
-function madeAnew(table: TableChanges, { chains }: HollowChains): TableChanges {
-  if (chains.length === 0) return table;
-  const names = new Set(chains.map(({ name }) => name));
-  const { anew = [], rest = [] } = Object.groupBy(table.changed, ({ wanted: { name } }) =>
-    names.has(name) ? 'anew' : 'rest',
-  );
-  return { ...table, added: [...table.added, ...anew.map(({ wanted }) => wanted)], changed: rest };
+  const gone = new Set(empty.filter(({ current: { name } }) => !used.has(name)));
+  return {
+    hollow: Array.from(gone, ({ current }) => current),
+    left: {
+      ...change,
+      added: [...change.added, ...Array.from(gone, ({ wanted }) => wanted)],
+      changed: change.changed.filter((chain) => !gone.has(chain)),
+    },
+  };
 }
 
 function renameTransactions(table: TableName, renamed: readonly RenamedChain[]): Transaction[] {

@@ -4,8 +4,9 @@
  */
 import { JUMPS } from '../chains/jumps.ts';
 import { isOwnChain } from '../chains/names.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Chain, Family, Ruleset, TableName } from '../iptables/types.ts';
-import { isCurrent, isCurrentRule, type SavedChain, type SavedTables, targetOf } from './kernel.ts';
+import { isCurrent, isCurrentRule, type SavedChain, type SavedTables } from './kernel.ts';
 
 export interface RenamedChain {
   /** The name that it has. */

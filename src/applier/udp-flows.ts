@@ -1,10 +1,11 @@
 /** UDP flows from one set of rules to the next, so that none stays behind. */
 import { addressesIn, type EntryRule, entriesOf } from '../chains/service-addresses.ts';
 import { parseRule } from '../iptables/parse.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import type { Family, Rule } from '../iptables/types.ts';
 import type { UdpAddress, UdpDestination } from '../net/flows.ts';
 import { type Destinations, keyOf } from './conntrack.ts';
-import { type SavedTables, targetOf } from './kernel.ts';
+import type { SavedTables } from './kernel.ts';
 import type { KernelTables } from './tables.ts';
 
 /** What flows follow, and how they are made to. */

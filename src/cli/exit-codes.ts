@@ -1,13 +1,15 @@
 /** What commands exit with, as `kubectl diff` and linters do, and the sentences by which their help tells it. */
-
-/** Nothing was found: no difference, no finding. */
-export const NOTHING = 0;
-
-/** Something was found. */
-export const FOUND = 1;
+import { CommanderError } from 'commander';
 
 /** It could not be done: a file that is missing, an option that is wrong, a cluster that does not answer. */
 export const NOT_DONE = 2;
+
+/** What `exitOverride` takes: mistakes in arguments exit with a code of ours, and help with 0. */
+export function mistakesExitWith(failure: number): (error: CommanderError) => never {
+  return ({ exitCode, code, message }) => {
+    throw new CommanderError(exitCode === 0 ? 0 : failure, code, message);
+  };
+}
 
 /** Of commands that find nothing that anybody would count. */
 export const EXITS =

@@ -6,6 +6,7 @@ import {
   Option,
   type OptionValues,
 } from 'commander';
+import { parseDuration } from '../api/duration.ts';
 import { LAYOUT_NAMES } from '../api/layout-names.ts';
 import { FAMILIES } from '../net/address.ts';
 
@@ -125,7 +126,7 @@ export function addLiveOptions<Args extends unknown[], Own extends OptionValues>
       new Option(
         '--request-timeout <duration>',
         'how long one request may take, such as 30s; 0 for as long as it likes (default)',
-      ).argParser(parseDuration),
+      ).argParser(parseTimeout),
     );
 }
 
@@ -167,23 +168,11 @@ export function outputFolderOption() {
   return new Option('--output-folder <folder>', 'where --all-nodes writes a file for each Node, NODE/FILE');
 }
 
-const UNITS = new Map([
-  ['ms', 1],
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-]);
-
 /** Milliseconds of `30s` or `1m30s`, or of `30`, which is seconds, as kubectl takes it; 0 for no limit. */
-function parseDuration(text: string): number {
+function parseTimeout(text: string): number {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/([\d.]+)([a-z]+)/g)];
-  const milliseconds = parts.reduce(
-    (sum, [, number, unit = '']) => sum + Number(number) * (UNITS.get(unit) ?? Number.NaN),
-    0,
-  );
-  const isWhole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
-  if (isWhole && Number.isFinite(milliseconds)) return milliseconds;
+  const milliseconds = /^(?:[\d.]+(?:ms|s|m|h))+$/.test(text) ? parseDuration(text) : undefined;
+  if (milliseconds !== undefined) return milliseconds;
   throw new InvalidArgumentError('Expected a duration, such as 30s or 1m.');
 }
 

@@ -1,11 +1,11 @@
 /** The program and its commands. A command is loaded when it is called, and what it does when it runs. */
-import { Command, CommanderError, type CommandUnknownOpts } from 'commander';
+import { Command, type CommandUnknownOpts } from 'commander';
 import { HELP_LAYOUT, helpWidth } from '../manual/help-layout.ts';
 import { addNotes } from '../manual/notes.ts';
 import { nearest } from '../text/nearest.ts';
 import { printable } from '../text/printable.ts';
 import { type CalledAs, calledName } from './calling.ts';
-import { NOT_DONE } from './exit-codes.ts';
+import { mistakesExitWith, NOT_DONE } from './exit-codes.ts';
 import { version } from './version.ts';
 
 interface Row {
@@ -108,11 +108,6 @@ function nearestWord(word: string, names: readonly string[]): string | undefined
 /** A part of a word that is shorter says nothing of it. */
 const SHORTEST_PART = 4;
 
-/** What could not be done is told from what was found by the exit code, as of `kubectl diff` and of linters. */
-function mistakesInArguments({ exitCode, code, message }: CommanderError): never {
-  throw new CommanderError(exitCode === 0 ? 0 : NOT_DONE, code, message);
-}
-
 function programAlone(name: CalledAs = 'svc2ipt'): Command {
   const program = new Command(name)
     .description('A compiler from Kubernetes Services and endpoints to iptables rules.')
@@ -120,7 +115,8 @@ function programAlone(name: CalledAs = 'svc2ipt'): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showHelpAfterError('(--help tells more)')
-    .exitOverride(mistakesInArguments)
+    // What could not be done is told from what was found by the exit code, as of `kubectl diff` and of linters.
+    .exitOverride(mistakesExitWith(NOT_DONE))
     // What a user typed comes back in messages: line by line, so that it cannot write to the terminal.
     .configureOutput({
       outputError: (text, write) => write(text.split('\n').map(printable).join('\n')),

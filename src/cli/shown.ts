@@ -2,7 +2,7 @@
 import { type LabelSelector, parseLabelSelector } from '../api/label-selector.ts';
 import { InputError, show } from '../api/problem.ts';
 import { labelsOfServices } from '../sources/service-labels.ts';
-import { nearest } from '../text/nearest.ts';
+import { meantBy, nearest } from '../text/nearest.ts';
 import type { CompilerInput } from './inputs.ts';
 import type { ShownOptions } from './options.ts';
 
@@ -63,8 +63,7 @@ function nothingShown(options: ShownOptions, services: readonly string[]): Input
   const namespace = namespaceOf(options);
   const namespaces = [...new Set(services.map((name) => name.slice(0, name.indexOf('/'))))];
   if (namespace !== undefined && !namespaces.includes(namespace)) {
-    const meant = nearest(namespace, namespaces);
-    const hint = meant === undefined ? '' : ` (${meant}?)`;
+    const hint = meantBy(nearest(namespace, namespaces));
     return new InputError([
       { at: ['--namespace'], message: `no Service in namespace ${show(namespace)}${hint}` },
     ]);

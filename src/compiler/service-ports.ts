@@ -1,5 +1,5 @@
 /** Resolve, first half: from Services to service ports, as one family on one node sees them. */
-import { namespacedName } from '../api/cluster.ts';
+import { type ClusterState, namespacedName } from '../api/cluster.ts';
 import type { Service, TrafficPolicy } from '../api/service.ts';
 import { servicePortName } from '../chains/comments.ts';
 import type { ServiceAddress, Way } from '../chains/service-addresses.ts';
@@ -104,4 +104,15 @@ export function addressesOfServicePort({
     ...loadBalancerIPs.map((address) => at('load-balancer-ip', address)),
     ...(nodePort === 0 ? [] : [at('node-port', undefined, nodePort)]),
   ];
+}
+
+/** The addresses of all Services of a cluster, in one family. */
+export function addressesOfServices(
+  { services }: ClusterState,
+  family: Family,
+  legacyPortNames: boolean,
+): ServiceAddress[] {
+  return [...services.values()].flatMap(({ service }) =>
+    resolveServicePorts(service, family, legacyPortNames).flatMap(addressesOfServicePort),
+  );
 }

@@ -5,7 +5,7 @@ import { chainKind, isServicePortChain } from '../chains/names.ts';
 import { packetsLabel, targetLabel } from '../iptables/labels.ts';
 import { sameMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
-import { readSavedText, type TextChain } from '../iptables/saved-text.ts';
+import { readSavedText, type TextChain, targetOf } from '../iptables/saved-text.ts';
 import { commentOf, spellRule } from '../iptables/spell.ts';
 import type { Family, Rule } from '../iptables/types.ts';
 
@@ -114,12 +114,6 @@ function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, only: string | un
     }
   }
   return found;
-}
-
-/** Behind `-j` or `-g`, which stand last unless the target has options; what is in quotes is no option. */
-function targetOf(line: string): string | undefined {
-  const unquoted = line.includes('"') ? line.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""') : line;
-  return / -[jg] (\S+)/.exec(` ${unquoted}`)?.[1];
 }
 
 function* leadingTo(name: string, leading: Leading, family: Family): Generator<Placed> {

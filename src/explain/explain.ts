@@ -6,6 +6,7 @@ import type { ServicePortPlan } from '../compiler/plan.ts';
 import type { SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
+import { splitPort } from '../net/address.ts';
 import { nodeOf, originsOf, ownAddress, type Surroundings } from './origins.ts';
 import type { PodsOfPort, PodWithoutEndpoint } from './pods.ts';
 import { nodePortAddresses, type RulesOfServicePort, rulesOfServicePort } from './rules.ts';
@@ -175,7 +176,7 @@ function hairpinOf(
   node: SimulatedNode,
 ): ExplainedPort['hairpin'] {
   if (to?.address === undefined) return undefined;
-  const addressOf = (endpoint: string) => /^\[?(.*?)\]?:\d+$/.exec(endpoint)?.[1] ?? '';
+  const addressOf = (endpoint: string) => splitPort(endpoint)?.address ?? '';
   const used = endpoints.filter(
     ({ chains, endpoint }) => chains.length > 0 && !node.isLocal(addressOf(endpoint)),
   );

@@ -3,7 +3,7 @@ import type { Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
 import type { Endpoint } from '../compiler/endpoints.ts';
 import type { ServicePort } from '../compiler/service-ports.ts';
-import { type Family, familyOf } from '../net/address.ts';
+import { FAMILY_NAMES, type Family, familyOf } from '../net/address.ts';
 
 /** A Pod that is no endpoint of a service port, though the selector fits it. */
 export interface PodWithoutEndpoint {
@@ -66,8 +66,7 @@ function whyNone(
 ): string {
   if (finished) return 'has ended';
   if (ips.length === 0) return 'has no address yet';
-  if (!ips.some((ip) => familyOf(ip) === family))
-    return `has no ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address`;
+  if (!ips.some((ip) => familyOf(ip) === family)) return `has no ${FAMILY_NAMES[family]} address`;
   if (lacking) return `has no container port named "${lacking.targetPort}" for ${lacking.protocol}`;
   return 'is in no EndpointSlice';
 }

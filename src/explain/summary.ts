@@ -1,6 +1,7 @@
 /** What a Service comes to on a node, in one sentence for people who do not read rules. */
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import { joinPort } from '../net/address.ts';
+import { enumerate } from '../text/lists.ts';
 import type { ExplainedPort } from './explain.ts';
 import type { Explanation } from './explanation.ts';
 import type { Reason } from './reasons.ts';
@@ -21,7 +22,7 @@ export function summaryOf(explanation: Explanation): string {
     isReached && to.address !== undefined ? [joinPort(to.address, to.port)] : [],
   );
   const others = [...new Set(clauses.flatMap(({ isReached, clause }) => (isReached ? [] : [clause])))];
-  const first = reached.length === 0 ? [] : [`Pods reach ${name} at ${enumerate(reached)}`];
+  const first = reached.length === 0 ? [] : [`Pods reach ${name} at ${named(reached)}`];
   const told = [...first, ...others].join('; ');
   return `${told.charAt(0).toUpperCase()}${told.slice(1)}.`;
 }
@@ -51,7 +52,7 @@ function clauseOf(
   if (good.length === 0 && fates.length > 1) {
     const whose = fates.map((same) => {
       const [way] = same;
-      return `${enumerate(same.flatMap(whomOf))}${way === undefined ? '' : why(way, explanation)}`;
+      return `${named(same.flatMap(whomOf))}${way === undefined ? '' : why(way, explanation)}`;
     });
     return clause(`${place} answers nobody: not ${whose.join(', not ')}`);
   }
@@ -61,12 +62,12 @@ function clauseOf(
     const onlyRanges = way.becomes.reasons.every(({ reason }) => reason === 'source-ranges');
     const ranges = explanation.service?.loadBalancerSourceRanges ?? [];
     if (onlyRanges && way.becomes.reasons.length > 0 && ranges.length > 0) {
-      return [`${verbOf(way)} clients outside ${enumerate(ranges)}`];
+      return [`${verbOf(way)} clients outside ${named(ranges)}`];
     }
-    const whom = good.length === 0 && fates.length === 1 ? 'everybody' : enumerate(same.flatMap(whomOf));
+    const whom = good.length === 0 && fates.length === 1 ? 'everybody' : named(same.flatMap(whomOf));
     return [`${verbOf(way)} ${whom}${why(way, explanation)}`];
   });
-  const whom = enumerate(good.flatMap(whomOf));
+  const whom = named(good.flatMap(whomOf));
   // Whom a range lets in, the range itself tells.
   const isGuarded = good.length > 0 && told.length === 1 && told[0]?.includes(' clients outside ');
   const answers = good.length === 0 ? [] : [isGuarded ? 'answers' : `answers ${whom}`];
@@ -117,7 +118,4 @@ function wordsOf(reason: Reason['reason'], here: string): string {
 /** So many are named. */
 const NAMED = 4;
 
-function enumerate(names: readonly string[]): string {
-  if (names.length > NAMED) return `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
-  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' and ');
-}
+const named = (names: readonly string[]) => enumerate(names, NAMED);

@@ -1,5 +1,5 @@
 /** Rulesets to be drawn from what iptables-save prints. */
-import { parseRule } from '../iptables/parse.ts';
+import { parseTable } from '../iptables/parse.ts';
 import { readSavedText } from '../iptables/saved-text.ts';
 import type { Chain, Family, Ruleset, Table, TableName } from '../iptables/types.ts';
 import { serviceOfRule, servicesOfChains } from './services.ts';
@@ -15,16 +15,7 @@ export function savedRuleset(text: string, family: Family): Ruleset {
   const saved = readSavedText(text);
   const tables = DRAWN.flatMap((name): Table[] => {
     const chains = saved.get(name);
-    if (!chains) return [];
-    const read = ([chain, { policy, lines }]: [
-      string,
-      { policy: Chain['policy']; lines: readonly string[] },
-    ]) => ({
-      name: chain,
-      ...(policy === undefined ? {} : { policy }),
-      rules: lines.map((line) => parseRule(line, family)),
-    });
-    return [{ name, chains: [...chains].map(([chain, one]) => read([chain, one])) }];
+    return chains ? [parseTable(name, chains, family)] : [];
   });
   return { family, tables };
 }

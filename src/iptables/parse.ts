@@ -3,7 +3,7 @@ import { present } from '../errors/invariant.ts';
 import { addressBits, type Family, familyOf, joinPort, parseAddress, parseCIDR } from '../net/address.ts';
 import { isTarget, type Option, type Part, partsOf, protocolName, wordsOf } from './parts.ts';
 import { DEFAULT_REJECT, FULL_MASK } from './saved.ts';
-import { readSavedText } from './saved-text.ts';
+import { readSavedText, type TextChain } from './saved-text.ts';
 import {
   type Chain,
   CONNTRACK_STATES,
@@ -30,15 +30,18 @@ export function parseRuleset(text: string, family: Family): Ruleset {
   const read = readSavedText(text, TABLES);
   return {
     family,
-    tables: [...read].map(
-      ([name, chains]): Table => ({
-        name: name as TableName,
-        chains: [...chains].map(([name, { policy, lines }]): Chain => {
-          const rules = lines.map((line) => parseRule(line, family));
-          return policy ? { name, policy, rules } : { name, rules };
-        }),
-      }),
-    ),
+    tables: [...read].map(([name, chains]) => parseTable(name as TableName, chains, family)),
+  };
+}
+
+/** Parses the rules of a table that is text so far. */
+export function parseTable(name: TableName, chains: ReadonlyMap<string, TextChain>, family: Family): Table {
+  return {
+    name,
+    chains: [...chains].map(([name, { policy, lines }]): Chain => {
+      const rules = lines.map((line) => parseRule(line, family));
+      return policy ? { name, policy, rules } : { name, rules };
+    }),
   };
 }
 

@@ -51,10 +51,10 @@ function asPrinted(text: string): readonly PastedRules[] | undefined {
   const parts = text.split(/^(?=\*\w+$)/m);
   // Rules before any table are no remark.
   if (parts.some((part) => !part.startsWith('*') && RULE_LINE.test(part))) return undefined;
-  const families = parts.filter((part) => part.startsWith('*')).map(familyOfTable);
+  const families = parts.filter((part) => part.startsWith('*')).map((part) => familyOfLines(linesOf(part)));
   const known = new Set(families.filter((family) => family !== undefined));
   if (families.includes(undefined)) {
-    for (const [, program] of text.matchAll(REMARKS)) known.add(program === 'ip6tables' ? 'ipv6' : 'ipv4');
+    for (const [, program] of text.matchAll(REMARKS)) known.add(familyOfProgram(program));
   }
   const [family, ...others] = known;
   return others.length > 0 ? undefined : [{ family, text }];
@@ -65,12 +65,13 @@ const HAS_PAINT_OR_BLANKS = /[\u001b\r]|[ \t]$/m;
 const RULE_LINE = /^(?:\[\d+:\d+\] )?-A /m;
 const REMARKS = /^#.*\b(ip6?tables)(?:-legacy|-nft)?-save\b/gm;
 
-/** By what comes first in it: an address, or what only one family has. */
-function familyOfTable(table: string): Family | undefined {
-  const [, address, answer] =
-    /^(?:\[\S*\] )?-A (?:.*? -[sd] ([\da-fA-F.:]+)(?:\/|\s|$)|.* --reject-with (icmp6?)-)/m.exec(table) ?? [];
-  if (address !== undefined) return familyOf(address);
-  return answer === undefined ? undefined : answer === 'icmp6' ? 'ipv6' : 'ipv4';
+/** One after the other: most often the first ones say it all. */
+function* linesOf(text: string): Iterable<string> {
+  for (const [line] of text.matchAll(/^.+$/gm)) yield line;
+}
+
+function familyOfProgram(program: string | undefined): Family {
+  return program === 'ip6tables' ? 'ipv6' : 'ipv4';
 }
 
 function takeApart(text: string): readonly PastedRules[] {
@@ -94,7 +95,7 @@ function takeApart(text: string): readonly PastedRules[] {
     // Rules that are in no table are no remark.
     if (RULE.test(line)) return [{ family: familyOfLines(all), text }];
     const [, program] = PROGRAM.exec(line) ?? [];
-    if (program !== undefined) announced = program === 'ip6tables' ? 'ipv6' : 'ipv4';
+    if (program !== undefined) announced = familyOfProgram(program);
   }
   if (tables.length === 0) return [{ family: undefined, text }];
   return [...byFamily(tables)].map(([family, ofFamily]) => {

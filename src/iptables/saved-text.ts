@@ -73,3 +73,11 @@ export function readSavedText(
   if (now.open) throw fail(`table ${now.open.name} is not committed`);
   return read;
 }
+
+/** The chain or target that a saved rule leads to, whatever its comment says. */
+export function targetOf(line: string): string | undefined {
+  const last = / -[jg] ([^ "]+)$/.exec(line)?.[1];
+  if (last !== undefined) return last;
+  const withoutTexts = line.replaceAll(/--comment [^ "]+|"(?:[^"\\]|\\.)*"/g, '""');
+  return / -[jg] (\S+)/.exec(withoutTexts)?.[1];
+}

@@ -1,7 +1,7 @@
 /** Addresses and node ports that somebody else has. */
 import { namespacedName } from '../api/cluster.ts';
 import { hasClusterIP, type Service } from '../api/service.ts';
-import { contains, familyOf } from '../net/address.ts';
+import { contains, FAMILY_NAMES, familyOf } from '../net/address.ts';
 import { findConflicts } from '../sources/control-plane/conflicts.ts';
 import type { Context } from './context.ts';
 import type { Found } from './finding.ts';
@@ -94,7 +94,7 @@ function addressesOfOtherFamily({ entries }: Context): Found[] {
     const families = new Set(service.clusterIPs.map(familyOf));
     return outsideAddresses(service).flatMap(({ address, what, field }): Found[] => {
       if (families.has(familyOf(address))) return [];
-      const cause = `Its ${what} ${address} gets no rules: it has no ${familyOf(address) === 'ipv4' ? 'IPv4' : 'IPv6'} cluster IP.`;
+      const cause = `Its ${what} ${address} gets no rules: it has no ${FAMILY_NAMES[familyOf(address)]} cluster IP.`;
       return [{ code: 'address-of-other-family', object: serviceReference(service), field, cause }];
     });
   });

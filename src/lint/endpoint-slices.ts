@@ -2,10 +2,11 @@
 import { namespacedName } from '../api/cluster.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL, type SlicePort } from '../api/endpoint-slice.ts';
 import { hasClusterIP, type Service } from '../api/service.ts';
-import { contains, familyOf, joinPort } from '../net/address.ts';
+import { contains, FAMILY_NAMES, familyOf, joinPort } from '../net/address.ts';
+import { enumerate } from '../text/lists.ts';
 import type { Context, PlannedEntry } from './context.ts';
 import type { Found } from './finding.ts';
-import { counted, enumerate, judgePorts, type PortFound, serviceReference } from './sentences.ts';
+import { counted, judgePorts, type PortFound, serviceReference } from './sentences.ts';
 
 /** A finding before it is decided which object can be named. */
 type SliceFound = Omit<Found, 'object'>;
@@ -123,7 +124,7 @@ function usedBy({ clusterIPs }: Service, { family }: EndpointSlice): boolean {
 
 function otherFamily({ family, endpoints }: EndpointSlice, service: Service): SliceFound[] {
   if (endpoints.length === 0) return [];
-  const name = family === 'ipv4' ? 'IPv4' : 'IPv6';
+  const name = FAMILY_NAMES[family];
   const cause = `Service ${namespacedName(service)} has no ${name} cluster IP, so its ${name} endpoints are not used.`;
   return [{ code: 'slice-of-other-family', field: 'addressType', cause }];
 }

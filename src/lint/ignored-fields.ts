@@ -1,9 +1,10 @@
 /** Fields that are set and have no effect, or not everywhere. */
 import type { Service } from '../api/service.ts';
+import { enumerate } from '../text/lists.ts';
 import type { PlannedEntry } from './context.ts';
 import type { Found } from './finding.ts';
 import type { RuleCode } from './rules.ts';
-import { enumerate, serviceReference } from './sentences.ts';
+import { serviceReference } from './sentences.ts';
 
 export function checkIgnoredFields({ entry: { service } }: PlannedEntry): Found[] {
   if (service.otherProxy) return [];

@@ -1,12 +1,10 @@
 /** Configurations that do not know the Pods of this cluster by their addresses. */
 import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
-import { contains, FAMILIES, type Family, familyOf } from '../net/address.ts';
+import { contains, FAMILIES, FAMILY_NAMES, familyOf } from '../net/address.ts';
+import { enumerate } from '../text/lists.ts';
 import type { Context } from './context.ts';
 import type { Found } from './finding.ts';
 import type { RuleCode } from './rules.ts';
-import { enumerate } from './sentences.ts';
-
-const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
 export function checkPodRanges(context: Context): Found[] {
   const { configuration, node, entries } = context;

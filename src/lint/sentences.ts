@@ -1,6 +1,6 @@
 /** Findings of service ports, told once for all ports and families that they hold for. */
 import type { Service } from '../api/service.ts';
-import type { Family } from '../net/address.ts';
+import { FAMILY_NAMES, type Family } from '../net/address.ts';
 import type { PlannedEntry, PlannedPort } from './context.ts';
 import type { Found, ObjectReference } from './finding.ts';
 import type { RuleCode } from './rules.ts';
@@ -13,8 +13,6 @@ export interface PortFound {
   /** Where to point where all ports have it in common; without it, each port is told of. */
   readonly commonField?: string;
 }
-
-const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
 export function serviceReference({ namespace, name }: Service): ObjectReference {
   return { kind: 'Service', namespace, name };
@@ -67,13 +65,4 @@ export function allAre(count: number, noun = 'endpoint'): string {
 /** `1 endpoint`, `3 endpoints` */
 export function counted(count: number, noun = 'endpoint'): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** So many are named of a list. */
-const NAMED = 5;
-
-/** `a, b and c`; of a long list, the first and how many more. */
-export function enumerate(names: readonly string[]): string {
-  if (names.length > NAMED) return `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
-  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' and ');
 }

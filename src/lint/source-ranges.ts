@@ -1,10 +1,11 @@
 /** Source ranges that do not keep out whom they seem to. */
 import { hasClusterIP, type Service } from '../api/service.ts';
-import { FAMILIES, familyOf, prefixLength } from '../net/address.ts';
+import { FAMILIES, FAMILY_NAMES, familyOf, prefixLength } from '../net/address.ts';
+import { enumerate } from '../text/lists.ts';
 import type { PlannedEntry } from './context.ts';
 import type { Found } from './finding.ts';
 import type { RuleCode } from './rules.ts';
-import { enumerate, serviceReference } from './sentences.ts';
+import { serviceReference } from './sentences.ts';
 
 const FIELD = 'spec.loadBalancerSourceRanges';
 
@@ -67,7 +68,7 @@ function unguardedFamilies({ clusterIPs, loadBalancerIPs, loadBalancerSourceRang
   const open = new Set(
     addresses.map(familyOf).filter((family) => served.has(family) && !guarded.has(family)),
   );
-  return [...open].map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6'));
+  return [...open].map((family) => FAMILY_NAMES[family]);
 }
 
 function bypassesOf({ ports, externalIPs }: Service): string[] {

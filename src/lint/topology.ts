@@ -1,9 +1,10 @@
 /** Endpoints that are meant for some nodes, and for others not. */
 import { show } from '../api/problem.ts';
 import type { Endpoint } from '../compiler/endpoints.ts';
+import { enumerate } from '../text/lists.ts';
 import type { Context, PlannedEntry, PlannedPort } from './context.ts';
 import type { Found } from './finding.ts';
-import { counted, enumerate, judgePorts, type PortFound, serviceReference } from './sentences.ts';
+import { counted, judgePorts, type PortFound, serviceReference } from './sentences.ts';
 
 export function checkTopology(planned: PlannedEntry, context: Context): Found[] {
   const { service } = planned.entry;

@@ -4,9 +4,10 @@ import type { Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
 import type { Workload } from '../api/workload.ts';
 import { present } from '../errors/invariant.ts';
+import { enumerate } from '../text/lists.ts';
 import type { Context, PlannedEntry } from './context.ts';
 import type { Found } from './finding.ts';
-import { enumerate, serviceReference } from './sentences.ts';
+import { serviceReference } from './sentences.ts';
 
 /** Finds nothing where EndpointSlices are given: then neither selector nor target port decides anything. */
 export function checkWorkloads(planned: PlannedEntry, context: Context): Found[] {

@@ -3,7 +3,8 @@ import { InputError, show } from '../api/problem.ts';
 import { portNameOf, serviceOf } from '../chains/comments.ts';
 import type { ServiceAddress, Way } from '../chains/service-addresses.ts';
 import { joinPort } from '../net/address.ts';
-import { nearest } from '../text/nearest.ts';
+import { alternatives } from '../text/lists.ts';
+import { meantBy, nearest } from '../text/nearest.ts';
 import { readName, type Typed, type TypedAddress, type TypedName, type TypedPort } from './name.ts';
 import type { Things } from './things.ts';
 
@@ -80,9 +81,7 @@ export function notFound(
   if (typed !== undefined && !('name' in typed)) {
     const what = 'address' in typed ? `address ${show(text)}` : `node port ${typed.nodePort}`;
     const called = kinds.includes('pod') ? 'Service or Pod' : 'Service';
-    const meant = nearestAddress(typed, things);
-    const hint = meant === undefined ? '' : ` (${meant}?)`;
-    const message = `no ${called} has ${what} ${things.where}${hint}`;
+    const message = `no ${called} has ${what} ${things.where}${meantBy(nearestAddress(typed, things))}`;
     return new InputError([{ at: at(flag), message }]);
   }
   const asked = typed?.kind === undefined ? kinds : kinds.filter((kind) => kind === typed.kind);
@@ -128,8 +127,7 @@ function hint(
   const elsewhere = known.filter((other) => ownName(other) === own);
   if (elsewhere.length > 0) return ` (${elsewhere.slice(0, TOLD).join(' or ')}?)`;
   const others = [...also];
-  const meant = nearest(name, [...known, ...others]) ?? nearestOwn(own, known);
-  return meant === undefined ? '' : ` (${meant}?)`;
+  return meantBy(nearest(name, [...known, ...others]) ?? nearestOwn(own, known));
 }
 
 /** The one whose own name is nearest, whatever its namespace is. */
@@ -254,11 +252,6 @@ function spelled(found: NamedThing): string {
   const { service, portName, port, protocol } = found;
   const its = portName ?? port;
   return `Service ${service}${its === undefined ? '' : `:${its}`}${protocol === undefined ? '' : `/${protocol}`}`;
-}
-
-function alternatives(words: readonly string[]): string {
-  const [last = '', ...before] = words.toReversed();
-  return before.length === 0 ? last : `${before.toReversed().join(', ')} or ${last}`;
 }
 
 function ownName(name: string): string {

@@ -4,7 +4,7 @@ import type { Pod } from '../api/pod.ts';
 import { aboutOf, serviceOf } from '../chains/comments.ts';
 import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { CompileOptions } from '../compiler/options.ts';
-import { addressesOfServicePort, resolveServicePorts } from '../compiler/service-ports.ts';
+import { addressesOfServices } from '../compiler/service-ports.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { readSavedText } from '../iptables/saved-text.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
@@ -39,9 +39,7 @@ export function thingsOfCluster({ cluster, pods, options }: Objects): Things {
     addresses: () =>
       FAMILIES.flatMap((family) => {
         const { legacyPortNames } = options(family);
-        return [...cluster.services.values()].flatMap(({ service }) =>
-          resolveServicePorts(service, family, legacyPortNames).flatMap(addressesOfServicePort),
-        );
+        return addressesOfServices(cluster, family, legacyPortNames);
       }),
     servicesTo: (address, port) =>
       [...cluster.services.values()].flatMap(({ service, endpointSlices }) => {

@@ -14,6 +14,7 @@ import {
   parseAddress,
   parseCIDR,
   prefixLength,
+  splitPort,
 } from './address.ts';
 
 const ipv4 = fc.bigInt({ min: 0n, max: 0xffffffffn });
@@ -301,4 +302,14 @@ test.each([
 
 test('the number of what is no address', () => {
   expect(() => addressValue('10.0.0')).toThrow(new RangeError('not an IP address: 10.0.0'));
+});
+
+test.each([
+  ['10.0.0.1:80', { address: '10.0.0.1', port: '80' }],
+  ['[fd00::1]:8080', { address: 'fd00::1', port: '8080' }],
+  ['10.0.0.1', undefined],
+  ['10.0.0.1:http', undefined],
+])('splitPort %s', (text, expected) => {
+  expect(splitPort(text)).toEqual(expected);
+  if (expected) expect(joinPort(expected.address, Number(expected.port))).toBe(text);
 });

@@ -8,6 +8,9 @@ export type Family = 'ipv4' | 'ipv6';
 
 export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
+/** As people write them. */
+export const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
+
 /** A parsed CIDR range: `network` has no bits set below `prefix`. */
 interface Range {
   readonly family: Family;
@@ -100,6 +103,12 @@ export function formatAddress(family: Family, value: bigint): string {
 /** `address:port` as Kubernetes and iptables write it, an IPv6 address in brackets. */
 export function joinPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The address and the port of what {@link joinPort} has joined; undefined where the text is something else. */
+export function splitPort(text: string): { readonly address: string; readonly port: string } | undefined {
+  const [, address, port] = /^\[?(.*?)\]?:(\d+)$/.exec(text) ?? [];
+  return address === undefined || port === undefined ? undefined : { address, port };
 }
 
 function parseRange(text: string): Range | undefined {

@@ -27,6 +27,11 @@ export function nearest(
   return best?.name;
 }
 
+/** ` (shop/web?)`, behind a message about a name that there is not; empty where nothing is like it. */
+export function meantBy(name: string | undefined): string {
+  return name === undefined ? '' : ` (${name}?)`;
+}
+
 /** How many letters to insert, to delete, to replace or to swap with their neighbours make one word the other. */
 function distance(a: string, b: string): number {
   let [beforeLast, last]: [readonly number[], readonly number[]] = [

@@ -5,12 +5,12 @@ import type { Pod } from '../api/pod.ts';
 import { serviceOf } from '../chains/comments.ts';
 import { addressesInRules, describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import type { CompileOptions } from '../compiler/options.ts';
-import { addressesOfServicePort, resolveServicePorts } from '../compiler/service-ports.ts';
+import { addressesOfServices } from '../compiler/service-ports.ts';
 import { dnatTargets, type Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import { contains, type Family, familyOf } from '../net/address.ts';
+import { contains, type Family, familyOf, splitPort } from '../net/address.ts';
 
 /** Who has which addresses, of one family. */
 export interface Owners {
@@ -50,9 +50,7 @@ export function ownersOf(ruleset: PreparedRuleset, objects: Objects | undefined)
     ),
   );
   return {
-    services: entries.flatMap(([, { service }]) =>
-      resolveServicePorts(service, family, legacyPortNames).flatMap(addressesOfServicePort),
-    ),
+    services: addressesOfServices(objects.cluster, family, legacyPortNames),
     otherIngress: new Map(
       entries.flatMap(([name, { service }]) =>
         service.otherIngress.map(({ address, because }): [string, { service: string; because: string }] => [
@@ -145,7 +143,7 @@ export function remarksOnAnswers(
 }
 
 function addressIn(place: string, hasPort: boolean): string {
-  return hasPort ? (/^\[?(.*?)\]?:\d+$/.exec(place)?.[1] ?? place) : place;
+  return hasPort ? (splitPort(place)?.address ?? place) : place;
 }
 
 /** Whether an address is on this node; undefined where nothing tells. */

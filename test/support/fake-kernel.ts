@@ -3,13 +3,14 @@
  * What it refuses, and in which words, is what iptables 1.8.9 does and says, of either kind.
  */
 import { lookAround } from '../../src/applier/glance.ts';
-import { type ChainsByTable, parseSaved, type SavedTables, targetOf } from '../../src/applier/kernel.ts';
+import { type ChainsByTable, parseSaved, type SavedTables } from '../../src/applier/kernel.ts';
 import type { Backend } from '../../src/applier/programs.ts';
 import { refusal } from '../../src/applier/restore.ts';
 import type { KernelTables } from '../../src/applier/tables.ts';
 import { CommandError } from '../../src/errors/command-error.ts';
 import { parseRule } from '../../src/iptables/parse.ts';
 import { printSavedRule } from '../../src/iptables/saved.ts';
+import { targetOf } from '../../src/iptables/saved-text.ts';
 import type { Family, Rule, Ruleset, TableName } from '../../src/iptables/types.ts';
 
 const BUILT_IN = {

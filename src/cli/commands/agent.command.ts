@@ -1,7 +1,8 @@
 /** `svc2ipt agent`: what it takes, and what its help tells. Its flags are in `agent/settings/flags.ts`. */
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { agentOptions, type GivenFlags } from '../../agent/settings/agent-options.ts';
 import { addNotes } from '../../manual/notes.ts';
+import { mistakesExitWith } from '../exit-codes.ts';
 import { runAction } from '../run.ts';
 import { version } from '../version.ts';
 
@@ -13,9 +14,7 @@ function agentCommand(program: Command): Command<[], GivenFlags> {
       "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
     );
   for (const option of agentOptions()) agent.addOption(option);
-  agent.exitOverride(({ exitCode, code, message }) => {
-    throw new CommanderError(exitCode === 0 ? 0 : CANNOT_GO_ON, code, message);
-  });
+  agent.exitOverride(mistakesExitWith(CANNOT_GO_ON));
   const parse = agent.parseOptions.bind(agent);
   agent.parseOptions = (args) => parse(args.map(withDashes));
   return agent;

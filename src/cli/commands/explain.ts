@@ -15,7 +15,7 @@ import type { Things } from '../../names/things.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
 import { selects } from '../../sources/control-plane/from-pods.ts';
 import { WITH_PODS } from '../../sources/kubernetes/live-kinds.ts';
-import { nearest } from '../../text/nearest.ts';
+import { meantBy, nearest } from '../../text/nearest.ts';
 import type { CompilerInput } from '../inputs.ts';
 import { searchIn, thingsOf } from '../names.ts';
 import { paint, terminalWidth } from '../paint.ts';
@@ -156,9 +156,11 @@ async function chainsOf(
 ): Promise<ReadonlySet<string>> {
   const families = family === undefined ? source.families : [family];
   const rules = await Promise.all(families.map((one) => source.rules(one)));
-  return new Set(
-    rules.flatMap(({ text }) => [...readSavedText(text()).values()].flatMap((chains) => [...chains.keys()])),
-  );
+  return new Set(rules.flatMap(({ text }) => chainsIn(text())));
+}
+
+function chainsIn(text: string): string[] {
+  return [...readSavedText(text).values()].flatMap((chains) => [...chains.keys()]);
 }
 
 async function explainOn(
@@ -229,9 +231,7 @@ async function explainChains(
   const most = all || output === 'json' ? undefined : MOST_RULES;
   const found = readRules(rules.name, () => explainChain(rules.text(), of, chain, asked, most));
   if (found.length === 0) {
-    const tables = [...readSavedText(rules.text()).values()];
-    const meant = nearest(chain, new Set(tables.flatMap((chains) => [...chains.keys()])));
-    const hint = meant === undefined ? '' : ` (${meant}?)`;
+    const hint = meantBy(nearest(chain, new Set(chainsIn(rules.text()))));
     throw new InputError([{ at: [], message: `no chain ${show(chain)} in the rules of ${of}${hint}` }]);
   }
   const answers = asked ? found.filter(({ rules }) => rules.some((rule) => rule.asked)) : found;

@@ -5,7 +5,6 @@ import { FULL_MASK, keptProbability } from '../saved.ts';
 import { CONNTRACK_STATES } from '../types.ts';
 import type { Condition } from './condition.ts';
 import type { Flow } from './flow.ts';
-
 import {
   addressTest,
   addressTypeTest,
@@ -264,45 +263,49 @@ function conntrackTest(options: readonly Option[], family: Family): Test {
 /** Whether it is the first packet of its connection, and so goes in the direction of that. */
 const isFirst = ({ states }: Flow) => states.includes('NEW');
 
+/**
+ * The options that ask for a side of a connection's first packet as it came, or of the answers to it: these come from
+ * where DNAT has sent the packet, and go to where it came from as long as no SNAT has been. With `port` behind, for its port.
+ */
+const CONNECTION_SIDES: Readonly<
+  Record<string, { readonly side: 'source' | 'destination'; readonly original: boolean }>
+> = {
+  '--ctorigsrc': { side: 'source', original: true },
+  '--ctorigdst': { side: 'destination', original: true },
+  '--ctreplsrc': { side: 'destination', original: false },
+  '--ctrepldst': { side: 'source', original: false },
+};
+
+function sideTest(
+  side: 'source' | 'destination',
+  isPort: boolean,
+  value: string,
+  family: Family,
+): Test | undefined {
+  if (isPort) {
+    const ports = portRange(value);
+    return ports && portTest(`${side}Port`, ports);
+  }
+  const range = parseRange(value, family);
+  return range === undefined ? undefined : addressTest(side, range);
+}
+
 function connectionTest({ name, values: [value = ''] }: Option, family: Family): Test | undefined {
   const ofFirst =
     (test: Test): Test =>
     (flow, node) =>
       isFirst(flow) ? test(flow, node) : undefined;
+  const field = name.replace(/port$/, '');
+  const asked = CONNECTION_SIDES[field];
+  if (asked) {
+    const test = sideTest(asked.side, field !== name, value, family);
+    return (
+      test && ofFirst(asked.original ? (flow, node) => test({ ...flow, header: flow.original }, node) : test)
+    );
+  }
   switch (name) {
     case '--ctproto':
       return protocolTest(value);
-    case '--ctorigsrc':
-    case '--ctorigdst': {
-      const range = parseRange(value, family);
-      const test =
-        range === undefined
-          ? undefined
-          : addressTest(name === '--ctorigsrc' ? 'source' : 'destination', range);
-      return test && ofFirst((flow, node) => test({ ...flow, header: flow.original }, node));
-    }
-    case '--ctreplsrc':
-    case '--ctrepldst': {
-      // Answers come from where DNAT has sent the packet, and go to where it came from as long as no SNAT has been.
-      const range = parseRange(value, family);
-      const test =
-        range === undefined
-          ? undefined
-          : addressTest(name === '--ctreplsrc' ? 'destination' : 'source', range);
-      return test && ofFirst(test);
-    }
-    case '--ctorigsrcport':
-    case '--ctorigdstport': {
-      const range = portRange(value);
-      const test = range && portTest(name === '--ctorigsrcport' ? 'sourcePort' : 'destinationPort', range);
-      return test && ofFirst((flow, node) => test({ ...flow, header: flow.original }, node));
-    }
-    case '--ctreplsrcport':
-    case '--ctrepldstport': {
-      const range = portRange(value);
-      const test = range && portTest(name === '--ctreplsrcport' ? 'destinationPort' : 'sourcePort', range);
-      return test && ofFirst(test);
-    }
     case '--ctdir':
       return ofFirst(() => value.toUpperCase() === 'ORIGINAL');
     case '--ctstatus': {

@@ -5,7 +5,7 @@
  */
 import { inOrderOfNames, namespacedName } from '../../api/cluster.ts';
 import type { Service } from '../../api/service.ts';
-import { type Family, familyOf } from '../../net/address.ts';
+import { FAMILY_NAMES, type Family, familyOf } from '../../net/address.ts';
 import { addressAt, firstFree, sizeOf } from './free.ts';
 
 /** Node ports are assigned from 30000 to 32767, the API server's default for `--service-node-port-range`. */
@@ -133,5 +133,3 @@ class Allocator {
     return port;
   }
 }
-
-const FAMILY_NAMES = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;

@@ -107,6 +107,6 @@ function mappingOf(value: unknown): Mapping | undefined {
   return isMapping(value) ? value : undefined;
 }
 
-function isMapping(value: unknown): value is Mapping {
+export function isMapping(value: unknown): value is Mapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,7 @@ import { OperationalError } from '../../errors/operational-error.ts';
 import type { SourceText } from '../source-text.ts';
 import type { AccessOptions } from './access.ts';
 import { ApiError, type Connection, connectTo } from './connection.ts';
-import { knownService, knownSlice } from './later-version.ts';
+import { isMapping, knownService, knownSlice } from './later-version.ts';
 import { DEFAULT_TIMES, listAll } from './list-watch.ts';
 import { type LiveKind, NEEDED } from './live-kinds.ts';
 
@@ -79,10 +79,6 @@ function withoutManagers(raw: unknown): object {
   if (!isMapping(metadata)) return raw;
   const { managedFields: _, ...kept } = metadata;
   return { ...raw, metadata: kept };
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withTimeout(connection: Connection, requestTimeout: number | undefined): Connection {
