@@ -188,7 +188,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
       args: ['--manifests', folder, '--layout', layout, '-v', '2'],
       fields: { iptables: { syncPeriod: '1s', minSyncPeriod: '50ms' } },
     });
-    await agent.tells(/full=true[\s\S]*full=true/, 60);
+    await agent.tells(/full=true[\s\S]*full=true/);
     loaded = (async () => {
       for (let i = 0; !load.signal.aborted; i++) {
         await put('busy', { ...BUSY, endpoints: i % 2 === 0 ? ['pod-2', 'pod-3'] : ['pod-1'] });

@@ -153,7 +153,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       reject: false,
       stdin: 'ignore',
     });
-    await until(async () => await exists(sign), 20, 'writing');
+    await until(async () => await exists(sign), 180, 'writing');
     // Not the command itself: whoever waits for that waits for its end.
     return { command };
   }

@@ -181,11 +181,6 @@ export class Agent {
     for (const family of this.#families) family.compare();
   }
 
-  /** Everything is to be compared with the kernel, and nothing of that has begun. */
-  get comparisonWaits(): boolean {
-    return this.#families.every((family) => family.comparisonWaits);
-  }
-
   #check(): void {
     // The addresses of interfaces change without anybody telling.
     if (this.#facts && !isDeepStrictEqual(this.facts, this.#facts)) this.#changed();

@@ -35,6 +35,9 @@ const COMMAND_TIMEOUT = 120_000;
  */
 const LAST_WORK = 1500;
 
+/** So long after one SIGHUP, in milliseconds, the next is obeyed and not told: they may come by the thousand. */
+const SIGNALS = 1000;
+
 /**
  * Keeps this node's rules equal to a cluster until the signal ends it. What is being written then is finished, unless
  * that takes longer than a second or two, and the rules stay.
@@ -81,11 +84,12 @@ export async function runAgent(
   });
   const servers = agentServers(base, { agent, health, metrics });
 
+  let told = Number.NEGATIVE_INFINITY;
   const compare = () => {
-    // What is still to be read will be read as it is then.
-    if (agent.comparisonWaits) return;
-    log.info('SIGHUP: everything is compared with the kernel');
     agent.compare();
+    if (performance.now() < told + SIGNALS) return;
+    told = performance.now();
+    log.info('SIGHUP: everything is compared with the kernel');
   };
   process.on('SIGHUP', compare);
   const running: Promise<void>[] = [];

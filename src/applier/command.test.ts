@@ -187,6 +187,14 @@ describe('where programs are to end', () => {
   });
 });
 
+test('a program that ends well when it is stopped has been given up all the same', async () => {
+  const stop = new AbortController();
+  const command = sh("trap 'kill $!; exit 0' TERM; echo on; sleep 60 & wait");
+  await expect(runStreaming(command, () => stop.abort(), stop.signal)).rejects.toThrow(
+    /did not end before svc2ipt had to, and was stopped/,
+  );
+});
+
 test('a fault of whoever asked stays what it is', async () => {
   const input = {
     *[Symbol.iterator]() {

@@ -151,7 +151,7 @@ function* pieces(input: Iterable<string>): Iterable<string> {
 /** What execa throws, told by a CommandError; faults of ours as they are. */
 function told(command: readonly string[], error: unknown, patience: number): unknown {
   if (!(error instanceof ExecaError)) return error;
-  // Nothing is wrong with the program: the input could not be made. (It may have ended just when its time was up.)
-  if (error.exitCode === 0 && !error.timedOut) return error.cause;
+  // Nothing is wrong with the program: the input could not be made. (It may have ended well when it was to be ended.)
+  if (error.exitCode === 0 && !error.timedOut && !error.isCanceled) return error.cause;
   return new CommandError(command, failureOf(error, patience));
 }

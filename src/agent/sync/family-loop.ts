@@ -89,14 +89,11 @@ export class FamilyLoop {
 
   /** Compares everything with the kernel, and mends what differs. */
   compare(): void {
+    const { mend } = this.#todo;
+    // What is still to be read will be read as it is then.
+    if (mend !== undefined && mend.chains === undefined) return;
     this.#options.observer.queued(this.family);
     this.#request({ write: true, mend: EVERYTHING });
-  }
-
-  /** Whether {@link compare} was asked for, and the kernel is still to be read for it. */
-  get comparisonWaits(): boolean {
-    const { mend } = this.#todo;
-    return mend !== undefined && mend.chains === undefined;
   }
 
   /** Begins nothing more, and waits for what is being written. */

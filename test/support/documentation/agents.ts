@@ -34,6 +34,9 @@ function isDone(command: string, { exitCode, output }: Printed): boolean {
   );
 }
 
+/** How long it may take, in milliseconds, on a machine that has other things to do. */
+const PATIENCE = 180_000;
+
 export class PageAgents {
   readonly #shell: PageShell;
   readonly #log: string;
@@ -49,7 +52,7 @@ export class PageAgents {
     await this.end();
     await this.#shell.run(`(exec ${command}\n) >'${this.#log}' 2>&1 &\nagent=$!`);
     this.#running = true;
-    for (const end = performance.now() + 20_000; performance.now() < end; await sleep(100)) {
+    for (const end = performance.now() + PATIENCE; performance.now() < end; await sleep(100)) {
       if (isDone(command, await this.#shell.run(DRIFT))) return { exitCode: 0, output: await this.#told() };
       if ((await this.#shell.run('kill -0 $agent')).exitCode !== 0) break;
     }

@@ -11,7 +11,7 @@ import type { Step } from './steps.ts';
 import { worldOf } from './worlds.ts';
 
 /** More than a command may take, in milliseconds. */
-const TIMEOUT = 90_000;
+const TIMEOUT = 300_000;
 
 export function describePage({ path, steps, runner }: Page, makePlace: MakePlace): void {
   if (steps.length === 0) return;

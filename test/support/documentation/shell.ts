@@ -32,7 +32,7 @@ export class PageShell implements AsyncDisposable {
    * Runs a command of any number of lines to its end.
    * @param seconds after which it is killed, with everything that the page has left running
    */
-  async run(command: string, seconds = 60): Promise<Printed> {
+  async run(command: string, seconds = 180): Promise<Printed> {
     const file = join(this.#options.own, 'command');
     await writeFile(file, `${command}\n`);
     const end = randomUUID();

@@ -146,7 +146,7 @@ export class Lab implements AsyncDisposable {
   /** Runs a command in a place to its end, whatever that is. */
   async run(place: Place, command: readonly string[], input = '') {
     const [program = '', ...args] = [...this.inside(place), ...command];
-    return await execa(program, args, { input, reject: false, env: this.environment, timeout: 60_000 });
+    return await execa(program, args, { input, reject: false, env: this.environment, timeout: 180_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,7 @@ const pageSchema = z.object({ status: z.number(), body: z.string() });
 
 /** A program that asks for a page; of a server that is not there, the status is 0. */
 const ASK = `
-  const answer = await fetch(process.argv[1], { signal: AbortSignal.timeout(20_000) }).catch(() => undefined);
+  const answer = await fetch(process.argv[1], { signal: AbortSignal.timeout(60_000) }).catch(() => undefined);
   console.log(JSON.stringify({ status: answer?.status ?? 0, body: (await answer?.text()) ?? '' }));
 `;
 
@@ -71,7 +71,7 @@ export class RunningAgent implements AsyncDisposable {
   }
 
   /** Waits for a line of its log. */
-  async tells(what: RegExp, seconds = 60): Promise<void> {
+  async tells(what: RegExp, seconds = 180): Promise<void> {
     for (const end = performance.now() + seconds * 1000; !what.test(this.#log); await sleep(10)) {
       if (performance.now() > end) throw new Error(`it never told ${what}:\n${this.#log}`);
     }
