@@ -1,0 +1,272 @@
+/**
+ * Two rulesets, and every packet: where what becomes of one differs. Packets are divided into classes by what the rules
+ * of both ask; each class is followed through both, and each packet is of one class at the start.
+ */
+import type { Family } from '../../net/address.ts';
+import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
+import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
+import { type ClassNode, type ClassRuleset, type Ended, explore, forClasses } from './explore.ts';
+import { commonClass, everyPacket, otherClasses, type PacketClass } from './packet-class.ts';
+import { markBit, rangeOf } from './questions.ts';
+import { common, isEmpty, only, type Ranges, together, without } from './ranges.ts';
+
+/** What may become of packets, and how probably. */
+export interface ClassOutcome {
+  readonly verdict: Ended['verdict'];
+  readonly rejectWith: string | undefined;
+  /** Where DNAT has sent them: `address:port`. */
+  readonly dnat: string | undefined;
+  readonly masqueraded: boolean;
+  readonly snat: string | undefined;
+  /** The lists of xt_recent that they are written into. */
+  readonly recent: readonly string[];
+  /** Other programs' targets that they met. */
+  readonly met: readonly string[];
+  /** The mark in the end, of the one that they began with. */
+  readonly mark: ClassFlow['mark'];
+  readonly probability: number;
+  /** How often chance decided on the way. */
+  readonly chances: number;
+}
+
+/** Packets that fare alike in each ruleset, and not the same in both. */
+export interface Difference {
+  readonly start: Start;
+  readonly packets: PacketClass;
+  readonly before: readonly ClassOutcome[];
+  readonly after: readonly ClassOutcome[];
+}
+
+export interface Comparison {
+  readonly differences: readonly Difference[];
+  /** How many classes of packets were sent through both. */
+  readonly classes: number;
+}
+
+/**
+ * Probabilities that differ by no more than this are the same. Beyond it, by no more than what rounding explains: each
+ * fraction of the kernel is off by up to 2^-32, as it has 31 bits.
+ */
+const SAME = 1e-9;
+const ROUNDING = 2 ** -32;
+
+/**
+ * Compares what two rulesets do to every packet.
+ * @param within the destinations and services that can differ; all unless given
+ * @throws RulesetError where rules lead to chains that there are not, or in a circle
+ */
+export function compareRulesets(
+  before: PreparedRuleset,
+  after: PreparedRuleset,
+  node: ClassNode,
+  within?: Ranges,
+): Comparison {
+  const { family } = before;
+  const rules = [forClasses(before), forClasses(after)] as const;
+  const differences: Difference[] = [];
+  let classes = 0;
+  for (const destination of destinations(before, after, family, node, within)) {
+    for (const start of ['arrives', 'begins'] as const) {
+      const packets = { ...everyPacket(family), destination };
+      const [a, b] = rules.map((ruleset: ClassRuleset) => explore(ruleset, packets, start, node));
+      if (!a || !b) continue;
+      classes += Math.max(a.length, b.length);
+      differences.push(...differencesOf(a, b, start, family));
+    }
+  }
+  return { differences, classes };
+}
+
+/** All destinations, in parts: each one that has a rule of its own in a chain that many pass, and the others. */
+function* destinations(
+  before: PreparedRuleset,
+  after: PreparedRuleset,
+  family: Family,
+  { local }: ClassNode,
+  within: Ranges | undefined,
+): Generator<Ranges> {
+  const every = everyPacket(family).destination;
+  const all = within === undefined ? every : common(every, within);
+  const named = together([...namedDestinations(before), ...namedDestinations(after)].map(rangeOf));
+  const points = common(all, named);
+  for (let i = 0; i < points.length; i += 2) {
+    const [first = 0n, last = 0n] = points.slice(i, i + 2);
+    for (let value = first; value <= last; value++) yield only(value);
+  }
+  const rest = without(all, named);
+  for (const part of [common(rest, local), without(rest, local)]) if (!isEmpty(part)) yield part;
+}
+
+/** Addresses that have rules of their own in the chains that lead to those of Services, without going into these. */
+function namedDestinations(ruleset: PreparedRuleset): ReadonlySet<string> {
+  const named = new Set<string>();
+  const seen = new Set<PreparedChain>();
+  const todo = (['raw', 'mangle', 'nat', 'filter', 'security'] as const).flatMap((table) =>
+    ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT'].flatMap((name) => ruleset.chain(table, name) ?? []),
+  );
+  for (let chain = todo.pop(); chain; chain = todo.pop()) {
+    if (seen.has(chain)) continue;
+    seen.add(chain);
+    for (const { rule, effect, table } of chain.rules) {
+      const address = rule.matches.find((match) => match.match === 'destination')?.address;
+      const port = rule.matches.some(
+        (match) => match.match === 'destination-port' && match.last === undefined,
+      );
+      if (address !== undefined && !address.includes('/')) named.add(address);
+      else if (!port && (effect.effect === 'jump' || effect.effect === 'goto')) {
+        const next = ruleset.chain(table, effect.chain);
+        if (next) todo.push(next);
+      }
+    }
+  }
+  return named;
+}
+
+/** Where the ways that packets take in one ruleset come to something else than those in the other. */
+function differencesOf(
+  before: readonly Ended[],
+  after: readonly Ended[],
+  start: Start,
+  family: Family,
+): Difference[] {
+  const [a, b] = [byOutcome(before, family), byOutcome(after, family)];
+  const different: PacketClass[] = [];
+  for (const key of new Set([...a.keys(), ...b.keys()])) {
+    for (const cell of overlay(a.get(key) ?? [], b.get(key) ?? [])) {
+      if (!sameWays(cell)) different.push(...apartFrom(cell.packets, different));
+    }
+  }
+  // Packets that fare alike in both are told together.
+  return different.flatMap((packets) => {
+    const within = (ends: readonly Ended[]) =>
+      ends.flatMap((end) => {
+        const both = commonClass(end.flow.packets, packets);
+        return both ? [{ ...end, flow: { ...end.flow, packets: both } }] : [];
+      });
+    return overlay(within(before), within(after)).map(
+      (cell): Difference => ({
+        start,
+        packets: cell.packets,
+        before: outcomesOf(cell.before, cell.packets, family),
+        after: outcomesOf(cell.after, cell.packets, family),
+      }),
+    );
+  });
+}
+
+/** The ways by what they come to, but for the mark. */
+function byOutcome(ends: readonly Ended[], family: Family): Map<string, Ended[]> {
+  return Map.groupBy(ends, (end) => outcomeLabel(end, family));
+}
+
+function outcomeLabel({ flow, verdict, rejectWith }: Ended, family: Family): string {
+  const { translation, recent, met } = flow;
+  const source = typeof translation === 'object' ? translation.to : translation;
+  return [verdict, rejectWith, sentTo(flow, family), source, recent.join(), met.join()].join('|');
+}
+
+/** Packets, and the ways of them all in each ruleset. */
+interface Cell {
+  readonly packets: PacketClass;
+  readonly before: readonly Ended[];
+  readonly after: readonly Ended[];
+}
+
+/** Divides packets by which of these ways they may take. */
+function overlay(before: readonly Ended[], after: readonly Ended[]): Cell[] {
+  let cells: Cell[] = [];
+  const lay = (end: Ended, side: 'before' | 'after') => {
+    let left: PacketClass[] = [end.flow.packets];
+    const next: Cell[] = [];
+    for (const cell of cells) {
+      const both = left.flatMap((packets) => commonClass(packets, cell.packets) ?? []);
+      if (both.length === 0) {
+        next.push(cell);
+        continue;
+      }
+      // What is left of a class is disjoint, and so is what it has in common with others.
+      for (const packets of both) next.push({ ...cell, packets, [side]: [...cell[side], end] });
+      for (const packets of apartFrom(cell.packets, both)) next.push({ ...cell, packets });
+      left = left.flatMap((packets) => otherClasses(packets, cell.packets));
+    }
+    for (const packets of left) {
+      next.push({ packets, before: [], after: [], [side]: [end] });
+    }
+    cells = next;
+  };
+  for (const end of before) lay(end, 'before');
+  for (const end of after) lay(end, 'after');
+  return cells;
+}
+
+/** The packets of a class that are in none of others. */
+function apartFrom(packets: PacketClass, others: readonly PacketClass[]): PacketClass[] {
+  let left = [packets];
+  for (const other of others) {
+    if (left.length === 0) break;
+    left = left.flatMap((part) => otherClasses(part, other));
+  }
+  return left;
+}
+
+/** Whether packets take these ways, which come to the same, as probably and with the same mark in both rulesets. */
+function sameWays({ packets, before, after }: Cell): boolean {
+  const [a, b] = [byMark(before, packets), byMark(after, packets)];
+  return [...new Set([...a.keys(), ...b.keys()])].every((mark) => {
+    const [left, right] = [a.get(mark) ?? NEVER, b.get(mark) ?? NEVER];
+    const rounding = (left.chances + right.chances) * ROUNDING;
+    return Math.abs(left.probability - right.probability) <= Math.max(SAME, rounding);
+  });
+}
+
+const NEVER = { probability: 0, chances: 0 };
+
+function byMark(ends: readonly Ended[], packets: PacketClass) {
+  const sums = new Map<string, typeof NEVER>();
+  for (const { flow } of ends) {
+    const { keep, flip } = markOf(flow, packets);
+    const key = `${keep} ${flip}`;
+    const sum = sums.get(key) ?? NEVER;
+    sums.set(key, {
+      probability: sum.probability + flow.probability,
+      chances: sum.chances + flow.chances,
+    });
+  }
+  return sums;
+}
+
+/** The mark in the end, as far as it is known of these packets what it was. */
+function markOf({ mark }: ClassFlow, { facts }: PacketClass): ClassFlow['mark'] {
+  let { keep, flip } = mark;
+  if (keep === 0) return mark;
+  for (const [fact, is] of facts) {
+    const bit = markBit(fact);
+    if (bit === undefined || (keep & bit) === 0) continue;
+    keep = (keep & ~bit) >>> 0;
+    if (is) flip = (flip ^ bit) >>> 0;
+  }
+  return { keep, flip };
+}
+
+function outcomesOf(ends: readonly Ended[], packets: PacketClass, family: Family): ClassOutcome[] {
+  const outcomes = new Map<string, ClassOutcome>();
+  for (const end of ends) {
+    const { flow, verdict, rejectWith } = end;
+    const mark = markOf(flow, packets);
+    const key = `${outcomeLabel(end, family)} ${mark.keep} ${mark.flip}`;
+    const same = outcomes.get(key);
+    outcomes.set(key, {
+      verdict,
+      rejectWith,
+      dnat: sentTo(flow, family),
+      masqueraded: flow.translation === 'masquerade',
+      snat: typeof flow.translation === 'object' ? flow.translation.to : undefined,
+      recent: flow.recent,
+      met: flow.met,
+      mark,
+      probability: (same?.probability ?? 0) + flow.probability,
+      chances: (same?.chances ?? 0) + flow.chances,
+    });
+  }
+  return [...outcomes.values()];
+}

@@ -1,0 +1,178 @@
+/**
+ * Classes of packets: all that a conjunction of answers leaves. A class is split by a question into those packets that
+ * answer yes and those that answer no, so that classes that come of splitting never share a packet and lose none.
+ */
+import { addressBits, type Family } from '../../net/address.ts';
+import { between, common, isEmpty, labelOf, onlyOne, type Ranges, sameRanges, without } from './ranges.ts';
+
+/** What is a number of a packet as it comes to the node, or begins there. */
+export const DIMENSIONS = ['destination', 'service', 'source', 'sourcePort', 'state'] as const;
+
+/**
+ * - `source`, `destination`: addresses.
+ * - `service`: the number of the protocol, and the destination port below it (16 bits). Of protocols without ports, any.
+ * - `state`: what connection tracking says, by its place in {@link STATES}.
+ */
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** The states of a packet that connection tracking may tell apart before any rule has. */
+export const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] as const;
+
+/**
+ * What is true of a packet or not, by a name: a bit of its mark, the interface that it comes in by, what another
+ * program's match answers.
+ */
+export type Facts = ReadonlyMap<string, boolean>;
+
+export interface PacketClass extends Readonly<Record<Dimension, Ranges>> {
+  readonly facts: Facts;
+}
+
+/** Protocols by their numbers. */
+const PROTOCOLS = 256n;
+
+const NO_FACTS: Facts = new Map();
+
+/** Every packet of a family. */
+export function everyPacket(family: Family): PacketClass {
+  const addresses = between(0n, (1n << BigInt(addressBits(family))) - 1n);
+  return {
+    source: addresses,
+    destination: addresses,
+    service: between(0n, (PROTOCOLS << 16n) - 1n),
+    sourcePort: between(0n, 0xffffn),
+    state: between(0n, BigInt(STATES.length - 1)),
+    facts: NO_FACTS,
+  };
+}
+
+/** A question to a packet: whether a number is one of these, or whether something is true. */
+export type Question = { readonly dimension: Dimension; readonly ranges: Ranges } | { readonly fact: string };
+
+/** The packets of a class that answer yes, and those that answer no; undefined where there are none. */
+export interface Answers {
+  readonly yes: PacketClass | undefined;
+  readonly no: PacketClass | undefined;
+}
+
+export function ask(packets: PacketClass, question: Question): Answers {
+  if ('fact' in question) {
+    const known = packets.facts.get(question.fact);
+    if (known !== undefined) return known ? { yes: packets, no: undefined } : { yes: undefined, no: packets };
+    return { yes: assume(packets, question.fact, true), no: assume(packets, question.fact, false) };
+  }
+  const { dimension, ranges } = question;
+  const here = packets[dimension];
+  const inside = common(here, ranges);
+  if (inside === here) return { yes: packets, no: undefined };
+  if (isEmpty(inside)) return { yes: undefined, no: packets };
+  return {
+    yes: possible({ ...packets, [dimension]: inside }),
+    no: possible({ ...packets, [dimension]: without(here, ranges) }),
+  };
+}
+
+/** The packets of a class of which something is true, or not; undefined where that cannot be. */
+function assume(packets: PacketClass, fact: string, is: boolean): PacketClass | undefined {
+  const facts = new Map(packets.facts).set(fact, is);
+  return possible({ ...packets, facts });
+}
+
+/** That a packet goes to where it comes from. */
+export const TO_ITSELF = 'source is destination';
+
+/** The name of the fact that a packet comes in by an interface, or by one whose name begins so. */
+export function inInterfaceFact(pattern: string): string {
+  return `${IN_INTERFACE}${pattern}`;
+}
+
+const IN_INTERFACE = 'in-interface ';
+
+/** A class without what no packet can be; undefined where that leaves nothing. */
+function possible(packets: PacketClass): PacketClass | undefined {
+  const { source, destination, facts } = packets;
+  if (isEmpty(source) || isEmpty(destination)) return undefined;
+  if (facts.size === 0) return packets;
+  if (!canBeInterface(facts)) return undefined;
+  const same = facts.get(TO_ITSELF);
+  if (same === true) {
+    const both = common(source, destination);
+    if (isEmpty(both)) return undefined;
+    return sameRanges(both, source) && sameRanges(both, destination)
+      ? packets
+      : { ...packets, source: both, destination: both };
+  }
+  return same === false && onlyOne(source) !== undefined && onlyOne(source) === onlyOne(destination)
+    ? undefined
+    : packets;
+}
+
+/** Whether an interface can have a name that fits these patterns, and does not fit those. */
+function canBeInterface(facts: Facts): boolean {
+  const asked = [...facts].filter(([name]) => name.startsWith(IN_INTERFACE));
+  if (asked.length < 2) return true;
+  const patterns = asked.map(([name, fits]) => ({ pattern: name.slice(IN_INTERFACE.length), fits }));
+  // Of the patterns that fit, the longest is a name that all others must fit.
+  const longest = patterns
+    .filter(({ fits }) => fits)
+    .map(({ pattern }) => pattern)
+    .sort((a, b) => Number(a.endsWith('+')) - Number(b.endsWith('+')) || b.length - a.length)[0];
+  const name = longest === undefined ? '?' : longest.endsWith('+') ? `${longest.slice(0, -1)}?` : longest;
+  return patterns.every(({ pattern, fits }) => fitsPattern(name, pattern) === fits);
+}
+
+/** Whether an interface fits a pattern: a name, or the beginning of names followed by `+`. */
+export function fitsPattern(name: string, pattern: string): boolean {
+  return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
+/** The packets that are in both classes; undefined where there are none. */
+export function commonClass(a: PacketClass, b: PacketClass): PacketClass | undefined {
+  if (a === b) return a;
+  const merged: Record<Dimension, Ranges> = { ...a };
+  for (const dimension of DIMENSIONS) {
+    const both = common(a[dimension], b[dimension]);
+    if (isEmpty(both)) return undefined;
+    merged[dimension] = both;
+  }
+  let facts = a.facts;
+  if (b.facts.size > 0) {
+    const all = new Map(a.facts);
+    for (const [name, is] of b.facts) {
+      if (all.get(name) === !is) return undefined;
+      all.set(name, is);
+    }
+    facts = all;
+  }
+  return possible({ ...merged, facts });
+}
+
+/** The packets of `a` that are not in `b`, as classes that share none. */
+export function otherClasses(a: PacketClass, b: PacketClass): PacketClass[] {
+  const others: PacketClass[] = [];
+  let here: PacketClass | undefined = a;
+  const part = (question: Question, wanted: boolean) => {
+    if (!here) return;
+    const { yes, no } = ask(here, question);
+    const other = wanted ? no : yes;
+    if (other) others.push(other);
+    here = wanted ? yes : no;
+  };
+  for (const dimension of DIMENSIONS) part({ dimension, ranges: b[dimension] }, true);
+  for (const [fact, is] of b.facts) part({ fact }, is);
+  return here ? others : [a];
+}
+
+/** A text that two classes share if they are the same but for one dimension. */
+export function labelWithout(packets: PacketClass, dimension: Dimension): string {
+  const numbers = DIMENSIONS.map((other) => (other === dimension ? '' : labelOf(packets[other])));
+  return `${numbers.join(' ')} ${factsLabel(packets.facts)}`;
+}
+
+function factsLabel(facts: Facts): string {
+  if (facts.size === 0) return '';
+  return [...facts]
+    .map(([name, is]) => `${name}=${is}`)
+    .sort()
+    .join();
+}

@@ -1,0 +1,121 @@
+/** Which rules of a chain the packets of a class can fit, and what parts of the class each is for. */
+import { addressValue } from '../../net/address.ts';
+import type { ClassFlow } from './class-flow.ts';
+import { type ClassRule, mayFit } from './class-rule.ts';
+import { type Here, serviceRange, WITH_PORTS } from './questions.ts';
+import { common, holds, isEmpty, only, onlyOne, type Ranges, together, without } from './ranges.ts';
+
+/** A part of a class, and the rules that it comes to, in their order. */
+export interface Part {
+  readonly flow: ClassFlow;
+  readonly rules: readonly ClassRule[];
+}
+
+export interface RuleIndex {
+  readonly rules: readonly ClassRule[];
+  /** Parts a class by the addresses and ports that rules are for. */
+  candidates(flow: ClassFlow, here: Here): readonly Part[];
+}
+
+/** Shorter chains are as fast without an index. */
+const WORTH_AN_INDEX = 16;
+
+interface Keyed {
+  readonly byAddress: ReadonlyMap<bigint, readonly ClassRule[]>;
+  readonly byPort: ReadonlyMap<bigint, readonly ClassRule[]>;
+  readonly others: readonly ClassRule[];
+}
+
+export function indexRules(rules: readonly ClassRule[]): RuleIndex {
+  if (rules.length < WORTH_AN_INDEX) return { rules, candidates: (flow) => [{ flow, rules }] };
+  const [byAddress, byPort]: Map<bigint, ClassRule[]>[] = [new Map(), new Map()];
+  const others: ClassRule[] = [];
+  for (const rule of rules) {
+    const key = keyOf(rule);
+    if (key === undefined) others.push(rule);
+    else {
+      const map = key.by === 'address' ? byAddress : byPort;
+      const same = map?.get(key.value);
+      if (same) same.push(rule);
+      else map?.set(key.value, [rule]);
+    }
+  }
+  const keyed: Keyed = { byAddress: byAddress ?? new Map(), byPort: byPort ?? new Map(), others };
+  return { rules, candidates: (flow, here) => partsOf(keyed, flow, here) };
+}
+
+function partsOf({ byAddress, byPort, others }: Keyed, flow: ClassFlow, here: Here): readonly Part[] {
+  return byDestination(byAddress, flow, here).flatMap((part) =>
+    byService(byPort, part.flow, here).map(({ flow, rules }): Part => {
+      const found = [...part.rules, ...rules];
+      return {
+        flow,
+        rules:
+          found.length === 0 ? others : [...others, ...found].sort((a, b) => a.rule.number - b.rule.number),
+      };
+    }),
+  );
+}
+
+function byDestination(rules: Keyed['byAddress'], flow: ClassFlow, here: Here): readonly Part[] {
+  const now = flow.destination ?? onlyOne(flow.packets.destination);
+  if (now !== undefined) return [{ flow, rules: rules.get(now) ?? [] }];
+  return splitBy('destination', rules, flow, here);
+}
+
+function byService(rules: Keyed['byPort'], flow: ClassFlow, here: Here): readonly Part[] {
+  if (rules.size === 0) return [{ flow, rules: [] }];
+  const { destinationPort: now } = flow;
+  if (now !== undefined) {
+    const found = WITH_PORTS.flatMap((protocol) => {
+      const [key = 0n] = serviceRange(protocol, [now, now]);
+      return rules.get(key) ?? [];
+    });
+    return [{ flow, rules: found }];
+  }
+  const single = onlyOne(flow.packets.service);
+  if (single !== undefined) return [{ flow, rules: rules.get(single) ?? [] }];
+  return splitBy('service', rules, flow, here);
+}
+
+/** Splits a class by the numbers that rules are for; last what is left. */
+function splitBy(
+  dimension: 'destination' | 'service',
+  rules: ReadonlyMap<bigint, readonly ClassRule[]>,
+  flow: ClassFlow,
+  here: Here,
+): readonly Part[] {
+  const numbers = flow.packets[dimension];
+  const wanted = [...rules].filter(
+    ([key, rules]) => holds(numbers, key) && rules.some((rule) => mayFit(rule, flow, here)),
+  );
+  const keys = together(wanted.map(([key]) => only(key)));
+  const rest = without(numbers, keys);
+  return [
+    ...wanted.map(([key, rules]): Part => ({ flow: withNumbers(flow, dimension, only(key)), rules })),
+    ...(isEmpty(rest) ? [] : [{ flow: withNumbers(flow, dimension, rest), rules: [] }]),
+  ];
+}
+
+function withNumbers(flow: ClassFlow, dimension: 'destination' | 'service', ranges: Ranges): ClassFlow {
+  return { ...flow, packets: { ...flow.packets, [dimension]: common(flow.packets[dimension], ranges) } };
+}
+
+/** The only address, or else the only port, that a rule is for. */
+function keyOf({
+  rule,
+  steps,
+}: ClassRule): { readonly by: 'address' | 'port'; readonly value: bigint } | undefined {
+  // What a rule does before it looks, it does to any packet.
+  if (steps.some(({ step }) => step !== 'sort')) return undefined;
+  const { matches } = rule.rule;
+  const address = matches.find((match) => match.match === 'destination');
+  if (address && address.negated !== true && !address.address.includes('/')) {
+    return { by: 'address', value: addressValue(address.address) };
+  }
+  const port = matches.find((match) => match.match === 'destination-port');
+  const protocol = matches.find((match) => match.match === 'protocol');
+  if (!port || port.last !== undefined || !protocol) return undefined;
+  const [value = 0n] = serviceRange(protocol.protocol, [port.port, port.port]);
+  return { by: 'port', value };
+}
