@@ -1,8 +1,8 @@
 /** A class of packets on its way through the tables: one of those that chance and questions have made of it. */
 import { type Family, formatAddress, joinPort } from '../../net/address.ts';
 import type { SourceTranslation } from '../simulator/flow.ts';
-import { DIMENSIONS, type Dimension, labelWithout, type PacketClass } from './packet-class.ts';
-import { labelOf, together } from './ranges.ts';
+import { DIMENSIONS, type Dimension, type Facts, labelWithout, type PacketClass } from './packet-class.ts';
+import { common, countOf, isEmpty, labelOf, sameRanges, together } from './ranges.ts';
 
 /** Where packets of a class come in, or that they begin on the node. */
 export type Start = 'arrives' | 'begins';
@@ -89,59 +89,85 @@ function labelOfWay(flow: ClassFlow): string {
 /** So many are compared with each other faster than by texts. */
 const FEW = 8;
 
-function goesAsAnother(flow: ClassFlow, flows: readonly ClassFlow[], from: number): boolean {
-  for (let i = from + 1; i < flows.length; i++) {
-    const other = flows[i];
-    if (
-      other &&
-      flow.destination === other.destination &&
-      flow.mark.keep === other.mark.keep &&
-      flow.mark.flip === other.mark.flip &&
-      flow.destinationPort === other.destinationPort &&
-      flow.isSNAT === other.isSNAT &&
-      flow.tracked === other.tracked
-    )
-      return true;
-  }
-  return false;
+function goOnAlike(a: ClassFlow, b: ClassFlow): boolean {
+  return (
+    a.destination === b.destination &&
+    a.mark.keep === b.mark.keep &&
+    a.mark.flip === b.mark.flip &&
+    a.tracked === b.tracked &&
+    a.isSNAT === b.isSNAT &&
+    labelOfWay(a) === labelOfWay(b)
+  );
 }
 
 /** Puts flows together that are the same from here on: the classes of their packets, or how probable they are. */
 export function mergeClassFlows(flows: ClassFlow[]): ClassFlow[] {
-  if (flows.length < 2 || (flows.length <= FEW && !flows.some((flow, i) => goesAsAnother(flow, flows, i))))
-    return flows;
+  if (flows.length < 2) return flows;
+  if (flows.length <= FEW) return mergePairs(flows);
   const byWay = Map.groupBy(flows, labelOfWay);
   if (byWay.size === flows.length) return flows;
-  return [...byWay.values()].flatMap((same) => DIMENSIONS.reduce(mergeBy, addUp(same)));
+  return [...byWay.values()].flatMap((same) =>
+    same.length <= FEW ? mergePairs(same) : DIMENSIONS.reduce(mergeBy, addUp(same)),
+  );
+}
+
+function mergePairs(flows: ClassFlow[]): ClassFlow[] {
+  const merged = [...flows];
+  for (let i = 0; i < merged.length; i++) {
+    for (let j = i + 1; j < merged.length; j++) {
+      const [a, b] = [merged[i], merged[j]];
+      const one = a && b && goOnAlike(a, b) ? asOne(a, b) : undefined;
+      if (!one) continue;
+      merged[i] = one;
+      merged.splice(j, 1);
+      // Those before may fit it as it is now.
+      i = -1;
+      break;
+    }
+  }
+  return merged;
+}
+
+/** One flow for two, if it can be: of the same packets, or of classes that differ in one dimension alone. */
+function asOne(a: ClassFlow, b: ClassFlow): ClassFlow | undefined {
+  if (!sameFacts(a.packets.facts, b.packets.facts)) return undefined;
+  const apart = DIMENSIONS.filter((dimension) => !sameRanges(a.packets[dimension], b.packets[dimension]));
+  const [dimension] = apart;
+  if (dimension === undefined) {
+    return { ...a, probability: a.probability + b.probability, chances: a.chances + b.chances };
+  }
+  if (apart.length > 1 || a.probability !== b.probability) return undefined;
+  const numbers = [a.packets[dimension], b.packets[dimension]] as const;
+  // Packets that are in both go both ways.
+  if (!isEmpty(common(...numbers))) return undefined;
+  return {
+    ...a,
+    chances: Math.max(a.chances, b.chances),
+    packets: { ...a.packets, [dimension]: together(numbers) },
+  };
+}
+
+function sameFacts(a: Facts, b: Facts): boolean {
+  return a === b || (a.size === b.size && a.entries().every(([name, is]) => b.get(name) === is));
 }
 
 /** Of the same packets, how probable all of them are. */
 function addUp(flows: ClassFlow[]): ClassFlow[] {
-  if (flows.length < 2) return flows;
   const label = ({ packets }: ClassFlow) => `${labelOf(packets.state)} ${labelWithout(packets, 'state')}`;
-  return [...Map.groupBy(flows, label).values()].flatMap((same) => {
-    const [first] = same;
-    if (!first || same.length === 1) return same;
-    return [
-      {
-        ...first,
-        probability: same.reduce((sum, { probability }) => sum + probability, 0),
-        chances: same.reduce((sum, { chances }) => sum + chances, 0),
-      },
-    ];
-  });
+  return [...Map.groupBy(flows, label).values()].flatMap(mergePairs);
 }
 
 /** Of classes that differ in one dimension alone, one. */
 function mergeBy(flows: ClassFlow[], dimension: Dimension): ClassFlow[] {
-  if (flows.length < 2) return flows;
   const label = ({ packets, probability }: ClassFlow) => `${probability} ${labelWithout(packets, dimension)}`;
   const groups = Map.groupBy(flows, label);
   if (groups.size === flows.length) return flows;
   return [...groups.values()].flatMap((same) => {
     const [first] = same;
     if (!first || same.length === 1) return same;
-    const ranges = together(same.map(({ packets }) => packets[dimension]));
+    const numbers = same.map(({ packets }) => packets[dimension]);
+    const ranges = together(numbers);
+    if (countOf(ranges) !== numbers.reduce((sum, ranges) => sum + countOf(ranges), 0n)) return same;
     const chances = Math.max(...same.map(({ chances }) => chances));
     return [{ ...first, chances, packets: { ...first.packets, [dimension]: ranges } }];
   });

@@ -5,9 +5,9 @@
 import type { Family } from '../../net/address.ts';
 import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
-import { type ClassNode, type ClassRuleset, type Ended, explore, forClasses } from './explore.ts';
+import { type ClassRuleset, type Ended, explore, forClasses } from './explore.ts';
 import { commonClass, everyPacket, otherClasses, type PacketClass } from './packet-class.ts';
-import { markBit, rangeOf } from './questions.ts';
+import { type ClassNode, markBit, rangeOf } from './questions.ts';
 import { common, isEmpty, only, type Ranges, together, without } from './ranges.ts';
 
 /** What may become of packets, and how probably. */
@@ -67,7 +67,7 @@ export function compareRulesets(
   let classes = 0;
   for (const destination of destinations(before, after, family, node, within)) {
     for (const start of ['arrives', 'begins'] as const) {
-      const packets = { ...everyPacket(family), destination };
+      const packets = startingAt(start, { ...everyPacket(family), destination }, node);
       const [a, b] = rules.map((ruleset: ClassRuleset) => explore(ruleset, packets, start, node));
       if (!a || !b) continue;
       classes += Math.max(a.length, b.length);
@@ -75,6 +75,16 @@ export function compareRulesets(
     }
   }
   return { differences, classes };
+}
+
+/**
+ * Nothing arrives from the node's own addresses: in IPv4 the kernel takes it for a lie (fib_validate_source in
+ * fib_frontend.c), in IPv6 nobody else has them.
+ */
+function startingAt(start: Start, packets: PacketClass, { local, perhapsLocal }: ClassNode): PacketClass {
+  if (start === 'begins') return packets;
+  const facts = isEmpty(perhapsLocal) ? packets.facts : new Map([['local source', false] as const]);
+  return { ...packets, source: without(packets.source, local), facts };
 }
 
 /** All destinations, in parts: each one that has a rule of its own in a chain that many pass, and the others. */

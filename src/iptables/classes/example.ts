@@ -4,9 +4,8 @@ import type { Packet, SimulatedNode } from '../simulator/packet.ts';
 import { canonicalProtocol, protocolNumber } from '../simulator/protocols.ts';
 import type { ConntrackState } from '../types.ts';
 import type { Start } from './class-flow.ts';
-import type { ClassNode } from './explore.ts';
-import { DIMENSIONS, fitsPattern, type PacketClass, STATES, TO_ITSELF } from './packet-class.ts';
-import { hasPorts, inInterfacePattern, markBit, seenIn, TRANSLATED } from './questions.ts';
+import { DIMENSIONS, fitsPattern, type PacketClass, STATES, seenIn, TO_ITSELF } from './packet-class.ts';
+import { type ClassNode, hasPorts, inInterfacePattern, markBit, TRANSLATED } from './questions.ts';
 import { common, holds, type Ranges, without } from './ranges.ts';
 
 /** A packet, and what else must be so for it to be of a class. */
@@ -43,8 +42,12 @@ export function exampleOf(packets: PacketClass, start: Start, family: Family, { 
     if (bit !== undefined) mark = is ? (mark | bit) >>> 0 : mark;
     else if (pattern !== undefined) patterns.push([pattern, is]);
     else if (seen !== undefined) {
-      // The last that is known of a list: how long ago at the most.
-      if (is) recent.set(seen.list, new Map([[formatAddress(family, source), 0]]));
+      const before = recent.get(seen.entry)?.get(formatAddress(family, source)) ?? Number.POSITIVE_INFINITY;
+      if (is) {
+        // As long ago as may be.
+        const age = Math.min(before, seen.seconds);
+        recent.set(seen.entry, new Map([[formatAddress(family, source), Number.isFinite(age) ? age : 1e9]]));
+      }
     } else if (fact === 'local source') owns.set(formatAddress(family, source), is);
     else if (fact === 'local destination') owns.set(formatAddress(family, destination), is);
     else if (fact.startsWith('local ')) owns.set(fact.slice('local '.length), is);
@@ -145,8 +148,8 @@ function answerOf(fact: string, packet: Packet, node: SimulatedNode): boolean | 
   if (pattern !== undefined)
     return packet.inInterface !== undefined && fitsPattern(packet.inInterface, pattern);
   if (seen !== undefined) {
-    const age = node.recent?.get(seen.list)?.get(packet.source);
-    return age !== undefined && (seen.seconds === undefined || age <= seen.seconds);
+    const age = node.recent?.get(seen.entry)?.get(packet.source);
+    return age !== undefined && age <= seen.seconds;
   }
   if (fact === TO_ITSELF) return packet.source === packet.destination;
   if (fact === 'local source') return node.isLocal(packet.source);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CompilerInput, load, rawCluster } from '../../../test/support/arbitrary/clusters.ts';
+import { classNodeOf } from '../../../test/support/class-node.ts';
 import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
 import { interestingFlows } from '../../../test/support/interesting-packets.ts';
 import { LAYOUT_NAMES } from '../../api/layout-names.ts';
@@ -15,8 +16,7 @@ import { type Start, sentTo } from './class-flow.ts';
 import { isIn } from './example.ts';
 import { type Ended, explore, forClasses } from './explore.ts';
 import { everyPacket } from './packet-class.ts';
-import { rangeOf } from './questions.ts';
-import { holds, together } from './ranges.ts';
+import { holds } from './ranges.ts';
 
 /** What becomes of a packet, by the classes that it is in. */
 function byClasses(ends: readonly Ended[], packet: Packet, node: SimulatedNode, family: Family) {
@@ -57,13 +57,7 @@ function bySimulator(rules: PreparedRuleset, packet: Packet, node: SimulatedNode
 function differences({ cluster, node, options }: CompilerInput, family: Family): unknown[] {
   return LAYOUT_NAMES.flatMap((layout) => {
     const rules = prepare(withJumps(compile(cluster, node, { ...options(family), layout })));
-    const own = [...node.ips, ...node.interfaceAddresses.map((address) => address.split('/')[0] ?? '')];
-    const local = together(
-      [...own, family === 'ipv4' ? '127.0.0.0/8' : '::1']
-        .filter((address) => address.includes(':') === (family === 'ipv6'))
-        .map(rangeOf),
-    );
-    const place = { local, perhapsLocal: [] };
+    const place = classNodeOf(node, family);
     const ends = (start: Start) => explore(forClasses(rules), everyPacket(family), start, place);
     const classes = { arrives: ends('arrives'), begins: ends('begins') };
     return interestingFlows({ cluster, node, options: options(family) }).flatMap(({ from, packets }) =>

@@ -11,6 +11,7 @@ import { type ClassRule, classRule, takeStep } from './class-rule.ts';
 import type { PacketClass } from './packet-class.ts';
 import {
   addressSorter,
+  type ClassNode,
   every,
   type Here,
   localSorter,
@@ -20,16 +21,8 @@ import {
   stateSorter,
   WITH_PORTS,
 } from './questions.ts';
-import { only, type Ranges } from './ranges.ts';
+import { only, onlyOne } from './ranges.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
-
-/** What is known of the node that packets come to. */
-export interface ClassNode {
-  /** The node's own addresses, 127.0.0.0/8 or ::1 among them. */
-  readonly local: Ranges;
-  /** Addresses that may be the node's own or not: classes are split by that, too. */
-  readonly perhapsLocal: Ranges;
-}
 
 /** What has become of packets of a class in the end. */
 export interface Ended {
@@ -208,19 +201,19 @@ function walkChain(
   const index = indexOf(walk.rules, chain);
   const left: ClassFlow[] = [];
   for (const { flow, rules } of flows.flatMap((flow) => index.candidates(flow, walk.here))) {
-    let now = [flow];
+    let [now, merged] = [[flow], 1];
     for (const rule of rules) {
       if (now.length === 0) break;
       now = walkRule(walk, rule, now, left, depth);
-      if (now.length > MANY) now = mergeClassFlows(now);
+      if (now.length <= 2 * merged) continue;
+      now = mergeClassFlows(now);
+      merged = now.length;
     }
     left.push(...now);
   }
-  return mergeClassFlows(left);
+  // What has not been split in this chain cannot be put together.
+  return left.length > flows.length ? mergeClassFlows(left) : left;
 }
-
-/** Fewer are not worth to be compared. */
-const MANY = 2;
 
 function indexOf(rules: ClassRuleset, chain: PreparedChain): RuleIndex {
   const known = rules.chains.get(chain);
@@ -311,17 +304,32 @@ function wordsOf({ rule: { target } }: PreparedRule): string {
   return target?.target === 'unknown' ? target.words.join(' ') : 'words that are no rule';
 }
 
+const STAYING = new WeakMap<Translation, Sorter>();
+
+/** Whether packets go to, or come from, what they are sent to anyway. */
+function staying(side: 'source' | 'destination', to: Translation): Sorter {
+  const known = STAYING.get(to);
+  if (known) return known;
+  const { address, port } = to;
+  const sorter = every([
+    ...(address ? [addressSorter(side, only(address.value))] : []),
+    ...(port === undefined ? [] : [portSorter(`${side}Port`, [port, port], WITH_PORTS)]),
+  ]);
+  STAYING.set(to, sorter);
+  return sorter;
+}
+
 /** Sends packets to another destination. A connection that is sent to where it goes anyway, is none that was translated. */
-function redirect(flow: ClassFlow, { address, port }: Translation, here: Here): ClassFlow[] {
+function redirect(flow: ClassFlow, to: Translation, here: Here): ClassFlow[] {
+  const { address, port } = to;
   const sent = {
     ...(address && { destination: address.value }),
     ...(port !== undefined && { destinationPort: port }),
     redirected: true,
   };
-  const stays = every([
-    ...(address ? [addressSorter('destination', only(address.value))] : []),
-    ...(port === undefined ? [] : [portSorter('destinationPort', [port, port], WITH_PORTS)]),
-  ]);
+  const now = flow.destination ?? onlyOne(flow.packets.destination);
+  if (now !== undefined && address && now !== address.value) return [{ ...flow, ...sent, isDNAT: true }];
+  const stays = staying('destination', to);
   const { yes, no } = stays(flow, here);
   return [
     ...yes.map((flow) => ({ ...flow, ...sent })),
@@ -330,17 +338,15 @@ function redirect(flow: ClassFlow, { address, port }: Translation, here: Here): 
 }
 
 /** Lets packets come from another source. */
-function translateSource(flow: ClassFlow, { address, port }: Translation, here: Here): ClassFlow[] {
+function translateSource(flow: ClassFlow, to: Translation, here: Here): ClassFlow[] {
+  const { address, port } = to;
   const text = address?.text ?? '';
   const sent = {
     ...(address && { source: address.value }),
     ...(port !== undefined && { sourcePort: port }),
     translation: { to: port === undefined ? text : joinPort(text, port) },
   };
-  const stays = every([
-    ...(address ? [addressSorter('source', only(address.value))] : []),
-    ...(port === undefined ? [] : [portSorter('sourcePort', [port, port], WITH_PORTS)]),
-  ]);
+  const stays = staying('source', to);
   const { yes, no } = stays(flow, here);
   return [
     ...yes.map((flow) => ({ ...flow, ...sent })),

@@ -93,7 +93,7 @@ function possible(packets: PacketClass): PacketClass | undefined {
   const { source, destination, facts } = packets;
   if (isEmpty(source) || isEmpty(destination)) return undefined;
   if (facts.size === 0) return packets;
-  if (!canBeInterface(facts)) return undefined;
+  if (!canBeInterface(facts) || !canBeSeen(facts)) return undefined;
   const same = facts.get(TO_ITSELF);
   if (same === true) {
     const both = common(source, destination);
@@ -119,6 +119,37 @@ function canBeInterface(facts: Facts): boolean {
     .sort((a, b) => Number(a.endsWith('+')) - Number(b.endsWith('+')) || b.length - a.length)[0];
   const name = longest === undefined ? '?' : longest.endsWith('+') ? `${longest.slice(0, -1)}?` : longest;
   return patterns.every(({ pattern, fits }) => fitsPattern(name, pattern) === fits);
+}
+
+/** The name of the fact that an address is in a list, seen there at most so many seconds ago. */
+export function seenFact(entry: string, seconds: number | undefined): string {
+  return `${SEEN}${entry} ${seconds ?? 'ever'}`;
+}
+
+const SEEN = 'seen in ';
+
+/** The entry of a list that a fact is about, and how long ago it counts there, in seconds. */
+export function seenIn(fact: string): { readonly entry: string; readonly seconds: number } | undefined {
+  if (!fact.startsWith(SEEN)) return undefined;
+  const end = fact.lastIndexOf(' ');
+  const seconds = fact.slice(end + 1);
+  return {
+    entry: fact.slice(SEEN.length, end),
+    seconds: seconds === 'ever' ? Number.POSITIVE_INFINITY : Number(seconds),
+  };
+}
+
+/** Who was seen within some time, was also within a longer one. */
+function canBeSeen(facts: Facts): boolean {
+  const asked = [...facts].flatMap(([fact, is]) => {
+    const seen = seenIn(fact);
+    return seen ? [{ ...seen, is }] : [];
+  });
+  if (asked.length < 2) return true;
+  return asked.every(
+    (one) =>
+      !one.is || asked.every((other) => other.entry !== one.entry || other.is || other.seconds < one.seconds),
+  );
 }
 
 /** Whether an interface fits a pattern: a name, or the beginning of names followed by `+`. */

@@ -5,6 +5,7 @@ import {
   type Family,
   familyOf,
   formatAddress,
+  LOOPBACK,
   parseAddress,
   prefixLength,
 } from '../../net/address.ts';
@@ -13,19 +14,42 @@ import { type Option, type Part, partsOf } from '../parts.ts';
 import { canonicalProtocol, protocolNumber } from '../simulator/protocols.ts';
 import type { Match } from '../types.ts';
 import type { ClassFlow } from './class-flow.ts';
-import { ask, fitsPattern, inInterfaceFact, type Question, STATES, TO_ITSELF } from './packet-class.ts';
-import { between, holds, only, onlyOne, type Ranges, together } from './ranges.ts';
+import {
+  ask,
+  fitsPattern,
+  inInterfaceFact,
+  type Question,
+  STATES,
+  seenFact,
+  TO_ITSELF,
+} from './packet-class.ts';
+import { between, holds, NOTHING, only, onlyOne, type Ranges, together, without } from './ranges.ts';
 
 /** Where a class of packets is on its way, and what is known of the node. */
-export interface Here {
+export interface Here extends ClassNode {
   readonly family: Family;
   readonly hook: string;
   /** The interfaces by which it has come and goes: one is `initial` where each packet has its own. */
   readonly inInterface: '' | 'lo' | 'initial';
   readonly outInterface: '' | 'lo' | 'unknown';
-  /** Addresses that are the node's own, and those of which that is not known. */
+}
+
+/** What is known of the node that packets come to. */
+export interface ClassNode {
+  /** The node's own addresses, 127.0.0.0/8 or ::1 among them. */
   readonly local: Ranges;
+  /** Addresses that may be the node's own or not: classes are split by that, too. */
   readonly perhapsLocal: Ranges;
+}
+
+/**
+ * @param own the node's own addresses, without those of loopback
+ * @param isAll whether it has no others
+ */
+export function classNode(own: readonly string[], family: Family, isAll: boolean): ClassNode {
+  const local = together([...own, LOOPBACK[family]].map(rangeOf));
+  const others = without(between(0n, (1n << BigInt(addressBits(family))) - 1n), local);
+  return { local, perhapsLocal: isAll ? NOTHING : others };
 }
 
 /** What packets are sorted into. */
@@ -199,14 +223,6 @@ export function inInterfacePattern(fact: string): string | undefined {
   return pattern;
 }
 
-/** The list of xt_recent that a fact is about the source in, and how long ago it counts there, in seconds. */
-export function seenIn(
-  fact: string,
-): { readonly list: string; readonly seconds: number | undefined } | undefined {
-  const [, list, seconds] = /^seen in (\S+) (ever|\d+)$/.exec(fact) ?? [];
-  return list === undefined ? undefined : { list, seconds: seconds === 'ever' ? undefined : Number(seconds) };
-}
-
 /** Whether a protocol has ports. */
 export function hasPorts(protocol: string): boolean {
   return WITH_PORTS.includes(protocol);
@@ -318,11 +334,9 @@ export function recentSorter(
 ): Sorted {
   const entry = recentEntry({ list, side, mask }, flow);
   if (!more && flow.recent.includes(entry)) return { yes: [flow], no: [] };
-  const words = `${RECENT}${entry} ${seconds ?? 'ever'}`;
-  return more ? asItIs(`recent ${words}`)(flow, here) : put({ fact: words })(flow, here);
+  const fact = seenFact(entry, seconds);
+  return more ? asItIs(`recent ${fact}`)(flow, here) : put({ fact })(flow, here);
 }
-
-const RECENT = 'seen in ';
 
 export interface RecentQuestion {
   readonly list: string;

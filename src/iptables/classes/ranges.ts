@@ -111,3 +111,10 @@ export function labelOf(ranges: Ranges): string {
   for (const value of ranges) sum = (sum * 31n + value) & 0xffffffffffffn;
   return `${ranges.length}:${ranges[0]}:${ranges.at(-1)}:${sum}`;
 }
+
+/** How many numbers there are. */
+export function countOf(ranges: Ranges): bigint {
+  let count = 0n;
+  for (let i = 0; i < ranges.length; i += 2) count += at(ranges, i + 1) - at(ranges, i) + 1n;
+  return count;
+}

@@ -1,0 +1,256 @@
+/** Two rulesets and every packet: the layouts are the same, and what is broken is found, with a packet that shows it. */
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type CompilerInput, load, rawCluster } from '../../../test/support/arbitrary/clusters.ts';
+import { largeCluster } from '../../../test/support/arbitrary/large-cluster.ts';
+import { classNodeOf } from '../../../test/support/class-node.ts';
+import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
+import { interestingFlows } from '../../../test/support/interesting-packets.ts';
+import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../../api/layout-names.ts';
+import { withJumps } from '../../chains/jumps.ts';
+import { compile } from '../../compiler/compile.ts';
+import { FAMILIES, type Family } from '../../net/address.ts';
+import type { Fate } from '../simulator/fate.ts';
+import { prepare } from '../simulator/prepare.ts';
+import { simulate } from '../simulator/simulate.ts';
+import type { Chain, Match, Rule, Ruleset } from '../types.ts';
+import { type Comparison, compareRulesets, type Difference } from './compare.ts';
+import { exampleOf, isIn } from './example.ts';
+
+/** On a node that forwards only what it is told to, so that this shows. */
+function inKernel(ruleset: Ruleset): Ruleset {
+  const { family, tables } = withJumps(ruleset);
+  const policy = (chain: Chain): Chain => (chain.name === 'FORWARD' ? { ...chain, policy: 'DROP' } : chain);
+  return { family, tables: tables.map((table) => ({ ...table, chains: table.chains.map(policy) })) };
+}
+
+const rulesOf = ({ cluster, node, options }: CompilerInput, family: Family, layout: LayoutName, bpf = true) =>
+  inKernel(compile(cluster, { ...node, bpf }, { ...options(family), layout }));
+
+const compared = (before: Ruleset, after: Ruleset, { node }: CompilerInput): Comparison =>
+  compareRulesets(prepare(before), prepare(after), classNodeOf(node, before.family));
+
+const fixtures = await allFixtures();
+
+let classes = 0;
+
+/** Layouts and nodes that no packet must notice. */
+function differences(input: CompilerInput, family: Family): readonly Difference[] {
+  const expected = rulesOf(input, family, DEFAULT_LAYOUT);
+  return LAYOUT_NAMES.filter((name) => name !== DEFAULT_LAYOUT).flatMap((layout) =>
+    [true, false].flatMap((bpf) => {
+      const comparison = compared(expected, rulesOf(input, family, layout, bpf), input);
+      classes += comparison.classes;
+      return comparison.differences;
+    }),
+  );
+}
+
+describe('all layouts are the same to every packet', () => {
+  describe.each(fixtures)('$name', (fixture) => {
+    test.each(FAMILIES)('%s', async (family) => {
+      expect(differences(await fixtureInput(fixture), family).slice(0, 2)).toEqual([]);
+    });
+  });
+
+  test.each(FAMILIES)('of random clusters, %s', (family) => {
+    fc.assert(
+      fc.property(rawCluster, (raw) => {
+        expect(differences(load(raw), family).slice(0, 2)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test.each(FAMILIES)('of random clusters with trees, %s', (family) => {
+    fc.assert(
+      fc.property(largeCluster, (raw) => {
+        expect(differences(load(raw), family).slice(0, 2)).toEqual([]);
+      }),
+      { numRuns: 3 },
+    );
+  });
+
+  afterAll(() => {
+    expect(classes).toBeGreaterThan(50_000);
+  });
+});
+
+/** What becomes of a packet, as something to compare: probabilities to nine digits. */
+function fateText({ outcomes }: Fate): string[] {
+  return outcomes
+    .map(({ probability, ...outcome }) => `${JSON.stringify(outcome)} ${probability.toFixed(9)}`)
+    .sort();
+}
+
+/** Sends one packet of each difference through both rulesets, and gives those of which nothing shows. */
+function notShown({ differences }: Comparison, before: Ruleset, after: Ruleset, input: CompilerInput) {
+  const [a, b] = [prepare(before), prepare(after)];
+  return differences.flatMap(({ packets, start }) => {
+    const { packet, node, assumed } = exampleOf(
+      packets,
+      start,
+      before.family,
+      classNodeOf(input.node, before.family),
+    );
+    if (assumed.length > 0) return [];
+    const isOfClass = isIn(packets, packet, node);
+    const [was, is] = [fateText(simulate(a, packet, node)), fateText(simulate(b, packet, node))];
+    return isOfClass === true && JSON.stringify(was) !== JSON.stringify(is)
+      ? []
+      : [{ packet, isOfClass, was, is }];
+  });
+}
+
+type Change = (rule: Rule, chain: Chain) => Rule | undefined;
+
+/** Changes the first rule that it can change; undefined where there is none. */
+function broken(ruleset: Ruleset, change: Change): Ruleset | undefined {
+  let done = false;
+  const changeRule = (rule: Rule, chain: Chain): readonly Rule[] => {
+    if (done) return [rule];
+    const other = change(rule, chain);
+    done = other !== rule;
+    return other ? [other] : [];
+  };
+  const changed = withRules(ruleset, (chain) => chain.rules.flatMap((rule) => changeRule(rule, chain)));
+  return done ? changed : undefined;
+}
+
+function withRules(ruleset: Ruleset, rulesOf: (chain: Chain) => readonly Rule[]): Ruleset {
+  return {
+    ...ruleset,
+    tables: ruleset.tables.map((table) => ({
+      ...table,
+      chains: table.chains.map((chain) => ({ ...chain, rules: rulesOf(chain) })),
+    })),
+  };
+}
+
+const jumpsTo = ({ target }: Rule, beginning: string) =>
+  target?.target === 'jump' && target.chain.startsWith(beginning);
+
+function withMatch<K extends Match['match']>(
+  rule: Rule,
+  kind: K,
+  change: (match: Extract<Match, { match: K }>) => Match,
+): Rule {
+  const isKind = (match: Match): match is Extract<Match, { match: K }> => match.match === kind;
+  return rule.matches.some(isKind)
+    ? { ...rule, matches: rule.matches.map((match) => (isKind(match) ? change(match) : match)) }
+    : rule;
+}
+
+const BREAKAGES: Readonly<Record<string, Change>> = {
+  'a leaf that is missing': (rule) => (jumpsTo(rule, 'KUBE-SVC-10.') ? undefined : rule),
+  'a Service that is missing': (rule) =>
+    rule.matches.some(({ match }) => match === 'destination-port') && jumpsTo(rule, 'KUBE-SVC-')
+      ? undefined
+      : rule,
+  'a range that is too small': (rule) =>
+    jumpsTo(rule, 'KUBE-SVC-10.')
+      ? withMatch(rule, 'destination', (match) => ({
+          ...match,
+          address: match.address.replace(/\/(\d+)$/, (_, bits) => `/${Number(bits) + 4}`),
+        }))
+      : rule,
+  'a probability that is off by 1e-6': (rule) =>
+    withMatch(rule, 'statistic', (match) => ({ ...match, probability: match.probability + 1e-6 })),
+  'no masquerading of what comes from elsewhere': (rule) =>
+    jumpsTo(rule, 'KUBE-MARK-MASQ') && rule.matches.some(({ match }) => match === 'source')
+      ? undefined
+      : rule,
+  'no masquerading of a pod that reaches itself': (rule) =>
+    rule.matches.some(({ match }) => match === 'bpf') && jumpsTo(rule, 'KUBE-MARK-MASQ') ? undefined : rule,
+  'another port of an endpoint': (rule) =>
+    rule.target?.target === 'DNAT'
+      ? {
+          ...rule,
+          target: { target: 'DNAT', to: rule.target.to.replace(/\d$/, (digit) => `${9 - Number(digit)}`) },
+        }
+      : rule,
+  'the wrong bit of the mark': (rule) =>
+    withMatch(rule, 'mark', (match) => ({ ...match, value: match.value * 2, mask: match.mask * 2 })),
+  'a port that is off by one': (rule) =>
+    withMatch(rule, 'destination-port', (match) => ({ ...match, port: match.port + 1 })),
+  'one that was refused and is dropped': (rule) =>
+    rule.target?.target === 'REJECT' ? { ...rule, target: { target: 'DROP' } } : rule,
+  'a list of clients of another time': (rule) =>
+    withMatch(rule, 'recent', (match) =>
+      match.operation === 'rcheck' ? { ...match, seconds: match.seconds + 1 } : match,
+    ),
+};
+
+describe('what is broken in the fast layout is found', async () => {
+  const inputs = await Promise.all(
+    fixtures
+      .filter(({ name }) => name === 'fast-layout/trees' || name === 'conformance/features/session-affinity')
+      .map(fixtureInput),
+  );
+
+  function expectFound(change: (ruleset: Ruleset) => Ruleset | undefined): void {
+    const found = inputs.flatMap((input) => {
+      const after = change(rulesOf(input, 'ipv4', 'fast'));
+      if (!after) return [];
+      const expected = rulesOf(input, 'ipv4', DEFAULT_LAYOUT);
+      const comparison = compared(expected, after, input);
+      expect(comparison.differences).not.toEqual([]);
+      return [notShown(comparison, expected, after, input).slice(0, 2)];
+    });
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.flat()).toEqual([]);
+  }
+
+  test.each(Object.entries(BREAKAGES))('%s', (_, change) => {
+    expectFound((ruleset) => broken(ruleset, change));
+  });
+
+  test('an order that is another', () => {
+    const hasChance = ({ rules }: Chain) =>
+      rules.some(({ matches }) => matches.some(({ match }) => match === 'statistic'));
+    expectFound((ruleset) =>
+      withRules(ruleset, (chain) => (hasChance(chain) ? chain.rules.toReversed() : chain.rules)),
+    );
+  });
+});
+
+test('two clusters: each difference has a packet that shows it, and no sampled packet has another', () => {
+  fc.assert(
+    fc.property(rawCluster, rawCluster, fc.constantFrom(...FAMILIES), (one, other, family) => {
+      const [a, b] = [load(one), load(other)];
+      const [before, after] = [
+        rulesOf(a, family, 'fast'),
+        rulesOf({ ...b, node: a.node }, family, 'kube-proxy'),
+      ];
+      const comparison = compared(before, after, a);
+      expect(notShown(comparison, before, after, a).slice(0, 2)).toEqual([]);
+
+      const [was, is] = [prepare(before), prepare(after)];
+      for (const input of [a, { ...b, node: a.node }]) {
+        const flows = interestingFlows({ ...input, options: input.options(family) });
+        for (const { from, packets } of flows) {
+          for (const packet of packets) {
+            const start = packet.inInterface === undefined ? 'begins' : 'arrives';
+            const differs =
+              JSON.stringify(fateText(simulate(was, packet, from))) !==
+              JSON.stringify(fateText(simulate(is, packet, from)));
+            const told = comparison.differences.filter(
+              (difference) => difference.start === start && isIn(difference.packets, packet, from) === true,
+            );
+            expect({ packet, told: told.length }).toEqual({ packet, told: differs ? 1 : 0 });
+          }
+        }
+      }
+
+      // And backwards.
+      const back = compared(after, before, a);
+      const sides = (side: 'before' | 'after', { differences }: Comparison) =>
+        differences
+          .flatMap((difference) => difference[side].map(({ dnat, verdict }) => `${verdict} ${dnat}`))
+          .sort();
+      expect(new Set(sides('before', back))).toEqual(new Set(sides('after', comparison)));
+      expect(compared(before, before, a).differences).toEqual([]);
+    }),
+    { numRuns: 15 },
+  );
+});
