@@ -86,7 +86,7 @@ const FROM_AND_TO = { from: '203.0.113.1', to: '10.96.0.10:80/tcp' };
 const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   apply: () => applyAction({ filename: [objects], backend: 'nft', output: 'text' }),
   'apply --dry-run': () => applyAction({ filename: [objects], backend: 'nft', output: 'text', dryRun: true }),
-  diff: () => diffAction({ filename: [objects], backend: 'nft', workloads: true }),
+  diff: () => diffAction({ output: 'text', filename: [objects], backend: 'nft', workloads: true }),
   trace: () => traceAction({ ...FROM_AND_TO, backend: 'nft', output: 'text', workloads: true }),
   explain: () => explainAction('KUBE-SERVICES', { backend: 'nft', output: 'text', workloads: true }),
   cleanup: () => cleanupAction({ backend: 'nft' }),
@@ -226,7 +226,7 @@ describe('what a program prints that ends well is not taken for an empty kernel'
 
   test('nor for a node that uses no iptables yet', async () => {
     await install('iptables-legacy-save*', 'echo garbage; exit');
-    await expect(diffAction({ filename: [objects], workloads: true })).rejects.toThrow(
+    await expect(diffAction({ output: 'text', filename: [objects], workloads: true })).rejects.toThrow(
       /^iptables-legacy-save ended with exit code 0, and what it printed cannot be right: line 1 is "garbage"\n/,
     );
   });
@@ -245,7 +245,7 @@ describe('a program that was killed has not answered', () => {
 
   test('which backend is in use', async () => {
     await install('iptables-nft-save*', 'kill -KILL $$');
-    await expect(diffAction({ filename: [objects], workloads: true })).rejects.toThrow(
+    await expect(diffAction({ output: 'text', filename: [objects], workloads: true })).rejects.toThrow(
       /^iptables-nft-save -t mangle was killed by SIGKILL\n/,
     );
   });

@@ -219,7 +219,8 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
   return { input, node, family, families, compiled: false, live: false, rules: onceEach(rules) };
 }
 
-async function openKernel(
+/** Opens the rules of this node's kernel. */
+export async function openKernel(
   options: RulesOptions,
   sources: readonly SourceText[] | undefined,
 ): Promise<RulesSource> {

@@ -13,6 +13,7 @@ import {
   collect,
   familyOption,
   type OptionsOf,
+  textOrJSONOption,
 } from '../options.ts';
 import { runAction } from '../run.ts';
 
@@ -29,6 +30,11 @@ function diffCommand(program: Command) {
       collect,
     )
     .option('--to <path>', 'manifests as they will be, or a cluster where only --from is given', collect)
+    .option('--effects', 'tell what changes for packets, Service by Service, instead of rules')
+    .option('--prove', 'with --effects, tell how many classes of packets were compared: all that there are')
+    .option('--from-save <file>', 'with --effects, rules as they were, as iptables-save printed them')
+    .option('--to-save <file>', 'with --effects, rules as they are now, as iptables-save printed them')
+    .addOption(textOrJSONOption('with --effects, how to print it'))
     .addOption(familyOption('only this IP family'))
     .addOption(backendOption());
   const withNode = addClusterOptions(
@@ -45,6 +51,14 @@ export function addDiff(program: Command): void {
     examples: [
       { line: 'svc2ipt diff -f manifests/', about: 'what apply would change; needs root to read the kernel' },
       { line: 'svc2ipt diff --from old/ --to new/', about: 'what a change to a Service will do to a node' },
+      {
+        line: 'svc2ipt diff --effects --from old/ --to new/',
+        about: 'what the change does to packets, in words',
+      },
+      {
+        line: 'svc2ipt diff --effects --prove --from-save before.txt --to-save after.txt',
+        about: 'whether two nodes, or two versions of a proxy, do the same to every packet',
+      },
       {
         line: 'svc2ipt diff --context prod --to shop/ -n shop --node-name node1',
         about: 'what manifests will change of the namespace that they are for, on a node of a cluster',

@@ -7,10 +7,11 @@ import { planChanges } from '../../applier/plan.ts';
 import { aboutOf, serviceOf } from '../../chains/comments.ts';
 import { isServicePortChain } from '../../chains/names.ts';
 import { compile } from '../../compiler/compile.ts';
+import { present } from '../../errors/invariant.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
-import { readSources } from '../../sources/files.ts';
+import { readSource, readSources } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { unified } from '../../text/unified-diff.ts';
 import { isKubectlPlugin } from '../calling.ts';
@@ -24,13 +25,19 @@ import {
 } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
+import { compiledRules, openKernel, openSavedText } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import { pipedText } from '../standard-input.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
+import { diffEffects, type Sides } from './diff-effects.ts';
 
 export async function diffAction(options: DiffCommandOptions): Promise<CommandOutcome> {
-  const { from, to, allNodes } = options;
+  const { from, to, allNodes, effects } = options;
+  if (effects !== undefined) return await diffEffects(options, await sidesOf(options));
+  for (const option of ['prove', 'fromSave', 'toSave'] as const) {
+    if (options[option] !== undefined) throw problem(`${FLAGS[option]} goes with --effects`);
+  }
   const other = () => readOther(options);
   if (from !== undefined && to !== undefined) {
     if (namesObjects(options))
@@ -42,6 +49,44 @@ export async function diffAction(options: DiffCommandOptions): Promise<CommandOu
   if (allNodes !== undefined)
     throw problem('a kernel is that of one node: --all-nodes goes with --from and --to');
   return await diffKernel(options);
+}
+
+const FLAGS = { prove: '--prove', fromSave: '--from-save', toSave: '--to-save' } as const;
+
+/** Where the rules of each side come from, for each node. */
+async function sidesOf(options: DiffCommandOptions): Promise<Sides[]> {
+  const { from, to, fromSave, toSave, allNodes } = options;
+  for (const [manifests, save, flag] of [
+    [from, fromSave, '--from'],
+    [to, toSave, '--to'],
+  ] as const) {
+    if (manifests !== undefined && save !== undefined) {
+      throw problem(`${flag} and ${flag}-save name one side twice`);
+    }
+  }
+  const isOneNode = fromSave !== undefined || toSave !== undefined || (from ?? to) === undefined;
+  if (allNodes !== undefined && isOneNode) {
+    throw problem('these rules are those of one node: --all-nodes goes with --from and --to');
+  }
+  if (fromSave === undefined && toSave === undefined && from === undefined && to === undefined) {
+    const kernel = await openKernel(options, undefined);
+    const after = await readInput(options, (await thisNode(options.backend)).facts, { defaultCluster: true });
+    return [{ nodeName: undefined, before: kernel, after: compiledRules(after) }];
+  }
+  const save = async (path: string) => await openSavedText(options, await readSource(path));
+  const side = async (saved: string | undefined, manifests: Side | undefined) =>
+    saved === undefined
+      ? await readSide(options, manifests ?? (await readOther(options)))
+      : await save(saved);
+  const [before, after] = await allOf([side(fromSave, from), side(toSave, to)]);
+  const inputs = [before, after].flatMap((side) => ('rules' in side ? [] : [side]));
+  return nodesOf(options, ...inputs).map((nodeName): Sides => {
+    const [was, is] = [before, after].map((side) => {
+      if ('rules' in side) return side;
+      return compiledRules(nodeName === undefined ? side : side.forNode(nodeName));
+    });
+    return { nodeName, before: present(was, 'side'), after: present(is, 'side') };
+  });
 }
 
 /** Paths of manifests, or texts of them, and of a cluster. */

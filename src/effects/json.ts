@@ -1,0 +1,51 @@
+/** Effects as data. */
+import type { Effect, Effects, Fates } from './effects.ts';
+import type { NodeEffects } from './text.ts';
+import { tellOthers, tellServices } from './words.ts';
+
+/** As `diff --effects -o json` prints it. */
+export function effectsJSON(nodes: readonly NodeEffects[]) {
+  const all = nodes.map(({ nodeName, families }) => ({
+    ...(nodeName !== undefined && { nodeName }),
+    families: families.map(familyJSON),
+  }));
+  const [first] = all;
+  return first && all.length === 1 && nodes[0]?.nodeName === undefined ? first : { nodes: all };
+}
+
+function familyJSON(effects: Effects) {
+  const { family, services, others, undecided, classes } = effects;
+  const told = new Map(tellServices(effects).map(({ service, sentences }) => [service, sentences]));
+  return {
+    family,
+    classes,
+    services: services.map(({ service, ways }) => ({
+      service,
+      sentences: told.get(service) ?? [],
+      ways: ways.map(({ to, was, is, effects }) => ({ ...to, was, is, effects: effects.map(effectJSON) })),
+    })),
+    others: { sentences: tellOthers(effects), effects: others.map(effectJSON) },
+    undecided,
+  };
+}
+
+function effectJSON({ kind, senders, before, after, example: { packet, assumed }, differences }: Effect) {
+  return {
+    kind,
+    senders,
+    before: fatesJSON(before),
+    after: fatesJSON(after),
+    example: { packet, assumed: assumed.map(([fact, is]) => ({ fact, is })) },
+    classes: differences.length,
+  };
+}
+
+function fatesJSON({ endpoints, ends, lost, masqueraded, remembers }: Fates) {
+  return {
+    endpoints: [...endpoints].map(([endpoint, share]) => ({ endpoint, share })),
+    ends: Object.fromEntries(ends),
+    lost,
+    masqueraded,
+    remembers,
+  };
+}

@@ -1,0 +1,73 @@
+/** Effects as text for people. */
+import { FAMILY_NAMES } from '../net/address.ts';
+import { enumerate } from '../text/lists.ts';
+import type { Paint } from '../text/paint.ts';
+import { wrap } from '../text/wrap.ts';
+import type { Effects } from './effects.ts';
+import { tellOthers, tellServices } from './words.ts';
+
+/** The effects on one node. */
+export interface NodeEffects {
+  /** Undefined where it goes without saying. */
+  readonly nodeName: string | undefined;
+  readonly families: readonly Effects[];
+}
+
+/** What changes, Service by Service; families that tell the same are told as one. */
+export function effectsText(
+  nodes: readonly NodeEffects[],
+  {
+    proves,
+    width,
+    paint,
+  }: { readonly proves: boolean; readonly width: number; readonly paint: Paint<'title'> },
+): string {
+  return nodes
+    .map(({ nodeName, families }) => {
+      const title = nodeName === undefined ? [] : [paint('title', `On ${nodeName}:`)];
+      return [...title, ...nodeText(families, proves, width, paint)].map((line) => `${line}\n`).join('');
+    })
+    .join('\n');
+}
+
+function nodeText(
+  families: readonly Effects[],
+  proves: boolean,
+  width: number,
+  paint: Paint<'title'>,
+): string[] {
+  const changed = families.filter(({ services, others }) => services.length + others.length > 0);
+  const lines = changed.flatMap((effects) => {
+    const services = tellServices(effects).map(({ service, sentences }) => ({ name: service, sentences }));
+    const others = tellOthers(effects);
+    const of = changed.length > 1 ? `${FAMILY_NAMES[effects.family]} ` : '';
+    const blocks = [...services, ...(others.length > 0 ? [{ name: 'no Service', sentences: others }] : [])];
+    return blocks.flatMap(({ name, sentences }) => [
+      `${paint('title', `${of}${name}`)}`,
+      ...sentences.flatMap((sentence) => wrapped(sentence, width)),
+    ]);
+  });
+  return [
+    ...(lines.length > 0 ? lines : ['Nothing changes for any packet.']),
+    ...undecidedLines(families, width),
+    ...(proves ? proof(families, lines.length === 0, width) : []),
+  ];
+}
+
+function wrapped(sentence: string, width: number): string[] {
+  return wrap(sentence, width - 4).map((line, i) => `${i === 0 ? '  ' : '    '}${line}`);
+}
+
+function undecidedLines(families: readonly Effects[], width: number): string[] {
+  const words = [...new Set(families.flatMap(({ undecided }) => undecided))];
+  if (words.length === 0) return [];
+  return wrapped(`Not decided, and taken both ways: ${enumerate(words)}`, width);
+}
+
+function proof(families: readonly Effects[], same: boolean, width: number): string[] {
+  const classes = families.reduce((sum, { classes }) => sum + classes, 0).toLocaleString('en');
+  const told = same
+    ? `Proved: each of ${classes} classes of packets, which are all that there are, has the same fate in both.`
+    : `Not the same: of ${classes} classes of packets, those above have another fate.`;
+  return wrap(told, width);
+}
