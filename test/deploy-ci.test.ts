@@ -4,6 +4,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import {
   type Machine,
   readAction,
@@ -12,6 +14,7 @@ import {
   runGitLabJob,
 } from './support/ci-runners.ts';
 import { runCommandLine } from './support/command-line.ts';
+import { codeBlocks } from './support/documentation/markdown.ts';
 import { PROJECT } from './support/project.ts';
 
 const FOLDER = join(PROJECT, 'deploy/ci');
@@ -189,6 +192,39 @@ describe('the action for GitHub', () => {
   test('no expression is put into what a shell runs', () => {
     for (const step of ACTION.runs.steps) if ('run' in step) expect(step.run).not.toContain('${{');
   });
+});
+
+test('the documentation gives the action and the job what they take', () => {
+  const page = readFileSync(join(PROJECT, 'docs/golden-files.md'), 'utf8');
+  const shown = (name: string): unknown =>
+    parse(
+      codeBlocks(page)
+        .filter(({ title }) => title === name)
+        .flatMap(({ lines }) => lines)
+        .join('\n'),
+    );
+  const workflow = z
+    .object({ jobs: z.record(z.string(), z.object({ steps: z.array(z.looseObject({ uses: z.string() })) })) })
+    .parse(shown('.github/workflows/golden-files.yaml'));
+  const steps = Object.values(workflow.jobs).flatMap((one) => one.steps);
+  const [step] = steps.filter(({ uses }) => uses.includes('/deploy/ci@'));
+  expect(Object.keys(ACTION.inputs)).toEqual(
+    expect.arrayContaining(
+      Object.keys(z.object({ with: z.record(z.string(), z.string()) }).parse(step).with),
+    ),
+  );
+  const pinned = steps.filter((one) => one !== step).map(({ uses }) => uses);
+  for (const uses of pinned) expect(uses).toMatch(/@[0-9a-f]{40}$/);
+
+  const template = z
+    .looseObject({ include: z.array(z.object({ file: z.string() })) })
+    .parse(shown('.gitlab-ci.yml'));
+  const { include, ...jobs } = template;
+  for (const { file } of include) expect(readFileSync(join(PROJECT, file), 'utf8')).not.toBe('');
+  for (const [name, job] of Object.entries(jobs)) {
+    const { variables } = z.object({ variables: z.record(z.string(), z.string()) }).parse(job);
+    expect(Object.keys(JOBS[name]?.variables ?? {})).toEqual(expect.arrayContaining(Object.keys(variables)));
+  }
 });
 
 describe('the template for GitLab', () => {
