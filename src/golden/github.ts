@@ -1,6 +1,7 @@
 /** The report as GitHub Actions takes it from the output of a step: annotations beside the lines of a change. */
 import { join } from 'node:path';
 import { formatProblem } from '../api/problem.ts';
+import { printable } from '../text/printable.ts';
 import { workflowCommand } from '../text/workflow-command.ts';
 import {
   type ClusterReport,
@@ -32,7 +33,7 @@ function problemCommands({ cluster, problems }: ClusterReport): string[] {
 function serviceCommands(cluster: ClusterReport): string[] {
   return cluster.services.map(({ service, sentences, location }) => {
     const title = `rules change in cluster ${cluster.cluster}: ${serviceTitle(service)}`;
-    const lines = sentences.map((sentence) => sentenceWithFiles(sentence, cluster));
+    const lines = sentences.map((sentence) => printable(sentenceWithFiles(sentence, cluster)));
     return workflowCommand('error', { ...location, title }, lines.join('\n'));
   });
 }

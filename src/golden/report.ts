@@ -1,9 +1,12 @@
 /** What there is to tell of a run: cluster by cluster and Service by Service, and the lines that differ. */
 import { join } from 'node:path';
 import { formatProblem } from '../api/problem.ts';
+import { present } from '../errors/invariant.ts';
 import { parseRuleset } from '../iptables/parse.ts';
 import { ParseError } from '../iptables/saved-text.ts';
+import type { Ruleset } from '../iptables/types.ts';
 import type { FindingLocation } from '../lint/locator.ts';
+import type { Family } from '../net/address.ts';
 import { enumerate } from '../text/lists.ts';
 import { printable } from '../text/printable.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
@@ -92,8 +95,9 @@ function serviceReports({ results, locationOf }: ClusterRun, golden: string): Se
     const sentences = [...Map.groupBy(ofService, ({ sentence }) => sentence)].map(
       ([sentence, same]): SentenceReport => ({ sentence, files: same.map(({ file }) => file) }),
     );
-    const [file = ''] = ofService.map((one) => join(golden, one.file));
-    return { service, sentences, location: locationOf(service) ?? { file, position: undefined } };
+    const { file } = present(ofService[0], 'golden file of a Service');
+    const location = locationOf(service) ?? { file: join(golden, file), position: undefined };
+    return { service, sentences, location };
   });
   // What is the node's own comes last, as in each file.
   return services.toSorted((a, b) => Number(a.service === '') - Number(b.service === ''));
@@ -102,12 +106,19 @@ function serviceReports({ results, locationOf }: ClusterRun, golden: string): Se
 function changesOf({ family, expected, actual }: GoldenResult): readonly ServiceSummary[] {
   if (expected === undefined || actual === undefined || expected === actual) return [];
   const node = (sentence: string) => [{ service: '', sentences: [sentence] }];
+  const before = parseGolden(expected, family);
+  if (before instanceof ParseError) return node(`the golden file does not hold rules (${before.message})`);
+  const changes = summaryOfRules(before, parseRuleset(actual, family));
+  return changes.length > 0 ? changes : node('the same rules, written in another way');
+}
+
+/** Somebody may have edited a golden file, or left marks of a merge in it. */
+function parseGolden(text: string, family: Family): Ruleset | ParseError {
   try {
-    const changes = summaryOfRules(parseRuleset(expected, family), parseRuleset(actual, family));
-    return changes.length > 0 ? changes : node('the same rules, written in another way');
+    return parseRuleset(text, family);
   } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
-    return node(`the golden file does not hold rules (${error.message})`);
+    if (error instanceof ParseError) return error;
+    throw error;
   }
 }
 
