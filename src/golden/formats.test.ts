@@ -127,6 +127,33 @@ test.each<[string, readonly ClusterReport[], string]>([
   expect(formatReport({ golden: 'golden', clusters }, ({ text }) => text, 80)).toBe(expected);
 });
 
+test('clusters that change alike are told together, and others apart', () => {
+  const cluster = (name: string, sentence: string): ClusterReport => ({
+    ...SAME,
+    cluster: name,
+    services: [
+      {
+        service: 'shop/web',
+        sentences: [{ sentence, files: [`${name}/ipv4.rules`] }],
+        location: { file: 'a', position: undefined },
+      },
+    ],
+  });
+  const clusters = [cluster('a', 'one'), cluster('b', 'two'), cluster('c', 'one'), cluster('d', 'one')];
+  const text = formatReport({ golden: '', clusters }, painted, 14);
+  expect(text.split('\n').slice(0, 7)).toEqual([
+    'header|a, c, d',
+    '  shop/web',
+    '    one (ipv4)',
+    'header|b',
+    '  shop/web',
+    '    two (ipv4)',
+    '4 clusters, 4 golden files: all the same',
+  ]);
+  const markdown = goldenMarkdown({ golden: '', clusters });
+  expect(markdown.match(/^\*\*.*/gm)).toEqual(['**`a`**, **`c`**, **`d`**', '**`b`**']);
+});
+
 test('text fits the terminal', () => {
   const sentence = `shop/web: ${Array.from({ length: 20 }, (_, i) => `10.0.0.${i}:80`).join(', ')}`;
   const services = [
@@ -271,6 +298,9 @@ describe('Markdown', () => {
 **\`shop\`**
 
 - \`shop/node-a/ipv4.rules\`: its cluster has no such rules any more
+
+**\`shop\`**
+
 - \`shop/web\`
   - shop/web:http: node port 30080/tcp comes (ipv4 and ipv6)
   - shop/web:http: 50% \\<b>, \\*more\\* (ipv4)
@@ -315,7 +345,7 @@ nat KUBE-SVC-A
     files: [fileOf(i, lines)],
     services: Array.from({ length: sentences }, (_, n) => ({
       service: `shop/web-${n}`,
-      sentences: [{ sentence: `shop/web-${n}: ${'word '.repeat(20)}`, files: [`c${i}/ipv4.rules`] }],
+      sentences: [{ sentence: `shop/web-${n}: ${i} ${'word '.repeat(20)}`, files: [`c${i}/ipv4.rules`] }],
       location: { file: 'a', position: undefined },
     })),
   });

@@ -4,6 +4,7 @@ import { block, code, plain } from '../text/markdown-text.ts';
 import { printable } from '../text/printable.ts';
 import {
   type ClusterReport,
+  clustersAlike,
   differs,
   type FileReport,
   type GoldenReport,
@@ -25,7 +26,11 @@ const ROOM_FOR_END = 300;
 /** What changed in words, and below it the lines that differ of each golden file, folded. */
 export function goldenMarkdown(report: GoldenReport): string {
   const head = [`### ${titleOf(report)}`, '', `${plain(summaryLine(report))}.`, ''];
-  const words = report.clusters.flatMap(clusterLines);
+  const alike = clustersAlike(report.clusters);
+  const words = report.clusters.flatMap((cluster) => [
+    ...clusterLines(cluster),
+    ...serviceLines(alike.get(cluster) ?? []),
+  ]);
   const text = new Bounded(head);
   const toldWords = words.findIndex((line) => !text.add(line, MOST_IN_WORDS));
   const files = report.clusters.flatMap((cluster) => cluster.files).filter(({ lines }) => lines.length > 0);
@@ -81,22 +86,30 @@ function titleOf({ clusters }: GoldenReport): string {
   return broken ? 'Some golden files could not be checked' : 'Rules are as their golden files have them';
 }
 
+/** What there is to say of a cluster and of its golden files as a whole, a list; empty where there is nothing. */
 function clusterLines(cluster: ClusterReport): string[] {
   const whole = cluster.files.flatMap((file) => {
     const words = wholeFileWords(file, cluster);
     return words === undefined ? [] : [`- ${inCode(file.file)}: ${words}`];
   });
+  const problems = cluster.problems.map(({ problem }) => `- ${inCode(formatProblem(problem))}`);
+  if (problems.length > 0) return [`${name(cluster)} could not be checked:`, '', ...problems, ''];
+  return whole.length > 0 ? [name(cluster), '', ...whole, ''] : [];
+}
+
+/** @param alike clusters of which the same is true */
+function serviceLines(alike: readonly ClusterReport[]): string[] {
+  const [cluster] = alike;
+  if (cluster === undefined) return [];
   const services = cluster.services.flatMap(({ service, sentences }) => [
     `- ${service === '' ? serviceTitle(service) : inCode(service)}`,
     ...sentences.map((sentence) => `  - ${plain(printable(sentenceWithFiles(sentence, cluster)))}`),
   ]);
-  const problems = cluster.problems.map(({ problem }) => `- ${inCode(formatProblem(problem))}`);
-  const broken = problems.length === 0 ? [] : ['could not be checked:', '', ...problems];
-  const lines = [...broken, ...whole, ...services];
-  const [first = '', ...rest] = lines;
-  if (lines.length === 0) return [];
-  const name = `**${inCode(cluster.cluster)}**`;
-  return broken.length > 0 ? [`${name} ${first}`, ...rest, ''] : [name, '', ...lines, ''];
+  return [alike.map(name).join(', '), '', ...services, ''];
+}
+
+function name({ cluster }: ClusterReport): string {
+  return `**${inCode(cluster)}**`;
 }
 
 function inCode(text: string): string {

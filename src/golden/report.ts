@@ -182,27 +182,72 @@ export function countOfFiles(count: number): string {
  * @param width of the terminal, in characters
  */
 export function formatReport(report: GoldenReport, paint: (line: DiffLine) => string, width: number): string {
-  const words = report.clusters.flatMap((cluster) => clusterWords(cluster, paint, width));
+  const alike = clustersAlike(report.clusters);
+  const words = report.clusters.flatMap((cluster) => [
+    ...clusterWords(cluster).map((text) => paint({ kind: 'header', text })),
+    ...serviceWords(alike.get(cluster) ?? [], paint, width),
+  ]);
   const lines = report.clusters.flatMap(({ files }) => files.flatMap(linesOfFile)).map(paint);
   const between = words.length > 0 && lines.length > 0 ? [''] : [];
   return `${[...words, ...between, ...lines, summaryLine(report)].join('\n')}\n`;
 }
 
-function clusterWords(cluster: ClusterReport, paint: (line: DiffLine) => string, width: number): string[] {
-  const header = (text: string) => paint({ kind: 'header', text });
+/**
+ * The clusters whose Services change in the same words, by the first of them, as where a new version writes something in
+ * another way: whoever reads it needs to read it once.
+ */
+export function clustersAlike(
+  clusters: readonly ClusterReport[],
+): ReadonlyMap<ClusterReport, readonly ClusterReport[]> {
+  const changed = clusters.filter(({ services }) => services.length > 0);
+  const wordsOf = (cluster: ClusterReport) =>
+    cluster.services
+      .flatMap(({ service, sentences }) => [
+        service,
+        ...sentences.map((sentence) => sentenceWithFiles(sentence, cluster)),
+      ])
+      .join('\n');
+  return new Map(
+    [...Map.groupBy(changed, wordsOf).values()].flatMap((alike) =>
+      alike.slice(0, 1).map((one) => [one, alike]),
+    ),
+  );
+}
+
+/** What there is to say of a cluster and of its golden files as a whole. */
+function clusterWords(cluster: ClusterReport): string[] {
   const whole = cluster.files.flatMap((file) => {
     const words = wholeFileWords(file, cluster);
-    return words === undefined ? [] : [header(`${file.file}: ${words}`)];
+    return words === undefined ? [] : [`${file.file}: ${words}`];
   });
-  const services = cluster.services.flatMap(({ service, sentences }) => [
-    `  ${printable(serviceTitle(service))}`,
-    ...sentences.flatMap((sentence) =>
-      wrap(`    ${printable(sentenceWithFiles(sentence, cluster))}`, width, '      '),
-    ),
-  ]);
-  const title = cluster.cluster === '.' ? '. (the folder itself)' : cluster.cluster;
-  const problems = cluster.problems.length === 0 ? [] : [header(`${title}: could not be checked`)];
-  return [...problems, ...whole, ...(services.length === 0 ? [] : [header(title), ...services])];
+  return [
+    ...(cluster.problems.length === 0 ? [] : [`${clusterTitle(cluster)}: could not be checked`]),
+    ...whole,
+  ];
+}
+
+function clusterTitle({ cluster }: ClusterReport): string {
+  return cluster === '.' ? '. (the folder itself)' : cluster;
+}
+
+/** @param alike clusters of which the same is true */
+function serviceWords(
+  alike: readonly ClusterReport[],
+  paint: (line: DiffLine) => string,
+  width: number,
+): string[] {
+  const [cluster] = alike;
+  if (cluster === undefined) return [];
+  const titles = wrap(alike.map(clusterTitle).join(', '), width);
+  return [
+    ...titles.map((text) => paint({ kind: 'header', text })),
+    ...cluster.services.flatMap(({ service, sentences }) => [
+      `  ${printable(serviceTitle(service))}`,
+      ...sentences.flatMap((sentence) =>
+        wrap(`    ${printable(sentenceWithFiles(sentence, cluster))}`, width, '      '),
+      ),
+    ]),
+  ];
 }
 
 /** The lines of a difference, with the golden file in each header. */
