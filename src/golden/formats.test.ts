@@ -107,7 +107,8 @@ header|shop/ipv4.rules, nat KUBE-SVC-A
 place|@@ -1,1 +1,1 @@
 removed|--A KUBE-SVC-A -j "<old>"
 added|+-A KUBE-SVC-A -j "new"
-4 clusters, 6 golden files: 4 differ (svc2ipt golden update writes them anew); 1 cluster could not be checked
+4 clusters, 6 golden files: 4 differ (svc2ipt golden update writes them anew)
+1 cluster could not be checked
 `);
 });
 
@@ -116,7 +117,7 @@ test.each<[string, readonly ClusterReport[], string]>([
   [
     'there is nothing to compare',
     [BROKEN],
-    'broken: could not be checked\n1 cluster, 0 golden files: nothing to compare; 1 cluster could not be checked\n',
+    'broken: could not be checked\n1 cluster, 0 golden files: nothing to compare\n1 cluster could not be checked\n',
   ],
   [
     'lines are left out',

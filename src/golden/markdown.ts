@@ -10,7 +10,7 @@ import {
   type GoldenReport,
   sentenceWithFiles,
   serviceTitle,
-  summaryLine,
+  summaryLines,
   wholeFileWords,
 } from './report.ts';
 
@@ -25,7 +25,7 @@ const ROOM_FOR_END = 300;
 
 /** What changed in words, and below it the lines that differ of each golden file, folded. */
 export function goldenMarkdown(report: GoldenReport): string {
-  const head = [`### ${titleOf(report)}`, '', `${plain(summaryLine(report))}.`, ''];
+  const head = [`### ${titleOf(report)}`, '', `${plain(summaryLines(report).join('; '))}.`, ''];
   const alike = clustersAlike(report.clusters);
   const words = report.clusters.flatMap((cluster) => [
     ...clusterLines(cluster),

@@ -152,8 +152,8 @@ export function sentenceWithFiles({ sentence, files }: SentenceReport, { cluster
   return `${sentence} (${enumerate(names)})`;
 }
 
-/** `2 clusters, 4 golden files: 1 differs (svc2ipt golden update writes them anew)` */
-export function summaryLine({ clusters }: GoldenReport): string {
+/** `2 clusters, 4 golden files: 1 differs (svc2ipt golden update writes them anew)`, and how many could not be checked. */
+export function summaryLines({ clusters }: GoldenReport): string[] {
   const files = clusters.flatMap((cluster) => cluster.files);
   const different = files.filter(({ change }) => change !== 'none').length;
   const there = clusters.filter(({ isThere }) => isThere).length;
@@ -164,8 +164,10 @@ export function summaryLine({ clusters }: GoldenReport): string {
         ? 'nothing to compare'
         : 'all the same'
       : `${different} ${different === 1 ? 'differs' : 'differ'} (svc2ipt golden update writes them anew)`;
-  const checked = `${countOfClusters(there)}, ${countOfFiles(files.length)}: ${words}`;
-  return broken === 0 ? checked : `${checked}; ${countOfClusters(broken)} could not be checked`;
+  return [
+    `${countOfClusters(there)}, ${countOfFiles(files.length)}: ${words}`,
+    ...(broken === 0 ? [] : [`${countOfClusters(broken)} could not be checked`]),
+  ];
 }
 
 export function countOfClusters(count: number): string {
@@ -189,7 +191,7 @@ export function formatReport(report: GoldenReport, paint: (line: DiffLine) => st
   ]);
   const lines = report.clusters.flatMap(({ files }) => files.flatMap(linesOfFile)).map(paint);
   const between = words.length > 0 && lines.length > 0 ? [''] : [];
-  return `${[...words, ...between, ...lines, summaryLine(report)].join('\n')}\n`;
+  return `${[...words, ...between, ...lines, ...summaryLines(report)].join('\n')}\n`;
 }
 
 /**

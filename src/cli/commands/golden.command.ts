@@ -91,7 +91,7 @@ export function addGolden(program: Command): void {
 
   const update = withFolders(golden.command('update').description('write the golden files anew'));
   addNotes(update, {
-    text: `Files of clusters that are there no more are removed. ${EXITS}`,
+    text: `Files of clusters that are there no more are removed. Where any cluster has a mistake in it, nothing is written. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',
