@@ -13,7 +13,7 @@ const PROGRAMS = [
   'src/cli/**/*.test.ts',
   'src/manual/{completion/completion,man-pages}.test.ts',
   'src/sources/kubernetes/connection.test.ts',
-  'test/{audit,bill-of-materials,deploy,documentation,package,release}.test.ts',
+  'test/{audit,bill-of-materials,deploy,deploy-ci,documentation,package,release}.test.ts',
 ];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];

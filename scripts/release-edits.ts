@@ -11,7 +11,9 @@ export interface Release {
 
 /** Whether a tracked file may tell a version. */
 export function tellsVersion(path: string): boolean {
-  return /^(package(-lock)?\.json|CHANGELOG\.md|README\.md|deploy\/.+\.yaml|docs\/.+\.(md|yaml))$/.test(path);
+  return /^(package(-lock)?\.json|CHANGELOG\.md|README\.md|deploy\/.+\.ya?ml|docs\/.+\.(md|yaml))$/.test(
+    path,
+  );
 }
 
 /**

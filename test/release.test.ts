@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isVersion } from '../scripts/is-version.ts';
-import { releaseEdits, unreleasedEntries } from '../scripts/release-edits.ts';
+import { releaseEdits, tellsVersion, unreleasedEntries } from '../scripts/release-edits.ts';
 import { copyCheckout } from './support/checkout-copy.ts';
 import { PROJECT } from './support/project.ts';
 
@@ -39,6 +39,10 @@ describe('where the version stands', () => {
     'docs/b.md': 'nothing',
   };
   const release = { from: '1.0.0', to: '1.1.0', date: '2026-02-03' };
+
+  test.each(['package.json', 'docs/a.md', 'deploy/a.yaml', 'deploy/ci/a.yml'])('%s may tell it', (path) => {
+    expect(tellsVersion(path)).toBe(true);
+  });
 
   test('it is changed, and nowhere else', () => {
     expect(Object.fromEntries(releaseEdits(new Map(Object.entries(texts)), release))).toEqual({

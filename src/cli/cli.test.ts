@@ -656,15 +656,22 @@ describe('golden', { timeout: PROCESSES.timeout }, () => {
       `+-A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8080`,
     ];
     const end = summary('1 differs (svc2ipt golden update writes them anew)');
+    const words = [
+      '  shop/web',
+      '    shop/web:http: endpoints 10.244.1.5:8081 -> 10.244.1.5:8080 (ipv4)',
+      '',
+    ];
     expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
       exitCode: 1,
-      stdout: `${difference.join('\n')}\n${end}`,
+      stdout: `${['web', ...words, ...difference].join('\n')}\n${end}`,
       stderr: '',
     });
 
     const paint = (style: number, reset: number, line = '') => `\u001b[${style}m${line}\u001b[${reset}m`;
     const [header, place, first, second, removed, added] = difference;
     const painted = [
+      paint(1, 22, 'web'),
+      ...words,
       paint(1, 22, header),
       paint(36, 39, place),
       first,

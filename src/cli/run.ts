@@ -9,7 +9,8 @@ import { endProgress } from './progress.ts';
 export interface CommandOutcome {
   /** For standard output. */
   readonly output: string;
-  readonly exitCode?: 0 | 1;
+  /** 2 where a part of it could not be done, and all that could is in the output. */
+  readonly exitCode?: 0 | 1 | typeof NOT_DONE;
 }
 
 /** What becomes of output that cannot be written; for the whole life of the process. */
@@ -52,9 +53,7 @@ export async function runAction(
       throw error;
     }
     process.exitCode = failure;
-    const label = paint('red', 'error:');
-    const lines = error.message.split('\n').map((line) => `${label} ${printable(line)}\n`);
-    process.stderr.write(lines.join(''));
+    tellError(error.message);
   }
 }
 
@@ -63,6 +62,14 @@ function outputFailed(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit();
   process.stderr.write(`${paint('red', 'error:')} cannot write the output: ${error.message}\n`);
   process.exit(failure);
+}
+
+/** Tells the user what could not be done, line by line. */
+export function tellError(message: string): void {
+  endProgress();
+  const label = paint('red', 'error:');
+  const lines = message.split('\n').map((line) => `${label} ${printable(line)}\n`);
+  process.stderr.write(lines.join(''));
 }
 
 /** Tells the user of something that is no error. */

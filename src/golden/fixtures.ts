@@ -1,17 +1,22 @@
 /** Fixtures: clusters as folders of manifests, for golden files. */
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { namespacedName } from '../api/cluster.ts';
+import { DEFAULT_LAYOUT, type LayoutName } from '../api/layout-names.ts';
 import type { HostFacts } from '../api/node.ts';
 import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
 import { printRuleset } from '../iptables/print.ts';
-import { FAMILIES } from '../net/address.ts';
+import type { FindingLocation } from '../lint/locator.ts';
+import { positionsIn } from '../lint/positions.ts';
+import { FAMILIES, type Family } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
 import { type Configuration, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { isManifest, readSource, readSources } from '../sources/files.ts';
 import { resolveNode } from '../sources/node.ts';
+import type { SourceText } from '../sources/source-text.ts';
 import { workloadOptionsOf } from '../sources/workload-options.ts';
 
 /** A folder that holds manifests: one cluster, with `config.yaml` and `host.yaml` beside its objects. */
@@ -61,6 +66,8 @@ export interface CompiledFixture {
   readonly warnings: readonly string[];
   /** What was made from workloads. */
   readonly made: MadePods;
+  /** Where the manifests have a Service, by `namespace/name`; undefined where they have none of this name. */
+  locationOf(service: string): FindingLocation | undefined;
 }
 
 export interface FixtureOptions {
@@ -70,6 +77,17 @@ export interface FixtureOptions {
   readonly strict?: boolean;
   /** Whether the rules of each of its Nodes are compiled, and not those of the one that `host.yaml` tells. */
   readonly allNodes?: boolean;
+  /** The IP families that rules are compiled for; both, unless given. */
+  readonly families?: readonly Family[];
+}
+
+/**
+ * The layout that a cluster's configuration asks for.
+ * @throws InputError for what is wrong in the configuration
+ */
+export async function layoutOf({ config }: Fixture): Promise<LayoutName> {
+  const { own } = await readConfiguration(config);
+  return own.layout ?? DEFAULT_LAYOUT;
 }
 
 /**
@@ -78,11 +96,14 @@ export interface FixtureOptions {
  */
 export async function compileFixture(
   fixture: Fixture,
-  { workloads = true, strict = false, allNodes = false }: FixtureOptions = {},
+  { workloads = true, strict = false, allNodes = false, families = FAMILIES }: FixtureOptions = {},
 ): Promise<CompiledFixture> {
   const given = [readConfiguration(fixture.config), readHost(fixture.host)] as const;
   const workload = workloads ? workloadOptionsOf(...given) : undefined;
-  const [config, host, loaded] = await allOf([...given, readManifests(fixture.manifests, strict, workload)]);
+  const [config, host, { loaded, sources }] = await allOf([
+    ...given,
+    readManifests(fixture.manifests, strict, workload),
+  ]);
   const { cluster, nodes, typos, ignored, made } = loaded;
   if (cluster.services.size === 0 && (typos.length > 0 || ignored.size > 0 || loaded.objects.length > 0)) {
     const message = 'no Service in this cluster, where there are other objects';
@@ -98,14 +119,30 @@ export async function compileFixture(
   for (const name of allNodes ? [...nodes.keys()].sort() : [undefined]) {
     const facts = name === undefined ? host : capabilitiesOf(host);
     const node = resolveNode({ flags: { name }, host: facts, hostnameOverride, nodes });
-    for (const family of FAMILIES) {
+    for (const family of families) {
       const options = compileOptions(family, config.kubeProxy, node, config.own);
       const file = join(name ?? '', `${family}.rules`);
       rules.set(file, printRuleset(compile(cluster, node, options)));
     }
   }
   const warnings = [...typos.map(formatProblem), ...loaded.warnings];
-  return { rules, warnings, made };
+  return { rules, warnings, made, locationOf: serviceLocations(loaded, sources) };
+}
+
+function serviceLocations(
+  { objects }: LoadedCluster,
+  sources: readonly SourceText[],
+): CompiledFixture['locationOf'] {
+  const places = new Map(
+    objects.flatMap(({ object, at }) =>
+      object.kind === 'Service' ? [[namespacedName(object), at.slice(0, -1)]] : [],
+    ),
+  );
+  return (service) => {
+    const [file, ...place] = places.get(service) ?? [];
+    const source = sources.find(({ name }) => name === file);
+    return source && { file, position: positionsIn(source.text)(place, '') };
+  };
 }
 
 /** What of a node's facts is taken to be that of others, too. */
@@ -125,7 +162,8 @@ async function readManifests(
   paths: readonly string[],
   strict: boolean,
   workload: Promise<WorkloadOptions> | undefined,
-): Promise<LoadedCluster> {
+): Promise<{ readonly loaded: LoadedCluster; readonly sources: readonly SourceText[] }> {
   const [sources, workloads] = await Promise.all([readSources(paths), workload]);
-  return loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict, workloads });
+  const loaded = loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict, workloads });
+  return { loaded, sources };
 }

@@ -1,5 +1,5 @@
 /** Findings as JUnit's XML, which CI servers show as tests that fail. */
-import { printable } from '../text/printable.ts';
+import { printJUnit, type TestCase, type TestOutcome } from '../text/junit.ts';
 import { type Finding, messageOf, type PlaceOf, subjectOf } from './finding.ts';
 import { leftOutLines } from './selection.ts';
 
@@ -19,79 +19,29 @@ export function formatJUnit(
   const found = Map.groupBy(findings, (finding) => placeOf(finding)[0] ?? INPUT);
   const suites = [...new Set([...files, ...found.keys()])].map((name) => {
     const own = found.get(name) ?? [];
-    return {
-      name,
-      tests: Math.max(own.length, 1),
-      failures: own.filter(fails).length,
-      skipped: own.filter((finding) => !fails(finding)).length,
-      cases:
-        own.length === 0
-          ? [`    <testcase classname="${escaped(name)}" name="no findings"/>`]
-          : own.flatMap((finding) => testCase(name, finding, fails(finding))),
-    };
+    const none: TestCase = { classname: name, name: 'no findings', outcome: { outcome: 'passed' } };
+    const cases = own.map((finding) => testCase(name, finding, fails(finding)));
+    return { name, cases: cases.length === 0 ? [none] : cases };
   });
   const more = leftOutLines(leftOut);
-  if (more.length > 0) {
-    const cases = more.map(
-      (line) => `    <testcase classname="left out" name="${escaped(line)}"><skipped/></testcase>`,
-    );
-    suites.push({ name: 'left out', tests: more.length, failures: 0, skipped: more.length, cases });
-  }
-  const sum = (count: (suite: Suite) => number) => suites.reduce((total, suite) => total + count(suite), 0);
-  const all: Suite = {
-    name: 'svc2ipt lint',
-    tests: sum(({ tests }) => tests),
-    failures: sum(({ failures }) => failures),
-    skipped: sum(({ skipped }) => skipped),
-  };
-  return `${[
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites ${attributes(all)}>`,
-    ...suites.flatMap(({ cases, ...suite }) => [
-      `  <testsuite ${attributes(suite)}>`,
-      ...cases,
-      '  </testsuite>',
-    ]),
-    '</testsuites>',
-  ].join('\n')}\n`;
-}
-
-interface Suite {
-  readonly name: string;
-  readonly tests: number;
-  readonly failures: number;
-  readonly skipped: number;
-}
-
-function attributes({ name, tests, failures, skipped }: Suite): string {
-  return `name="${escaped(name)}" tests="${tests}" failures="${failures}" errors="0" skipped="${skipped}"`;
+  const leftOutCases = more.map(
+    (name): TestCase => ({ classname: LEFT_OUT, name, outcome: { outcome: 'skipped' } }),
+  );
+  const all = more.length === 0 ? suites : [...suites, { name: LEFT_OUT, cases: leftOutCases }];
+  return printJUnit('svc2ipt lint', all);
 }
 
 /** What is about no file in particular. */
 const INPUT = 'the input';
 
-function testCase(file: string, finding: Finding, isFailure: boolean): string[] {
+const LEFT_OUT = 'left out';
+
+function testCase(file: string, finding: Finding, isFailure: boolean): TestCase {
   const { code, severity, cause, position } = finding;
   const name = [code, subjectOf(finding)].filter((part) => part !== '').join(': ');
   const line = position === undefined ? '' : `line ${position.line}: `;
-  const text = escaped(`${line}${messageOf(finding)}`);
-  return [
-    `    <testcase classname="${escaped(file)}" name="${escaped(name)}">`,
-    isFailure
-      ? `      <failure type="${severity}" message="${escaped(cause)}">${text}</failure>`
-      : `      <skipped message="${escaped(`${severity}: ${cause}`)}"/>`,
-    '    </testcase>',
-  ];
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-};
-
-/** A text on one line, with no character that XML cannot hold. */
-function escaped(text: string): string {
-  return printable(text).replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
+  const outcome: TestOutcome = isFailure
+    ? { outcome: 'failure', type: severity, message: cause, lines: [`${line}${messageOf(finding)}`] }
+    : { outcome: 'skipped', message: `${severity}: ${cause}` };
+  return { classname: file, name, outcome };
 }

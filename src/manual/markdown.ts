@@ -1,5 +1,5 @@
 /** The reference of the commands in Markdown: what their help tells, and nothing else. */
-import { block, code, plain, prose, table } from './markdown-text.ts';
+import { block, code, plain, prose, table } from '../text/markdown-text.ts';
 import { asSentence, optionGroups, siblings, withoutHelp } from './pages.ts';
 import { type CommandNode, flatten, type OptionNode } from './tree.ts';
 

@@ -338,6 +338,23 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt golden check shop golden', '1 ipv4.rules: there is no golden file'],
   ['svc2ipt golden update shop golden --all-nodes', '0 added node-a/ipv4.rules'],
   ['svc2ipt golden check shop golden --all-nodes', '0 1 cluster, 4 golden files: all the same'],
+  [
+    'svc2ipt golden check shop golden -o md',
+    "2 error: option '-o, --output <format>' argument 'md' is invalid. Allowed choices are text, json, junit, github, markdown.",
+  ],
+  [
+    'svc2ipt golden check shop golden --all-nodes -o markdown',
+    '0 ### Rules are as their golden files have them',
+  ],
+  ['svc2ipt golden check shop golden --all-nodes -o junit', '0 <?xml version="1.0" encoding="UTF-8"?>'],
+  ['svc2ipt golden check shop golden --all-nodes --family ipv6', '0 1 cluster, 2 golden files: all the same'],
+  ['svc2ipt golden check shop golden --no-text', '1 ipv4.rules: there is no golden file'],
+  [
+    'svc2ipt golden check shop golden -o github --cluster .',
+    '1 ::error file=golden/ipv4.rules,title=golden files::ipv4.rules: there is no golden file',
+  ],
+  ['svc2ipt golden check shop golden --cluster web', '2 error: --cluster: no cluster "web"'],
+  ['svc2ipt golden check shop golden --layout fast', '2 error: --layout: no cluster has the layout fast'],
   ['svc2ipt golden chek shop golden', "2 error: unknown command 'chek' (Did you mean check?)"],
   ['svc2ipt explain web -s URL', '0 Service shop/web, NodePort'],
   [

@@ -1,8 +1,9 @@
 /** `svc2ipt golden` and the commands below it: what they take, and what their help tells. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { LAYOUT_NAMES } from '../../api/layout-names.ts';
 import { addNotes } from '../../manual/notes.ts';
 import { EXITS, EXITS_OF_COMPARING } from '../exit-codes.ts';
-import { addWorkloadsOption, type OptionsOf, strictOption } from '../options.ts';
+import { addWorkloadsOption, collect, familyOption, type OptionsOf, strictOption } from '../options.ts';
 import { runAction } from '../run.ts';
 
 const FIXTURES =
@@ -13,12 +14,38 @@ function withFolders(command: Command) {
   const given = command
     .argument('<fixtures-folder>', FIXTURES)
     .argument('<golden-folder>', GOLDEN)
+    .option(
+      '--cluster <name>',
+      'only this cluster: its folder, from the folder of all clusters on; may be repeated',
+      collect,
+    )
+    .addOption(
+      new Option('--layout <name>', 'only clusters whose config.yaml asks for this layout').choices(
+        LAYOUT_NAMES,
+      ),
+    )
+    .addOption(familyOption('only the files of this IP family'))
     .addOption(strictOption())
     .option('--all-nodes', 'a file for each Node of a cluster: CLUSTER/NODE/ipv4.rules');
   return addWorkloadsOption(given);
 }
 
 export type GoldenCommandOptions = OptionsOf<typeof withFolders>;
+
+function checkCommand(golden: Command) {
+  const check = golden
+    .command('check')
+    .description('tell how the rules differ from the golden files; exit with 1 when any does');
+  return withFolders(check)
+    .addOption(
+      new Option('-o, --output <format>', 'how to tell it')
+        .choices(['text', 'json', 'junit', 'github', 'markdown'])
+        .default('text'),
+    )
+    .option('--no-text', 'only what changes in words, not the lines of rules that differ');
+}
+
+export type GoldenCheckOptions = OptionsOf<typeof checkCommand>;
 
 export function addGolden(program: Command): void {
   const golden = program
@@ -38,17 +65,24 @@ export function addGolden(program: Command): void {
     ],
   });
 
-  const check = withFolders(
-    golden
-      .command('check')
-      .description('print how the rules differ from the golden files; exit with 1 when any does'),
-  );
-  addNotes(check, {
-    text: EXITS_OF_COMPARING,
+  addNotes(checkCommand(golden), {
+    text: `What changes is told cluster by cluster and Service by Service, and then line by line. A cluster with a mistake in it keeps no other from being checked. ${EXITS_OF_COMPARING}`,
     examples: [
       {
         line: 'svc2ipt golden check clusters/ golden/',
-        about: 'a difference for each chain that changed',
+        about: 'what changed in words, and a difference for each chain',
+      },
+      {
+        line: 'svc2ipt golden check clusters/ golden/ --cluster shop --no-text',
+        about: 'of one cluster, in words alone',
+      },
+      {
+        line: 'svc2ipt golden check clusters/ golden/ -o markdown > comment.md',
+        about: 'for a comment on a pull request',
+      },
+      {
+        line: 'svc2ipt golden check clusters/ golden/ -o github',
+        about: 'annotations in a workflow of GitHub; junit for other servers',
       },
     ],
   }).action((fixtures, folder, options) =>
@@ -57,7 +91,7 @@ export function addGolden(program: Command): void {
 
   const update = withFolders(golden.command('update').description('write the golden files anew'));
   addNotes(update, {
-    text: `Files of clusters that are there no more are removed. ${EXITS}`,
+    text: `Files of clusters that are there no more are removed. Where any cluster has a mistake in it, nothing is written. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',

@@ -1,75 +1,97 @@
 /** `svc2ipt golden`: golden files of clusters, for continuous integration. */
-
-import { diffRules } from '../../golden/diff.ts';
-import { type GoldenResult, type GoldenRun, runGolden, updateGolden } from '../../golden/golden.ts';
+import { formatProblem, InputError } from '../../api/problem.ts';
+import { type GoldenRun, runGolden, updateGolden } from '../../golden/golden.ts';
+import {
+  changeOf,
+  countOfClusters,
+  countOfFiles,
+  differs,
+  formatReport,
+  formatReportJSON,
+  type GoldenReport,
+  reportOf,
+} from '../../golden/report.ts';
 import { printable } from '../../text/printable.ts';
+import { NOT_DONE } from '../exit-codes.ts';
 import { madePodsInWords } from '../made-pods.ts';
-import { paintDiff } from '../paint.ts';
+import { paintDiff, terminalWidth } from '../paint.ts';
 import { progress } from '../progress.ts';
-import { type CommandOutcome, note, warn } from '../run.ts';
-import type { GoldenCommandOptions } from './golden.command.ts';
+import { type CommandOutcome, note, tellError, warn } from '../run.ts';
+import type { GoldenCheckOptions, GoldenCommandOptions } from './golden.command.ts';
 
 export async function goldenCheckAction(
   fixtures: string,
   golden: string,
-  options: GoldenCommandOptions,
+  options: GoldenCheckOptions,
 ): Promise<CommandOutcome> {
-  const { clusters, results } = await run(fixtures, golden, options);
-  const different = results.filter(differs);
-  const texts = different.map((result) => describe(result));
-  const summary =
-    different.length === 0
-      ? 'all the same'
-      : `${different.length} ${different.length === 1 ? 'differs' : 'differ'} (svc2ipt golden update writes them anew)`;
+  const done = await run(fixtures, golden, options);
+  const report = reportOf(done, golden, options.text);
+  const problems = problemsOf(done);
+  if (problems.length > 0) tellError(problems.map(formatProblem).join('\n'));
   return {
-    output: `${[...texts, `${counts({ clusters, results })}: ${summary}`].join('\n')}\n`,
-    exitCode: different.length === 0 ? 0 : 1,
+    output: await format(report, options.output),
+    exitCode: problems.length > 0 ? NOT_DONE : report.clusters.some(differs) ? 1 : 0,
   };
 }
 
+async function format(report: GoldenReport, output: GoldenCheckOptions['output']): Promise<string> {
+  switch (output) {
+    case 'text':
+      return formatReport(report, paintDiff, terminalWidth());
+    case 'json':
+      return formatReportJSON(report);
+    case 'junit': {
+      const { goldenJUnit } = await import('../../golden/junit.ts');
+      return goldenJUnit(report);
+    }
+    case 'github': {
+      const { goldenAnnotations } = await import('../../golden/github.ts');
+      return goldenAnnotations(report);
+    }
+    case 'markdown': {
+      const { goldenMarkdown } = await import('../../golden/markdown.ts');
+      return goldenMarkdown(report);
+    }
+  }
+}
+
+/** Where anything is wrong in any cluster, nothing is written. */
 export async function goldenUpdateAction(
   fixtures: string,
   golden: string,
   options: GoldenCommandOptions,
 ): Promise<CommandOutcome> {
-  const { clusters, results } = await run(fixtures, golden, options);
-  const different = results.filter(differs);
+  const done = await run(fixtures, golden, options);
+  const problems = problemsOf(done);
+  if (problems.length > 0) throw new InputError(problems);
+  const results = done.clusters.flatMap((cluster) => cluster.results);
+  const different = results.filter((result) => changeOf(result) !== 'none');
   for (const result of different) await updateGolden(golden, result);
-  const lines = different.map(({ file, expected, actual }) => {
-    const done = expected === undefined ? 'added' : actual === undefined ? 'removed' : 'changed';
-    return printable(`${done} ${file}`);
-  });
-  const summary = `${counts({ clusters, results })}: ${different.length} written anew`;
+  const lines = different.map((result) => printable(`${changeOf(result)} ${result.file}`));
+  const there = done.clusters.filter(({ isThere }) => isThere).length;
+  const summary = `${countOfClusters(there)}, ${countOfFiles(results.length)}: ${different.length} written anew`;
   return { output: `${[...lines, summary].join('\n')}\n` };
+}
+
+function problemsOf({ clusters }: GoldenRun) {
+  return clusters.flatMap(({ problems }) => problems.map(({ problem }) => problem));
 }
 
 /** Tells of warnings, and of Pods that were made, on standard error. */
 async function run(fixtures: string, golden: string, options: GoldenCommandOptions): Promise<GoldenRun> {
-  const done = await runGolden(fixtures, golden, await progress('compiling'), options);
+  const { cluster, family, ...rest } = options;
+  const done = await runGolden(fixtures, golden, await progress('compiling'), {
+    ...rest,
+    clusters: cluster?.map(nameOf),
+    ...(family === undefined ? {} : { families: [family] }),
+  });
   for (const warning of done.warnings) warn(warning);
   const words = madePodsInWords(done.made);
   if (words !== undefined) note(words);
   return done;
 }
 
-function counts({ clusters, results }: Pick<GoldenRun, 'clusters' | 'results'>): string {
-  return `${clusters} ${clusters === 1 ? 'cluster' : 'clusters'}, ${results.length} golden files`;
-}
-
-function differs({ expected, actual }: GoldenResult): boolean {
-  return expected !== actual;
-}
-
-function describe({ file, expected, actual }: GoldenResult): string {
-  if (actual === undefined)
-    return paintDiff({ kind: 'header', text: `${file}: there is no such cluster any more` });
-  if (expected === undefined) return paintDiff({ kind: 'header', text: `${file}: there is no golden file` });
-  const lines = diffRules(expected, actual);
-  return lines
-    .map((line) =>
-      paintDiff(
-        line.kind === 'header' ? { ...line, text: [file, line.text].filter(Boolean).join(', ') } : line,
-      ),
-    )
-    .join('\n');
+/** As shells complete it, the name of a folder ends in a slash. */
+function nameOf(cluster: string): string {
+  return cluster.replace(/(?<=.)\/+$/, '');
 }

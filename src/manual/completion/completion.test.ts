@@ -57,6 +57,8 @@ const OFFERED: readonly (readonly [line: string, offered: readonly string[]])[] 
   ['svc2ipt render --zone ', []],
   ['svc2ipt render -f obj', ['objects.yaml']],
   ['svc2ipt golden check --h', ['--help']],
+  ['svc2ipt golden check -o ', ['github', 'json', 'junit', 'markdown', 'text']],
+  ['svc2ipt golden update --lay', ['--layout']],
   ['svc2ipt agent --masq', ['--masquerade-all']],
   ['svc2ipt agent --masquerade-all t', ['true']],
   ['svc2ipt agent --masquerade-all --dry', ['--dry-run']],
