@@ -6,8 +6,9 @@ import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
-/** Tests of the applier, which run once more on each other layout. */
-const APPLIER = ['test/{apply,connections,foreign,killed,node,restore,round-trip,traffic}.kernel.test.ts'];
+/** Tests of the applier, which run once more on each other layout; those of load in the long form only. */
+const LOAD = process.env.SVC2IPT_LONG_TESTS === undefined ? '' : ',connections,killed';
+const APPLIER = [`test/{apply,foreign,node,restore,round-trip,traffic${LOAD}}.kernel.test.ts`];
 /** Tests that start programs: svc2ipt itself, npm, git, shells. They take most of the time, and no root. */
 const PROGRAMS = [
   'src/cli/**/*.test.ts',

@@ -12,6 +12,7 @@ import { ADDRESSES, Lab, NODE_NAME, PODS } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { wrapRestore } from './support/kernel/restore-wrapper.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
+import { often } from './support/long-form.ts';
 
 const HEALTHZ = 'http://127.0.0.1:10256/healthz';
 const METRICS = 'http://127.0.0.1:10249';
@@ -24,7 +25,7 @@ const NODE: ApiObject = {
   status: { addresses: FAMILIES.map((family) => ({ type: 'InternalIP', address: ADDRESSES[family].node })) },
 };
 
-const CHANGES = 10_000;
+const CHANGES = often(1500, 10_000);
 
 /** Resident memory of a process in MB. */
 async function memoryOf(pid: number): Promise<number> {

@@ -7,6 +7,7 @@ import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './supp
 import { ADDRESSES, crowd, Lab, type Pod } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { type Call, type Outcomes, PROTOCOLS, type Probe } from './support/kernel/peers.ts';
+import { often } from './support/long-form.ts';
 
 const INDEX = 1;
 
@@ -190,7 +191,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
 
   describe('a TCP download', () => {
     const BYTES = 40_000_000;
-    const APPLIES = 100;
+    const APPLIES = often(25, 100);
 
     /** The services after each of many changes. The download comes from pod-1, by the service `web`. */
     function services(step: number): LabService[] {

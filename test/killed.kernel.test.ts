@@ -14,9 +14,10 @@ import { ADDRESSES, Lab, OTHER_NODE_NAME } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import type { Call, Probe } from './support/kernel/peers.ts';
 import { wrapRestore } from './support/kernel/restore-wrapper.ts';
+import { often } from './support/long-form.ts';
 
 /** Killed so often, with each backend. */
-const TIMES = 12;
+const TIMES = often(4, 20);
 
 const IN_TURN = { concurrent: false };
 
