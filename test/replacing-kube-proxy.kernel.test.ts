@@ -19,7 +19,7 @@ import { promiseOf } from './support/replacing-kube-proxy/checks.ts';
 import { CLUSTER_COMMANDS, IMAGE, type PageCommand } from './support/replacing-kube-proxy/page.ts';
 
 /** Seconds. What a command is about may take its time in a cluster. */
-const PATIENCE = 30;
+const PATIENCE = 180;
 
 const nameOf = ({ line, text }: PageCommand) => `line ${line}: ${text.split('\n')[0]}`;
 

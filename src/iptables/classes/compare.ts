@@ -4,11 +4,12 @@
  */
 import type { Family } from '../../net/address.ts';
 import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
+import { affectedBoxes, type Box } from './affected.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
 import { type ClassRuleset, type Ended, explore, forClasses } from './explore.ts';
 import { commonClass, everyPacket, otherClasses, type PacketClass } from './packet-class.ts';
 import { type ClassNode, markBit, rangeOf } from './questions.ts';
-import { common, isEmpty, only, type Ranges, together, without } from './ranges.ts';
+import { common, isEmpty, labelOf, only, together, without } from './ranges.ts';
 
 /** What may become of packets, and how probably. */
 export interface ClassOutcome {
@@ -52,22 +53,23 @@ const ROUNDING = 2 ** -32;
 
 /**
  * Compares what two rulesets do to every packet.
- * @param within the destinations and services that can differ; all unless given
+ * @param wholly follow those packets, too, that meet the same rules in both
  * @throws RulesetError where rules lead to chains that there are not, or in a circle
  */
 export function compareRulesets(
   before: PreparedRuleset,
   after: PreparedRuleset,
   node: ClassNode,
-  within?: Ranges,
+  { wholly = false }: { readonly wholly?: boolean } = {},
 ): Comparison {
   const { family } = before;
   const rules = [forClasses(before), forClasses(after)] as const;
   const differences: Difference[] = [];
   let classes = 0;
-  for (const destination of destinations(before, after, family, node, within)) {
+  const boxes = wholly ? undefined : affectedBoxes(before, after);
+  for (const to of classesTo(boxes, before, after, node)) {
     for (const start of ['arrives', 'begins'] as const) {
-      const packets = startingAt(start, { ...everyPacket(family), destination }, node);
+      const packets = startingAt(start, to, node);
       const [a, b] = rules.map((ruleset: ClassRuleset) => explore(ruleset, packets, start, node));
       if (!a || !b) continue;
       classes += Math.max(a.length, b.length);
@@ -87,24 +89,41 @@ function startingAt(start: Start, packets: PacketClass, { local, perhapsLocal }:
   return { ...packets, source: without(packets.source, local), facts };
 }
 
-/** All destinations, in parts: each one that has a rule of its own in a chain that many pass, and the others. */
-function* destinations(
+/** More boxes than this are not worth to be kept apart. */
+const MANY_BOXES = 2000;
+
+/** Packets by where they are sent, in parts: each address that has a rule of its own in a chain that many pass. */
+function* classesTo(
+  boxes: readonly Box[] | undefined,
   before: PreparedRuleset,
   after: PreparedRuleset,
-  family: Family,
   { local }: ClassNode,
-  within: Ranges | undefined,
-): Generator<Ranges> {
-  const every = everyPacket(family).destination;
-  const all = within === undefined ? every : common(every, within);
+): Generator<PacketClass> {
+  const every = everyPacket(before.family);
+  const all = boxes === undefined || boxes.length > MANY_BOXES ? [every] : disjoint(boxes, every);
+  if (all.length === 0) return;
   const named = together([...namedDestinations(before), ...namedDestinations(after)].map(rangeOf));
-  const points = common(all, named);
-  for (let i = 0; i < points.length; i += 2) {
-    const [first = 0n, last = 0n] = points.slice(i, i + 2);
-    for (let value = first; value <= last; value++) yield only(value);
+  for (const packets of all) {
+    const points = common(packets.destination, named);
+    for (let i = 0; i < points.length; i += 2) {
+      const [first = 0n, last = 0n] = points.slice(i, i + 2);
+      for (let value = first; value <= last; value++) yield { ...packets, destination: only(value) };
+    }
+    const rest = without(packets.destination, named);
+    for (const destination of [common(rest, local), without(rest, local)]) {
+      if (!isEmpty(destination)) yield { ...packets, destination };
+    }
   }
-  const rest = without(all, named);
-  for (const part of [common(rest, local), without(rest, local)]) if (!isEmpty(part)) yield part;
+}
+
+function disjoint(boxes: readonly Box[], every: PacketClass): PacketClass[] {
+  const classes: PacketClass[] = [];
+  const byPlace = new Map(boxes.map((box) => [`${labelOf(box.destination)} ${labelOf(box.service)}`, box]));
+  for (const { destination, service } of byPlace.values()) {
+    const inFamily = common(destination, every.destination);
+    if (!isEmpty(inFamily)) classes.push(...apartFrom({ ...every, destination: inFamily, service }, classes));
+  }
+  return classes;
 }
 
 /** Addresses that have rules of their own in the chains that lead to those of Services, without going into these. */

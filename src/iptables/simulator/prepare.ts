@@ -14,6 +14,16 @@ export interface PreparedRuleset {
   readonly family: Family;
   /** A chain by its table and name; undefined where there is none. */
   chain(table: TableName, name: string): PreparedChain | undefined;
+  /** The same as it was given, which costs nothing. */
+  given(table: TableName, name: string): GivenChain | undefined;
+  /** The names of a table's chains. */
+  names(table: TableName): Iterable<string>;
+}
+
+/** A chain as it was given: rules, or the lines that iptables-save prints. */
+export interface GivenChain {
+  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  readonly rules: readonly (Rule | string)[];
 }
 
 export interface PreparedChain {
@@ -49,7 +59,9 @@ export type RuleCondition = Condition & { readonly match: Match };
 export function prepare({ family, tables }: Ruleset): PreparedRuleset {
   const byName = tables.map(({ name, chains }): [string, Map<string, UnpreparedChain>] => [
     name,
-    new Map(chains.map((chain) => [chain.name, { policy: chain.policy, rules: () => chain.rules }])),
+    new Map(
+      chains.map(({ name, policy, rules }) => [name, { given: { policy, rules }, rules: () => rules }]),
+    ),
   ]);
   return prepared(family, new Map(byName));
 }
@@ -65,7 +77,7 @@ export function prepareSaved(text: string, family: Family): PreparedRuleset {
     new Map(
       [...chains].map(([name, { policy, lines }]) => [
         name,
-        { policy, rules: () => lines.map((line) => parseRule(line, family)) },
+        { given: { policy, rules: lines }, rules: () => lines.map((line) => parseRule(line, family)) },
       ]),
     ),
   ]);
@@ -73,7 +85,7 @@ export function prepareSaved(text: string, family: Family): PreparedRuleset {
 }
 
 interface UnpreparedChain {
-  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  readonly given: GivenChain;
   rules(): readonly Rule[];
 }
 
@@ -94,6 +106,8 @@ function prepared(
       ofTable?.set(name, prepared);
       return prepared;
     },
+    given: (table, name) => tables.get(table)?.get(name)?.given,
+    names: (table) => tables.get(table)?.keys() ?? [],
   };
 }
 
@@ -103,7 +117,7 @@ interface Place {
   readonly family: Family;
 }
 
-function prepareChain(place: Place, { policy, rules }: UnpreparedChain): PreparedChain {
+function prepareChain(place: Place, { given: { policy }, rules }: UnpreparedChain): PreparedChain {
   const all = rules().map((rule, i) => prepareRule(place, i + 1, rule));
   return { table: place.table, name: place.chain, policy, rules: all, candidates: candidatesIn(all) };
 }
