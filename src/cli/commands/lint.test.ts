@@ -269,6 +269,35 @@ EndpointSlice shop/web-1, typos.yaml, document 3
     expect({ exitCode, found: found.sort() }).toEqual({ exitCode: 1, found: codes });
   });
 
+  test.each<[string, string, string[], number]>([
+    ['text', '', [], 1],
+    ['json', '', ['-o', 'json'], 1],
+    ['sarif', '', ['-o', 'sarif'], 1],
+    // As the text of the failure and its summary.
+    ['junit', '', ['-o', 'junit'], 2],
+    ['github', '', ['-o', 'github'], 1],
+    ['text, where another kind is there', 'kind: ConfigMap\napiVersion: v1\nmetadata: {name: web}\n', [], 1],
+  ])('tells once that there is no Service: %s', async (_, input, args, times) => {
+    const { stdout, stderr } = await lint(args, input);
+    expect({ times: stdout.match(/No Service is in the input/g)?.length, stderr }).toEqual({
+      times,
+      stderr: '',
+    });
+  });
+
+  test.each<[string, string, string[], string]>([
+    ['endpoints', SERVICE, [], 'no-endpoints'],
+    [
+      'the Node',
+      `${CLEAN}---\napiVersion: v1\nkind: Node\nmetadata: {name: node-b}\n`,
+      ['--node-name', 'node-a'],
+      'node-unknown',
+    ],
+  ])('is no warning beside the finding: %s', async (_, input, args, code) => {
+    const { stdout, stderr } = await lint(args, input);
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringContaining(`[${code}]`), stderr: '' });
+  });
+
   test('is told ten times of a kind, and always with --all', async () => {
     const many = Array.from({ length: 12 }, (_, i) =>
       SERVICE.replace('name: web', `name: web-${i}, lable${i}: x`),

@@ -50,7 +50,7 @@ async function findingsOf(
   const typos: Problem[] = [];
   const onTypos = (some: readonly Problem[]) => void typos.push(...some);
   try {
-    const input = await readInputWithWorkloads(options, { sources, onTypos });
+    const input = await readInputWithWorkloads(options, { sources, onTypos, tellsOfLacks: true });
     const { cluster, pods, objects: placed, configuration } = input;
     const objects = placed.map(({ object }) => object);
     const surroundings = {
