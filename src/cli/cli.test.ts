@@ -494,6 +494,19 @@ describe('what is misspelt', PROCESSES, () => {
     });
   });
 
+  test.each<[string[], string, number]>([
+    [['render'], 'warning', 0],
+    [['render', '--strict'], 'error', 2],
+  ])('may be a field of a workload: %s', async (args, label, exitCode) => {
+    const input = DEPLOYMENT.replace('replicas', 'replica');
+    const { stderr, ...rest } = await svc2ipt(args, { input });
+    const at = 'standard input, document 1, Deployment shop/web';
+    expect(rest.exitCode).toBe(exitCode);
+    expect(stderr.split('\n').slice(0, 1)).toEqual([
+      `${label}: ${at}, spec.replica: unknown field (replicas?)`,
+    ]);
+  });
+
   test('is told ten times, and then counted', async () => {
     const { stderr } = await svc2ipt(['render', '-f', 'many-misspelt.yaml']);
     const lines = stderr.trimEnd().split('\n');

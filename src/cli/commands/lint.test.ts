@@ -230,6 +230,33 @@ EndpointSlice shop/web-1, typos.yaml, document 3
     });
   });
 
+  test('is told of the fields of workloads, with the line', async () => {
+    const workload = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replica: 2
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          ports: [{name: http, containerport: 8080}]
+`;
+    const { stdout } = await lint(['-f', 'clean.yaml', '-f', '-', '-o', 'json', '--no-workloads'], workload);
+    const { findings } = JSON.parse(stdout);
+    expect(findings).toMatchObject([
+      { code: 'unknown-field', field: 'spec.replica', cause: 'Unknown field (replicas?).', line: 5 },
+      {
+        code: 'unknown-field',
+        field: 'spec.template.spec.containers[0].ports[0].containerport',
+        cause: 'Unknown field (containerPort?).',
+        line: 11,
+        column: 32,
+      },
+    ]);
+  });
+
   const CODES = ['invalid-object', 'unknown-field', 'invalid-object', 'invalid-object'];
 
   test('is all there is to tell, where something cannot be read', async () => {
