@@ -2,7 +2,7 @@
 
 import { aboutOf, serviceOf } from '../chains/comments.ts';
 import { isServicePortChain } from '../chains/names.ts';
-import type { Rule, Table } from '../iptables/types.ts';
+import type { Rule, Ruleset, Table } from '../iptables/types.ts';
 
 /**
  * The Service of each chain that belongs to one, as `namespace/name`. In the chains that all Services share, every rule
@@ -31,4 +31,10 @@ export function servicesOfChains({ chains }: Table): ReadonlyMap<string, string>
 export function serviceOfRule(rule: Rule): string | undefined {
   const about = aboutOf(rule);
   return about && serviceOf(about.servicePort);
+}
+
+/** The Services that any rule is there for, as `namespace/name`. */
+export function servicesOfRules({ tables }: Ruleset): ReadonlySet<string> {
+  const rules = tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+  return new Set(rules.flatMap((rule) => serviceOfRule(rule) ?? []));
 }

@@ -4,6 +4,7 @@ import { InputError } from '../../api/problem.ts';
 import { collapse } from '../../graph/collapse.ts';
 import { graphOf } from '../../graph/graph.ts';
 import { onlyServices, savedRuleset } from '../../graph/saved.ts';
+import { servicesOfRules } from '../../graph/services.ts';
 import type { Direction, RuleGraph } from '../../graph/types.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { type CompilerInput, eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
@@ -11,7 +12,7 @@ import { servicesNamed, thingsOf } from '../names.ts';
 import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
 import { progress } from '../progress.ts';
 import { openRules, openSavedText, type RulesSource, savedIn } from '../rules.ts';
-import { type CommandOutcome, note } from '../run.ts';
+import { type CommandOutcome, note, warn } from '../run.ts';
 import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
@@ -58,6 +59,8 @@ async function savedRules(source: RulesSource, options: GraphCommandOptions): Pr
   }
   const things = await thingsOf(source, options.family);
   const services = new Set(servicesNamed(options.service, things, options));
+  const there = servicesOfRules(ruleset);
+  for (const service of services) if (!there.has(service)) warn(`no rule is of Service ${service}`);
   return onlyServices(ruleset, (service) => services.has(service));
 }
 
