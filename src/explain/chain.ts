@@ -51,13 +51,24 @@ export function explainChain(
   asked?: Rule,
   most = Number.POSITIVE_INFINITY,
 ): ExplainedChain[] {
-  return [...readSavedText(text)].flatMap(([table, chains]) => {
+  const kind = chainKind(name);
+  const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
+  const naming = new Map<string, PlacedLine[]>();
+  // A large node has hundreds of thousands of rules: where nobody climbs, those that do not name the chain are let go.
+  const isKept = (line: string, chain: string, number: number, table: string) => {
+    if (!ofNode) return true;
+    if (line.includes(name)) {
+      const others = naming.get(table) ?? [];
+      naming.set(table, others);
+      others.push({ chain, number, line });
+    }
+    return chain === name;
+  };
+  return [...readSavedText(text, undefined, isKept)].flatMap(([table, chains]) => {
     const chain = chains.get(name);
     if (!chain) return [];
     const rules = chain.lines.map((line) => parseRule(line, family));
-    const kind = chainKind(name);
-    const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
-    const leading = jumpsByTarget(chains, ofNode ? name : undefined);
+    const leading = jumpsByTarget(chains, ofNode ? (naming.get(table) ?? []) : linesOf(chains));
     const ledToBy = leadingTo(name, leading, family);
     return [
       {
@@ -96,24 +107,23 @@ interface PlacedLine {
 
 type Leading = ReadonlyMap<string, readonly PlacedLine[]>;
 
-/**
- * All lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands.
- * @param only those that lead to this one
- */
-function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, only: string | undefined): Leading {
+/** Lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands. */
+function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, lines: Iterable<PlacedLine>): Leading {
   const found = new Map<string, PlacedLine[]>();
-  for (const [chain, { lines }] of chains) {
-    for (const [i, line] of lines.entries()) {
-      if (only !== undefined && !line.includes(only)) continue;
-      const target = targetOf(line);
-      if (target === undefined || !chains.has(target)) continue;
-      const others = found.get(target);
-      const placed = { chain, number: i + 1, line };
-      if (others) others.push(placed);
-      else found.set(target, [placed]);
-    }
+  for (const placed of lines) {
+    const target = targetOf(placed.line);
+    if (target === undefined || !chains.has(target)) continue;
+    const others = found.get(target);
+    if (others) others.push(placed);
+    else found.set(target, [placed]);
   }
   return found;
+}
+
+function* linesOf(chains: ReadonlyMap<string, TextChain>): Generator<PlacedLine> {
+  for (const [chain, { lines }] of chains) {
+    for (const [i, line] of lines.entries()) yield { chain, number: i + 1, line };
+  }
 }
 
 function* leadingTo(name: string, leading: Leading, family: Family): Generator<Placed> {
