@@ -198,7 +198,7 @@ export function readNamed(
   if (hasManifests && namesCluster(options)) {
     return Promise.reject(
       new InputError([
-        { at: [], message: 'manifests (-f, -k) and a live cluster go not together: name one of them' },
+        { at: [], message: 'manifests (-f, -k) and a live cluster exclude each other: name one of them' },
       ]),
     );
   }

@@ -138,7 +138,7 @@ describe('graph', () => {
     const { exitCode, stdout, stderr } = await svc2ipt('graph --kernel -o dot --service test/api CLUSTER');
     expect({ exitCode, stderr }).toEqual({
       exitCode: 0,
-      stderr: 'warning: no rule is of Service test/api\n',
+      stderr: 'warning: no rule belongs to Service test/api\n',
     });
     expect(stdout).not.toContain('test/api');
   });
@@ -195,7 +195,7 @@ describe('diff', () => {
 
   test('for each Node, where there is none', async () => {
     expect(await printed('diff --from new.yaml --to new.yaml --all-nodes')).toBe(
-      'no difference: both come to the same rules\n',
+      'no difference: both give the same rules\n',
     );
   });
 
@@ -208,12 +208,12 @@ describe('diff', () => {
     [
       'a kernel',
       'diff -f new.yaml --all-nodes',
-      'error: a kernel is that of one node: --all-nodes goes with --from and --to\n',
+      'error: --all-nodes needs --from and --to: a kernel is of one node\n',
     ],
     [
       'one node by name',
       'diff --from old.yaml --to new.yaml --all-nodes --node-name node-a',
-      "error: option '--all-nodes' cannot be used with option '--node-name <name>'\n(--help tells more)\n",
+      "error: option '--all-nodes' cannot be used with option '--node-name <name>'\n(see --help)\n",
     ],
   ])('for each Node goes not with %s', async (_, line, stderr) => {
     expect(await svc2ipt(line)).toEqual({ exitCode: 2, stdout: '', stderr });

@@ -172,7 +172,7 @@ describe('what is misspelt', () => {
   test('may be a kind, and then a cluster has no Service', async () => {
     await write({ 'fixtures/a/a.yaml': SERVICE.replace('kind: Service', 'kind: service') });
     await expect(runGolden(fixtures, golden)).rejects.toThrow(
-      /kind: expected Service, got "service"\n.*fixtures\/a: no Service in this cluster, where there are other objects$/,
+      /kind: expected Service, got "service"\n.*fixtures\/a: this cluster has objects, but no Service$/,
     );
   });
 

@@ -108,15 +108,15 @@ describe('read as kube-proxy does', () => {
       'fields of older versions',
       `${HEAD}udpIdleTimeout: 0s\nipvs: {ipSet: {hashSize: 1}}\niptables: {masqueradeBits: 1}\n---\nsvc2ipt: {}`,
       [
-        'f, document 1, iptables.masqueradeBits: unknown field, passed over',
-        'f, document 1, ipvs.ipSet: unknown field, passed over',
-        'f, document 1, udpIdleTimeout: unknown field, passed over',
+        'f, document 1, iptables.masqueradeBits: unknown field, ignored',
+        'f, document 1, ipvs.ipSet: unknown field, ignored',
+        'f, document 1, udpIdleTimeout: unknown field, ignored',
       ],
     ],
     [
       'in lists, too',
       `${HEAD}logging: {vmodule: [{filePattern: a, verbosity: 0}, {filePattern: b, verbosity: 1, c: 2}]}`,
-      ['f, document 1, logging.vmodule[1].c: unknown field, passed over'],
+      ['f, document 1, logging.vmodule[1].c: unknown field, ignored'],
     ],
   ])('%s', (_, text, expected) => {
     const { configuration, warnings } = parseConfigurationLeniently({ name: 'f', text });

@@ -23,9 +23,7 @@ export type GoldenCommandOptions = OptionsOf<typeof withFolders>;
 export function addGolden(program: Command): void {
   const golden = program
     .command('golden')
-    .description(
-      'compare the rules of clusters with golden files, so that a change in rules is seen before it ships',
-    )
+    .description('compare the rules of clusters with golden files, so that a change shows before it ships')
     .helpCommand(false);
   addNotes(golden, {
     text: 'A cluster is a folder with manifests; config.yaml and host.yaml in it are its configuration and its node.',
@@ -41,7 +39,7 @@ export function addGolden(program: Command): void {
   const check = withFolders(
     golden
       .command('check')
-      .description('print how the rules differ from the golden files; exit with 1 when any does'),
+      .description('print how the rules differ from the golden files; exit with 1 if they do'),
   );
   addNotes(check, {
     text: EXITS_OF_COMPARING,
@@ -55,9 +53,9 @@ export function addGolden(program: Command): void {
     runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder, options)),
   );
 
-  const update = withFolders(golden.command('update').description('write the golden files anew'));
+  const update = withFolders(golden.command('update').description('write the golden files'));
   addNotes(update, {
-    text: `Files of clusters that are there no more are removed. ${EXITS}`,
+    text: `Removes the files of clusters that are gone. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',

@@ -39,7 +39,7 @@ export async function graphAction(options: GraphCommandOptions): Promise<Command
 /** The rules that `--save` or `--kernel` names, or that are piped in as iptables-save prints them; else the input. */
 async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSource | CompilerInput> {
   if (options.backend !== undefined && options.kernel === undefined) {
-    throw new InputError([{ at: ['--backend'], message: 'says which kernel: it goes with --kernel' }]);
+    throw new InputError([{ at: ['--backend'], message: 'needs --kernel' }]);
   }
   if (options.save !== undefined || options.kernel !== undefined) return await openRules(options);
   const sources = await readManifests(options);
@@ -47,7 +47,7 @@ async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSou
   if (saved === undefined)
     return await readInputWithWorkloads(options, { sources: Promise.resolve(sources) });
   if (options.allNodes === undefined) return await openSavedText(options, saved);
-  throw new InputError([{ at: ['--all-nodes'], message: 'saved rules are those of one node' }]);
+  throw new InputError([{ at: ['--all-nodes'], message: 'saved rules are of one node' }]);
 }
 
 async function savedRules(source: RulesSource, options: GraphCommandOptions): Promise<Ruleset> {
@@ -60,7 +60,7 @@ async function savedRules(source: RulesSource, options: GraphCommandOptions): Pr
   const things = await thingsOf(source, options.family);
   const services = new Set(servicesNamed(options.service, things, options));
   const there = servicesOfRules(ruleset);
-  for (const service of services) if (!there.has(service)) warn(`no rule is of Service ${service}`);
+  for (const service of services) if (!there.has(service)) warn(`no rule belongs to Service ${service}`);
   return onlyServices(ruleset, (service) => services.has(service));
 }
 

@@ -130,7 +130,7 @@ test('rules that no packet comes to', { timeout: 60_000 }, async () => {
   expect({ exitCode, stderr }).toEqual({
     exitCode: 0,
     stderr:
-      'warning: rendered.save: has no built-in chains, so that no packet comes to its rules; iptables-save prints them\n',
+      'warning: rendered.save: has no built-in chains, so no packet reaches its rules; iptables-save prints them\n',
   });
 });
 
@@ -172,12 +172,12 @@ describe('mistakes', () => {
     [
       'a circle',
       ['--from', 'outside', '--to', '10.0.0.2:80', '--save', 'circle.save'],
-      /^error: no kernel takes these rules: chains that lead in a circle: nat A\n$/,
+      /^error: no kernel accepts these rules: chains that lead in a circle: nat A\n$/,
     ],
     [
       'a chain that there is not',
       ['--from', 'outside', '--to', '10.0.0.2:80', '--save', 'hole.save'],
-      /^error: no kernel takes these rules: nat PREROUTING, rule 1: there is no chain A\n$/,
+      /^error: no kernel accepts these rules: nat PREROUTING, rule 1: there is no chain A\n$/,
     ],
     [
       'no such Service',
