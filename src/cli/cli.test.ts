@@ -239,7 +239,7 @@ describe('render', PROCESSES, () => {
       '',
       [
         /^warning: handwritten\.yaml, document 1, Service shop\/web: has no cluster IP yet; assigned cluster IP 10\.[\d.]+$/,
-        'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected',
+        'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is refused',
       ],
     ],
     [
@@ -391,7 +391,7 @@ describe('render', PROCESSES, () => {
 describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
   const MADE = 'made 2 Pods for 1 Deployment (10.9.0.0/24); --no-workloads leaves them out\n';
   const REJECTED =
-    'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected\n';
+    'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is refused\n';
   const RANGE = ['--pod-cidr', '10.9.0.0/24'];
   const PACKET = ['--from', 'outside', '--to', '10.96.0.10:80'];
 

@@ -314,7 +314,7 @@ function clusterWarnings({ services }: ClusterState): string[] {
   if (bare.length === 0) return [];
   const them = bare.length === 1 ? 'it' : 'them';
   return [
-    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is rejected`,
+    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is refused`,
   ];
 }
 

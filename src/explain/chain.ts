@@ -157,16 +157,16 @@ function servicePortsOf(name: string, leading: Leading, family: Family): string[
 
 const PURPOSES: Readonly<Record<string, string>> = {
   'nat KUBE-SERVICES': 'finds the Service that a packet is for, by its destination',
-  'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs that no endpoint is there for',
+  'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs without endpoints',
   'filter KUBE-EXTERNAL-SERVICES':
-    'refuses or drops packets to external IPs, load-balancer IPs and node ports that no endpoint is there for',
+    'refuses or drops packets to external IPs, load-balancer IPs and node ports without endpoints',
   'nat KUBE-NODEPORTS': 'finds the Service that a packet is for, by its node port',
   'filter KUBE-NODEPORTS': 'lets load balancers ask for the health of Services',
-  'filter KUBE-PROXY-FIREWALL': 'drops what the source ranges of Services did not let through',
-  'filter KUBE-FORWARD': 'lets packets of Services be forwarded, and drops those of no known connection',
+  'filter KUBE-PROXY-FIREWALL': 'drops packets from outside the source ranges of Services',
+  'filter KUBE-FORWARD': 'accepts forwarded packets of Services, and drops those of no known connection',
   'filter KUBE-FIREWALL': 'keeps the network away from 127.0.0.0/8',
   'nat KUBE-POSTROUTING': 'masquerades what is marked for it',
-  'nat KUBE-MARK-MASQ': 'marks packets that are to be masqueraded on their way out',
+  'nat KUBE-MARK-MASQ': 'marks packets to be masqueraded on their way out',
 };
 
 function purposeOf(table: string, name: string, rules: readonly Rule[]): string | undefined {

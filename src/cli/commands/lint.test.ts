@@ -77,7 +77,7 @@ describe('text', PROCESSES, () => {
     expect(stdout).toBe(`EndpointSlice shop/web-1, error.yaml, document 2
   error [endpoint-is-cluster-ip] endpoints[0].addresses[0]: 10.96.0.10 is the
       cluster IP of Service shop/web: a packet is translated once, so it never
-      gets to the endpoints there.
+      reaches the endpoints behind it.
     Use the addresses of the other Service's endpoints, or a Service of type
     ExternalName.
 
@@ -116,7 +116,7 @@ describe('input', PROCESSES, () => {
       stdout: `bad.yaml, document 1
   error [invalid-document] bad.yaml:2:1: The list before it is not closed by
       "]".
-    Correct it: the other rules are looked at when everything can be read.
+    Correct it: the other rules are checked once everything can be read.
 
 1 error
 `,
@@ -209,8 +209,7 @@ describe('what is wrong', PROCESSES, () => {
       stdout: `Service shop/web, typos.yaml, document 1
   error [unknown-field] typos.yaml:6:3, spec.selectors: Unknown field
       (selector?).
-    Correct its name, or take it away: kubectl apply --validate=strict refuses
-    it.
+    Correct its name, or remove it: kubectl apply --validate=strict refuses it.
   warning [no-endpoints] spec.selector: It has no selector, and no EndpointSlice
       or Endpoints lists an endpoint of it, so its traffic is refused.
     Make the selector and the names of ports match Pods that run, or write an
@@ -223,7 +222,7 @@ Service shop/api, typos.yaml, document 2
 EndpointSlice shop/web-1, typos.yaml, document 3
   error [wrong-api-version] typos.yaml:16:1, apiVersion: Expected
       discovery.k8s.io/v1, got "v1".
-    Write the apiVersion that is expected.
+    Use the expected apiVersion.
 
 3 errors, 1 warning
 `,

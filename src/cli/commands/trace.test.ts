@@ -104,9 +104,9 @@ describe('the text', () => {
       'eth7',
     ]);
     expect(stdout).toMatch(
-      /\nA tcp packet .* of a connection that is\nESTABLISHED, marked 0x10, coming in by eth7\n/,
+      /\nA tcp packet .* of a connection that is\nESTABLISHED, marked 0x10, incoming interface eth7\n/,
     );
-    expect(stdout).toMatch(/^It is let through, and translated as the first packet of its connection was:/);
+    expect(stdout).toMatch(/^It is let through, and translated like the first packet of its connection:/);
   });
 
   test.each<[string, Record<string, string>, boolean]>([
@@ -192,7 +192,7 @@ describe('mistakes', () => {
     [
       'a node without address',
       ['--from', 'node', '--to', 'shop/web', ...SAVE],
-      /^error: --from: the node's address of ipv4 is not known: give it with --node-ip\n$/,
+      /^error: --from: unknown ipv4 address of the node: give it with --node-ip\n$/,
     ],
     [
       'standard input twice',
