@@ -47,7 +47,7 @@ test.each<[string, Problem, object]>([
   ],
   [
     'a line',
-    { at: ['a', 'document 2', 'line 8, column 3'], message: 'the key "a" is there twice' },
+    { at: ['a', 'document 2', 'line 8, column 3'], message: 'duplicate key "a"' },
     {
       code: 'invalid-document',
       object: undefined,

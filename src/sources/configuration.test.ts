@@ -74,11 +74,7 @@ describe('a configuration', () => {
       'f, document 1, line 1, column 8: the list before it is not closed by "]"',
     ],
     ['an unknown field', `${HEAD}modus: iptables`, 'f, document 1, modus: unknown field'],
-    [
-      'a key twice',
-      `${HEAD}mode: ""\nmode: ""`,
-      'f, document 1, line 4, column 1: the key "mode" is there twice',
-    ],
+    ['a key twice', `${HEAD}mode: ""\nmode: ""`, 'f, document 1, line 4, column 1: duplicate key "mode"'],
     [
       'two configurations',
       `${HEAD}---\n${HEAD}`,
