@@ -301,7 +301,7 @@ describe('what is an error', () => {
     const twice = SERVICE.replace('port: 80', 'port: 0, port: 80').replace('selector: {app: web}', 'type: x');
     expect(() => load([twice])).toThrow(
       [
-        'a, document 1, line 5, column 70: the key "port" is there twice',
+        'a, document 1, line 5, column 70: duplicate key "port"',
         'a, document 1, Service shop/web, spec.type: expected ClusterIP, NodePort, LoadBalancer or ExternalName, got "x"',
         'a, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 0',
       ].join('\n'),
