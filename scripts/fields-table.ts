@@ -8,12 +8,19 @@ import { z } from 'zod';
 
 /** Each in the one version of its group that Kubernetes 1.36 serves. */
 const KINDS = [
+  { kind: 'CronJob', apiVersion: 'batch/v1', model: 'V1CronJob' },
+  { kind: 'DaemonSet', apiVersion: 'apps/v1', model: 'V1DaemonSet' },
+  { kind: 'Deployment', apiVersion: 'apps/v1', model: 'V1Deployment' },
   { kind: 'Endpoints', apiVersion: 'v1', model: 'V1Endpoints' },
   { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', model: 'V1EndpointSlice' },
+  { kind: 'Job', apiVersion: 'batch/v1', model: 'V1Job' },
   { kind: 'Namespace', apiVersion: 'v1', model: 'V1Namespace' },
   { kind: 'Node', apiVersion: 'v1', model: 'V1Node' },
   { kind: 'Pod', apiVersion: 'v1', model: 'V1Pod' },
+  { kind: 'ReplicaSet', apiVersion: 'apps/v1', model: 'V1ReplicaSet' },
+  { kind: 'ReplicationController', apiVersion: 'v1', model: 'V1ReplicationController' },
   { kind: 'Service', apiVersion: 'v1', model: 'V1Service' },
+  { kind: 'StatefulSet', apiVersion: 'apps/v1', model: 'V1StatefulSet' },
 ] as const;
 
 const MODELS: ReadonlyMap<string, unknown> = new Map(Object.entries(client));

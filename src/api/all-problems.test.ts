@@ -148,6 +148,32 @@ const CASES: Readonly<Record<string, { object: unknown; mistakes: readonly Mista
       wrong(true, 'status', 'conditions', 0, 'status'),
     ],
   },
+  Deployment: {
+    object: {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: { containers: [{ name: 'web', ports: [{ containerPort: 80 }] }] },
+        },
+      },
+    },
+    mistakes: [
+      wrong('Web', 'metadata', 'name'),
+      wrong('2', 'spec', 'replicas'),
+      wrong(2, 'spec', 'replica'),
+      wrong({}, 'spec', 'selector', 'matchLabel'),
+      wrong({}, 'spec', 'template', 'metadata', 'lables'),
+      wrong(1, 'spec', 'template', 'metadata', 'labels', 'app'),
+      wrong(true, 'spec', 'template', 'spec', 'hostnetwork'),
+      wrong('http', 'spec', 'template', 'spec', 'containers', 0, 'ports', 0, 'containerPort'),
+      wrong(80, 'spec', 'template', 'spec', 'containers', 0, 'ports', 0, 'hostport'),
+    ],
+  },
   Node: {
     object: {
       apiVersion: 'v1',
@@ -178,7 +204,7 @@ function changed(value: unknown, [part, ...rest]: readonly (string | number)[], 
 
 /** The fields that are told, sorted. */
 function toldOf(object: unknown): string[] {
-  const { problems, typos } = parseObjects(object, []);
+  const { problems, typos } = parseObjects(object, [], { workloads: true });
   return [...problems, ...typos].map((problem) => problem.at.at(-1) ?? formatProblem(problem)).sort();
 }
 

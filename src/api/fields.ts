@@ -181,7 +181,7 @@ export type KnownPart<T> = T extends string | number | boolean | undefined
 export interface Rules {
   /** Tells what is wrong with a field, as a sentence, unless something else is wrong with it. */
   complain(path: readonly (string | number)[], sentence: string): void;
-  /** Whether something is wrong with a field or in it, so that what it was meant to be is not known. */
+  /** Whether something is wrong with a field, in it or around it, so that what it was meant to be is not known. */
   isWrong(path: readonly (string | number)[]): boolean;
 }
 
@@ -201,7 +201,7 @@ export function withRules<Schema extends z.ZodType>(
         complain: (path, sentence) => {
           if (!fieldAt(wrong, path)?.itself) addSentence(context, path, sentence);
         },
-        isWrong: (path) => fieldAt(wrong, path) !== undefined,
+        isWrong: (path) => isWrongAt(wrong, path),
       });
     },
     { when: () => true },
@@ -232,6 +232,16 @@ function wrongFields(issues: readonly z.core.$ZodRawIssue[]): WrongField {
 
 function fieldAt(root: WrongField, path: readonly PropertyKey[]): WrongField | undefined {
   return path.reduce<WrongField | undefined>((field, part) => field?.inside.get(part), root);
+}
+
+function isWrongAt(root: WrongField, path: readonly PropertyKey[]): boolean {
+  let field: WrongField | undefined = root;
+  for (const part of path) {
+    if (field.itself) return true;
+    field = field.inside.get(part);
+    if (field === undefined) return false;
+  }
+  return true;
 }
 
 /** A value without what is wrong. */

@@ -495,6 +495,39 @@ describe('refused, as kube-proxy does', () => {
       [`configSyncPeriod: expected ${DURATION}, got "${'1'.repeat(59)}...`],
     ],
     [
+      'fields, and rules between others',
+      configuration({
+        mode: 'ipvs',
+        iptables: { masqueradeBit: 99, minSyncPeriod: '1h' },
+        logging: { format: 'json', flushFrequency: 'x', vmodule: [{ filePattern: 'a', verbosity: 1 }] },
+        detectLocalMode: 'BridgeInterface',
+        unknown: 1,
+      }),
+      [
+        'logging.flushFrequency: expected a duration such as 30s, 1m or 2h22m, got "x"',
+        'mode: expected iptables (svc2ipt has no other mode), got "ipvs"',
+        'iptables.masqueradeBit: expected 0 to 31, got 99',
+        'unknown: unknown field',
+        'iptables.minSyncPeriod: expected at most 30s, the sync period, got 1h0m0s',
+        'logging.vmodule: expected none, as the format of logs is json, got a list of 1',
+        'detectLocal.bridgeInterface: expected a name, as detectLocalMode is BridgeInterface, got nothing',
+      ],
+    ],
+    [
+      'fields that a rule needs, of which it then says nothing',
+      configuration({
+        iptables: { syncPeriod: 'x', minSyncPeriod: '1h' },
+        logging: { format: 'json', vmodule: [{ filePattern: '=', verbosity: 1 }] },
+        detectLocalMode: 'BridgeInterface',
+        detectLocal: 'br0',
+      }),
+      [
+        'logging.vmodule[0].filePattern: expected a pattern of file names without "=" and ",", got "="',
+        'iptables.syncPeriod: expected a duration such as 30s, 1m or 2h22m, got "x"',
+        'detectLocal: expected a mapping, got "br0"',
+      ],
+    ],
+    [
       'a gate that is text',
       configuration({ featureGates: { A: 'true' } }),
       ['featureGates.A: expected true or false, got "true"'],
@@ -536,6 +569,14 @@ describe('what is given beside a configuration', () => {
       [
         'iptables.syncPeriod: expected more than 0s, got 0s',
         'configSyncPeriod: expected more than 0s, got 0s',
+      ],
+    ],
+    [
+      'a field, and what does not go together with the configuration',
+      { iptables: { masqueradeBit: 99, minSyncPeriod: '1h' } },
+      [
+        'iptables.masqueradeBit: expected 0 to 31, got 99',
+        'iptables.minSyncPeriod: expected at most 30s, the sync period, got 1h0m0s',
       ],
     ],
     [

@@ -3,21 +3,29 @@
  * kube-proxy is about what it may hold, with its defaults filled in.
  */
 import { z } from 'zod';
-import { layoutNameSchema, optional } from './fields.ts';
-import { fromFile, type KubeProxyConfiguration, overlaid } from './kube-proxy-defaults.ts';
+import { layoutNameSchema, optional, withRules } from './fields.ts';
+import {
+  DEFAULT_CONFIGURATION,
+  fromFile,
+  type KubeProxyConfiguration,
+  overlaid,
+  zerosAsAbsent,
+} from './kube-proxy-defaults.ts';
 import { durationText, givenConfigurationSchema } from './kube-proxy-fields.ts';
 import { checkRules } from './kube-proxy-rules.ts';
 
 export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './kube-proxy-defaults.ts';
 
 /** A configuration file. */
-export const kubeProxyConfigurationSchema = givenConfigurationSchema
-  .transform(fromFile)
-  .superRefine(checkRules);
+export const kubeProxyConfigurationSchema = withRules(givenConfigurationSchema, (given, rules) =>
+  checkRules(given && zerosAsAbsent(given), DEFAULT_CONFIGURATION, rules),
+).transform(fromFile);
 
 /** Fields that are given beside a configuration and count more, as flags do: 0 is 0 there. */
 export function overlaySchema(base: KubeProxyConfiguration) {
-  return givenConfigurationSchema.transform((given) => overlaid(base, given)).superRefine(checkRules);
+  return withRules(givenConfigurationSchema, (given, rules) => checkRules(given, base, rules)).transform(
+    (given) => overlaid(base, given),
+  );
 }
 
 export type Svc2iptSection = Readonly<z.output<typeof svc2iptSectionSchema>>;

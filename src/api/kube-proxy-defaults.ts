@@ -1,5 +1,6 @@
 /** kube-proxy's defaults (v1.36): what holds where a configuration says nothing. */
 import { familyOf, joinPort } from '../net/address.ts';
+import type { KnownPart } from './fields.ts';
 import type { GivenConfiguration } from './kube-proxy-fields.ts';
 
 /**
@@ -94,13 +95,20 @@ export const DEFAULT_CONFIGURATION: KubeProxyConfiguration = {
   windowsRunAsService: false,
 };
 
-/** The configuration that a file stands for. There, Go cannot tell 0 and '' from a field that is not written. */
+/** The configuration that a file stands for. */
 export function fromFile(given: GivenConfiguration): KubeProxyConfiguration {
-  const { clientConnection, logging, iptables, configSyncPeriod } = given;
   return overlaid(withAddressesOf(given.bindAddress), {
-    ...given,
+    ...zerosAsAbsent(given),
     healthzBindAddress: given.healthzBindAddress || undefined,
     metricsBindAddress: given.metricsBindAddress || undefined,
+  });
+}
+
+/** A configuration of a file as Go takes it there: it cannot tell 0 from a field that is not written. */
+export function zerosAsAbsent<Given extends NonNullable<KnownPart<GivenConfiguration>>>(given: Given) {
+  const { clientConnection, logging, iptables, configSyncPeriod } = given;
+  return {
+    ...given,
     clientConnection: clientConnection && {
       ...clientConnection,
       qps: clientConnection.qps || undefined,
@@ -113,7 +121,7 @@ export function fromFile(given: GivenConfiguration): KubeProxyConfiguration {
       minSyncPeriod: iptables.minSyncPeriod || undefined,
     },
     configSyncPeriod: configSyncPeriod || undefined,
-  });
+  };
 }
 
 /** The defaults, which listen on addresses of the family of `bindAddress`. */

@@ -1,46 +1,70 @@
 /** What kube-proxy v1.36 refuses though each field is right: fields that do not go together. */
-import type { z } from 'zod';
 import { formatDuration } from './duration.ts';
-import { addSentence } from './fields.ts';
+import type { KnownPart, Rules } from './fields.ts';
 import type { KubeProxyConfiguration } from './kube-proxy-defaults.ts';
+import type { GivenConfiguration } from './kube-proxy-fields.ts';
 
-/** Adds an issue for each rule that a configuration breaks. */
-export function checkRules(configuration: KubeProxyConfiguration, context: z.core.$RefinementCtx): void {
-  const { iptables, configSyncPeriod, logging } = configuration;
-  if (iptables.syncPeriod === 0) {
-    addSentence(context, ['iptables', 'syncPeriod'], 'expected more than 0s, got 0s');
-  } else if (iptables.minSyncPeriod > iptables.syncPeriod) {
-    const [longest, got] = [iptables.syncPeriod, iptables.minSyncPeriod].map(formatDuration);
-    addSentence(
-      context,
-      ['iptables', 'minSyncPeriod'],
-      `expected at most ${longest}, the sync period, got ${got}`,
-    );
+/**
+ * Tells each rule that a configuration breaks. A rule is asked where all fields that it needs are right, whatever is
+ * wrong with others.
+ * @param base what holds where nothing is given
+ */
+export function checkRules(
+  given: KnownPart<GivenConfiguration>,
+  base: KubeProxyConfiguration,
+  rules: Rules,
+): void {
+  checkPeriods(given, base, rules);
+  checkVmodule(given, base, rules);
+  checkDetectLocal(given, base, rules);
+}
+
+function checkPeriods(
+  given: KnownPart<GivenConfiguration>,
+  { iptables, configSyncPeriod }: KubeProxyConfiguration,
+  { complain, isWrong }: Rules,
+): void {
+  const syncPeriod = isWrong(['iptables', 'syncPeriod'])
+    ? undefined
+    : (given?.iptables?.syncPeriod ?? iptables.syncPeriod);
+  const minSyncPeriod = isWrong(['iptables', 'minSyncPeriod'])
+    ? undefined
+    : (given?.iptables?.minSyncPeriod ?? iptables.minSyncPeriod);
+  if (syncPeriod === 0) {
+    complain(['iptables', 'syncPeriod'], 'expected more than 0s, got 0s');
+  } else if (syncPeriod !== undefined && minSyncPeriod !== undefined && minSyncPeriod > syncPeriod) {
+    const [longest, got] = [syncPeriod, minSyncPeriod].map(formatDuration);
+    complain(['iptables', 'minSyncPeriod'], `expected at most ${longest}, the sync period, got ${got}`);
   }
-  if (configSyncPeriod === 0) {
-    addSentence(context, ['configSyncPeriod'], 'expected more than 0s, got 0s');
+  if (!isWrong(['configSyncPeriod']) && (given?.configSyncPeriod ?? configSyncPeriod) === 0) {
+    complain(['configSyncPeriod'], 'expected more than 0s, got 0s');
   }
-  if (logging.vmodule.length > 0 && logging.format !== 'text') {
-    addSentence(
-      context,
-      ['logging', 'vmodule'],
-      `expected none, as the format of logs is ${logging.format}, got a list of ${logging.vmodule.length}`,
-    );
-  }
-  checkDetectLocal(configuration, context);
+}
+
+function checkVmodule(
+  given: KnownPart<GivenConfiguration>,
+  { logging }: KubeProxyConfiguration,
+  { complain, isWrong }: Rules,
+): void {
+  if (isWrong(['logging', 'vmodule']) || isWrong(['logging', 'format'])) return;
+  const vmodule = given?.logging?.vmodule ?? logging.vmodule;
+  const format = given?.logging?.format ?? logging.format;
+  if (vmodule.length === 0 || format === 'text') return;
+  const message = `expected none, as the format of logs is ${format}, got a list of ${vmodule.length}`;
+  complain(['logging', 'vmodule'], message);
 }
 
 function checkDetectLocal(
+  given: KnownPart<GivenConfiguration>,
   { detectLocalMode, detectLocal }: KubeProxyConfiguration,
-  context: z.core.$RefinementCtx,
+  { complain, isWrong }: Rules,
 ): void {
+  if (isWrong(['detectLocalMode'])) return;
+  const mode = given?.detectLocalMode ?? detectLocalMode;
   const need = { BridgeInterface: 'bridgeInterface', InterfaceNamePrefix: 'interfaceNamePrefix' } as const;
-  if (detectLocalMode !== 'BridgeInterface' && detectLocalMode !== 'InterfaceNamePrefix') return;
-  const field = need[detectLocalMode];
-  if (detectLocal[field] !== '') return;
-  addSentence(
-    context,
-    ['detectLocal', field],
-    `expected a name, as detectLocalMode is ${detectLocalMode}, got nothing`,
-  );
+  if (mode !== 'BridgeInterface' && mode !== 'InterfaceNamePrefix') return;
+  const field = need[mode];
+  if (isWrong(['detectLocal', field])) return;
+  if ((given?.detectLocal?.[field] ?? detectLocal[field]) !== '') return;
+  complain(['detectLocal', field], `expected a name, as detectLocalMode is ${mode}, got nothing`);
 }

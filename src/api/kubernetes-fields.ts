@@ -5,12 +5,19 @@
 
 /** The kinds whose fields are known, each with the version that is served and the type of the object. */
 export const KINDS = {
+  CronJob: { apiVersion: 'batch/v1', type: 'CronJob' },
+  DaemonSet: { apiVersion: 'apps/v1', type: 'DaemonSet' },
+  Deployment: { apiVersion: 'apps/v1', type: 'Deployment' },
   Endpoints: { apiVersion: 'v1', type: 'Endpoints' },
   EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', type: 'EndpointSlice' },
+  Job: { apiVersion: 'batch/v1', type: 'Job' },
   Namespace: { apiVersion: 'v1', type: 'Namespace' },
   Node: { apiVersion: 'v1', type: 'Node' },
   Pod: { apiVersion: 'v1', type: 'Pod' },
+  ReplicaSet: { apiVersion: 'apps/v1', type: 'ReplicaSet' },
+  ReplicationController: { apiVersion: 'v1', type: 'ReplicationController' },
   Service: { apiVersion: 'v1', type: 'Service' },
+  StatefulSet: { apiVersion: 'apps/v1', type: 'StatefulSet' },
 } as const;
 
 /** The fields of each type: `name`, or `name:type` where it holds a value of a type, or a list of them. */
@@ -51,7 +58,25 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
   ContainerUser: 'linux:LinuxContainerUser',
   CoreEndpointPort: 'appProtocol name port protocol',
   CoreResourceClaim: 'name request',
+  CronJob: 'apiVersion kind metadata:ObjectMeta spec:CronJobSpec status:CronJobStatus',
+  CronJobSpec:
+    'concurrencyPolicy failedJobsHistoryLimit jobTemplate:JobTemplateSpec schedule startingDeadlineSeconds successfulJobsHistoryLimit suspend timeZone',
+  CronJobStatus: 'active:ObjectReference lastScheduleTime lastSuccessfulTime',
   DaemonEndpoint: 'Port',
+  DaemonSet: 'apiVersion kind metadata:ObjectMeta spec:DaemonSetSpec status:DaemonSetStatus',
+  DaemonSetCondition: 'lastTransitionTime message reason status type',
+  DaemonSetSpec:
+    'minReadySeconds revisionHistoryLimit selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy',
+  DaemonSetStatus:
+    'collisionCount conditions:DaemonSetCondition currentNumberScheduled desiredNumberScheduled numberAvailable numberMisscheduled numberReady numberUnavailable observedGeneration updatedNumberScheduled',
+  DaemonSetUpdateStrategy: 'rollingUpdate:RollingUpdateDaemonSet type',
+  Deployment: 'apiVersion kind metadata:ObjectMeta spec:DeploymentSpec status:DeploymentStatus',
+  DeploymentCondition: 'lastTransitionTime lastUpdateTime message reason status type',
+  DeploymentSpec:
+    'minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector:LabelSelector strategy:DeploymentStrategy template:PodTemplateSpec',
+  DeploymentStatus:
+    'availableReplicas collisionCount conditions:DeploymentCondition observedGeneration readyReplicas replicas terminatingReplicas unavailableReplicas updatedReplicas',
+  DeploymentStrategy: 'rollingUpdate:RollingUpdateDeployment type',
   DiscoveryEndpointPort: 'appProtocol name port protocol',
   DownwardAPIProjection: 'items:DownwardAPIVolumeFile',
   DownwardAPIVolumeFile: 'fieldRef:ObjectFieldSelector mode path resourceFieldRef:ResourceFieldSelector',
@@ -93,6 +118,13 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
     'chapAuthDiscovery chapAuthSession fsType initiatorName iqn iscsiInterface lun portals readOnly secretRef:LocalObjectReference targetPortal',
   ImageVolumeSource: 'pullPolicy reference',
   ImageVolumeStatus: 'imageRef',
+  Job: 'apiVersion kind metadata:ObjectMeta spec:JobSpec status:JobStatus',
+  JobCondition: 'lastProbeTime lastTransitionTime message reason status type',
+  JobSpec:
+    'activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector maxFailedIndexes parallelism podFailurePolicy:PodFailurePolicy podReplacementPolicy selector:LabelSelector successPolicy:SuccessPolicy suspend template:PodTemplateSpec ttlSecondsAfterFinished',
+  JobStatus:
+    'active completedIndexes completionTime conditions:JobCondition failed failedIndexes ready startTime succeeded terminating uncountedTerminatedPods:UncountedTerminatedPods',
+  JobTemplateSpec: 'metadata:ObjectMeta spec:JobSpec',
   KeyToPath: 'key mode path',
   LabelSelector: 'matchExpressions:LabelSelectorRequirement matchLabels',
   LabelSelectorRequirement: 'key operator values',
@@ -103,6 +135,7 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
   LoadBalancerStatus: 'ingress:LoadBalancerIngress',
   LocalObjectReference: 'name',
   ManagedFieldsEntry: 'apiVersion fieldsType fieldsV1 manager operation subresource time',
+  ModifyVolumeStatus: 'status targetVolumeAttributesClassName',
   NFSVolumeSource: 'path readOnly server',
   Namespace: 'apiVersion kind metadata:ObjectMeta spec:NamespaceSpec status:NamespaceStatus',
   NamespaceCondition: 'lastTransitionTime message reason status type',
@@ -134,8 +167,13 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
     'annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName generation labels managedFields:ManagedFieldsEntry name namespace ownerReferences:OwnerReference resourceVersion selfLink uid',
   ObjectReference: 'apiVersion fieldPath kind name namespace resourceVersion uid',
   OwnerReference: 'apiVersion blockOwnerDeletion controller kind name uid',
+  PersistentVolumeClaim:
+    'apiVersion kind metadata:ObjectMeta spec:PersistentVolumeClaimSpec status:PersistentVolumeClaimStatus',
+  PersistentVolumeClaimCondition: 'lastProbeTime lastTransitionTime message reason status type',
   PersistentVolumeClaimSpec:
     'accessModes dataSource:TypedLocalObjectReference dataSourceRef:TypedObjectReference resources:VolumeResourceRequirements selector:LabelSelector storageClassName volumeAttributesClassName volumeMode volumeName',
+  PersistentVolumeClaimStatus:
+    'accessModes allocatedResourceStatuses allocatedResources capacity conditions:PersistentVolumeClaimCondition currentVolumeAttributesClassName modifyVolumeStatus:ModifyVolumeStatus phase',
   PersistentVolumeClaimTemplate: 'metadata:ObjectMeta spec:PersistentVolumeClaimSpec',
   PersistentVolumeClaimVolumeSource: 'claimName readOnly',
   PhotonPersistentDiskVolumeSource: 'fsType pdID',
@@ -152,6 +190,11 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
   PodDNSConfig: 'nameservers options:PodDNSConfigOption searches',
   PodDNSConfigOption: 'name value',
   PodExtendedResourceClaimStatus: 'requestMappings:ContainerExtendedResourceRequest resourceClaimName',
+  PodFailurePolicy: 'rules:PodFailurePolicyRule',
+  PodFailurePolicyOnExitCodesRequirement: 'containerName operator values',
+  PodFailurePolicyOnPodConditionsPattern: 'status type',
+  PodFailurePolicyRule:
+    'action onExitCodes:PodFailurePolicyOnExitCodesRequirement onPodConditions:PodFailurePolicyOnPodConditionsPattern',
   PodIP: 'ip',
   PodOS: 'name',
   PodReadinessGate: 'conditionType',
@@ -165,6 +208,7 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
     'activeDeadlineSeconds affinity:Affinity automountServiceAccountToken containers:Container dnsConfig:PodDNSConfig dnsPolicy enableServiceLinks ephemeralContainers:EphemeralContainer hostAliases:HostAlias hostIPC hostNetwork hostPID hostUsers hostname hostnameOverride imagePullSecrets:LocalObjectReference initContainers:Container nodeName nodeSelector os:PodOS overhead preemptionPolicy priority priorityClassName readinessGates:PodReadinessGate resourceClaims:PodResourceClaim resources:ResourceRequirements restartPolicy runtimeClassName schedulerName schedulingGates:PodSchedulingGate schedulingGroup:PodSchedulingGroup securityContext:PodSecurityContext serviceAccount serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations:Toleration topologySpreadConstraints:TopologySpreadConstraint volumes:Volume',
   PodStatus:
     'allocatedResources conditions:PodCondition containerStatuses:ContainerStatus ephemeralContainerStatuses:ContainerStatus extendedResourceClaimStatus:PodExtendedResourceClaimStatus hostIP hostIPs:HostIP initContainerStatuses:ContainerStatus message nodeAllocatableResourceClaimStatuses:NodeAllocatableResourceClaimStatus nominatedNodeName observedGeneration phase podIP podIPs:PodIP qosClass reason resize resourceClaimStatuses:PodResourceClaimStatus resources:ResourceRequirements startTime',
+  PodTemplateSpec: 'metadata:ObjectMeta spec:PodSpec',
   PortStatus: 'error port protocol',
   PortworxVolumeSource: 'fsType readOnly volumeID',
   PreferredSchedulingTerm: 'preference:NodeSelectorTerm weight',
@@ -173,10 +217,24 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
   ProjectedVolumeSource: 'defaultMode sources:VolumeProjection',
   QuobyteVolumeSource: 'group readOnly registry tenant user volume',
   RBDVolumeSource: 'fsType image keyring monitors pool readOnly secretRef:LocalObjectReference user',
+  ReplicaSet: 'apiVersion kind metadata:ObjectMeta spec:ReplicaSetSpec status:ReplicaSetStatus',
+  ReplicaSetCondition: 'lastTransitionTime message reason status type',
+  ReplicaSetSpec: 'minReadySeconds replicas selector:LabelSelector template:PodTemplateSpec',
+  ReplicaSetStatus:
+    'availableReplicas conditions:ReplicaSetCondition fullyLabeledReplicas observedGeneration readyReplicas replicas terminatingReplicas',
+  ReplicationController:
+    'apiVersion kind metadata:ObjectMeta spec:ReplicationControllerSpec status:ReplicationControllerStatus',
+  ReplicationControllerCondition: 'lastTransitionTime message reason status type',
+  ReplicationControllerSpec: 'minReadySeconds replicas selector template:PodTemplateSpec',
+  ReplicationControllerStatus:
+    'availableReplicas conditions:ReplicationControllerCondition fullyLabeledReplicas observedGeneration readyReplicas replicas',
   ResourceFieldSelector: 'containerName divisor resource',
   ResourceHealth: 'health message resourceID',
   ResourceRequirements: 'claims:CoreResourceClaim limits requests',
   ResourceStatus: 'name resources:ResourceHealth',
+  RollingUpdateDaemonSet: 'maxSurge maxUnavailable',
+  RollingUpdateDeployment: 'maxSurge maxUnavailable',
+  RollingUpdateStatefulSetStrategy: 'maxUnavailable partition',
   SELinuxOptions: 'level role type user',
   ScaleIOVolumeSource:
     'fsType gateway protectionDomain readOnly secretRef:LocalObjectReference sslEnabled storageMode storagePool system volumeName',
@@ -195,7 +253,18 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
   ServiceStatus: 'conditions:Condition loadBalancer:LoadBalancerStatus',
   SessionAffinityConfig: 'clientIP:ClientIPConfig',
   SleepAction: 'seconds',
+  StatefulSet: 'apiVersion kind metadata:ObjectMeta spec:StatefulSetSpec status:StatefulSetStatus',
+  StatefulSetCondition: 'lastTransitionTime message reason status type',
+  StatefulSetOrdinals: 'start',
+  StatefulSetPersistentVolumeClaimRetentionPolicy: 'whenDeleted whenScaled',
+  StatefulSetSpec:
+    'minReadySeconds ordinals:StatefulSetOrdinals persistentVolumeClaimRetentionPolicy:StatefulSetPersistentVolumeClaimRetentionPolicy podManagementPolicy replicas revisionHistoryLimit selector:LabelSelector serviceName template:PodTemplateSpec updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates:PersistentVolumeClaim',
+  StatefulSetStatus:
+    'availableReplicas collisionCount conditions:StatefulSetCondition currentReplicas currentRevision observedGeneration readyReplicas replicas updateRevision updatedReplicas',
+  StatefulSetUpdateStrategy: 'rollingUpdate:RollingUpdateStatefulSetStrategy type',
   StorageOSVolumeSource: 'fsType readOnly secretRef:LocalObjectReference volumeName volumeNamespace',
+  SuccessPolicy: 'rules:SuccessPolicyRule',
+  SuccessPolicyRule: 'succeededCount succeededIndexes',
   Sysctl: 'name value',
   TCPSocketAction: 'host port',
   Taint: 'effect key timeAdded value',
@@ -204,6 +273,7 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
     'labelSelector:LabelSelector matchLabelKeys maxSkew minDomains nodeAffinityPolicy nodeTaintsPolicy topologyKey whenUnsatisfiable',
   TypedLocalObjectReference: 'apiGroup kind name',
   TypedObjectReference: 'apiGroup kind name namespace',
+  UncountedTerminatedPods: 'failed succeeded',
   Volume:
     'awsElasticBlockStore:AWSElasticBlockStoreVolumeSource azureDisk:AzureDiskVolumeSource azureFile:AzureFileVolumeSource cephfs:CephFSVolumeSource cinder:CinderVolumeSource configMap:ConfigMapVolumeSource csi:CSIVolumeSource downwardAPI:DownwardAPIVolumeSource emptyDir:EmptyDirVolumeSource ephemeral:EphemeralVolumeSource fc:FCVolumeSource flexVolume:FlexVolumeSource flocker:FlockerVolumeSource gcePersistentDisk:GCEPersistentDiskVolumeSource gitRepo:GitRepoVolumeSource glusterfs:GlusterfsVolumeSource hostPath:HostPathVolumeSource image:ImageVolumeSource iscsi:ISCSIVolumeSource name nfs:NFSVolumeSource persistentVolumeClaim:PersistentVolumeClaimVolumeSource photonPersistentDisk:PhotonPersistentDiskVolumeSource portworxVolume:PortworxVolumeSource projected:ProjectedVolumeSource quobyte:QuobyteVolumeSource rbd:RBDVolumeSource scaleIO:ScaleIOVolumeSource secret:SecretVolumeSource storageos:StorageOSVolumeSource vsphereVolume:VsphereVirtualDiskVolumeSource',
   VolumeDevice: 'devicePath name',

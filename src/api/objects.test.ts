@@ -259,6 +259,35 @@ describe('objects', () => {
       ['f, Namespace a, metadata.lables: unknown field (labels?)'],
     ],
     [
+      'fields of a Deployment, down to the ports of its Pods',
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web' },
+        spec: {
+          replica: 2,
+          selectors: {},
+          template: {
+            metadata: { lables: { app: 'web' } },
+            spec: {
+              hostNetWork: true,
+              nodename: 'a',
+              containers: [{ name: 'web', port: [], ports: [{ containerport: 80 }] }],
+            },
+          },
+        },
+      },
+      [
+        'f, Deployment default/web, spec.replica: unknown field (replicas?)',
+        'f, Deployment default/web, spec.selectors: unknown field (selector?)',
+        'f, Deployment default/web, spec.template.metadata.lables: unknown field (labels?)',
+        'f, Deployment default/web, spec.template.spec.hostNetWork: unknown field (hostNetwork?)',
+        'f, Deployment default/web, spec.template.spec.nodename: unknown field (nodeName?)',
+        'f, Deployment default/web, spec.template.spec.containers[0].port: unknown field (ports?)',
+        'f, Deployment default/web, spec.template.spec.containers[0].ports[0].containerport: unknown field (containerPort?)',
+      ],
+    ],
+    [
       'a name of JavaScript',
       JSON.parse('{"apiVersion":"v1","kind":"Node","metadata":{"name":"a","__proto__":{}},"constructor":1}'),
       ['f, Node a, metadata.__proto__: unknown field', 'f, Node a, constructor: unknown field'],

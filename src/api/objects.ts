@@ -13,7 +13,7 @@ import { type Pod, podSchema } from './pod.ts';
 import { check, formatPath, type Problem, show } from './problem.ts';
 import { type Service, serviceSchema } from './service.ts';
 import { type KnownKind, unknownFields } from './unknown-fields.ts';
-import { isWorkloadKind, type Workload, workloadSchemas } from './workload.ts';
+import { isWorkloadKind, type Workload, type WorkloadKind, workloadSchemas } from './workload.ts';
 
 export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | Workload;
 
@@ -98,17 +98,36 @@ export function parseObjects(
       typos.push({ at: [...at, 'kind'], message, code: 'unknown-kind' });
     } else if (isWorkloadKind(kind) && sameGroup(apiVersion, workloadSchemas[kind].apiVersion)) {
       // What Kubernetes serves no more in a version of long ago never had rules.
-      if (workloads && apiVersion === workloadSchemas[kind].apiVersion) {
-        const place = [...at, objectName(kind, head.value.metadata)];
-        const result = check(workloadSchemas[kind].schema, value, place);
-        if (result.ok) objects.push({ object: result.value, at: place });
-        else for (const problem of result.problems) problems.push(problem);
-      } else ignore(kind, apiVersion);
+      if (apiVersion !== workloadSchemas[kind].apiVersion) ignore(kind, apiVersion);
+      else visitWorkload(value, [...at, objectName(kind, head.value.metadata)], kind, apiVersion);
     } else {
       const meant = meantKind(kind, apiVersion);
       if (meant === undefined) ignore(kind, apiVersion);
       else visitObject(value, [...at, objectName(meant, head.value.metadata)], { kind, apiVersion }, meant);
     }
+  };
+
+  const tellUnknownFields = (value: unknown, place: readonly string[], kind: KnownKind): void => {
+    for (const { path, meant } of unknownFields(value, kind)) {
+      const message = `unknown field${meantBy(meant)}`;
+      typos.push({ at: [...place, formatPath(path)], message, code: 'unknown-field' });
+    }
+  };
+
+  const visitWorkload = (
+    value: unknown,
+    place: readonly string[],
+    kind: WorkloadKind,
+    apiVersion: string,
+  ): void => {
+    tellUnknownFields(value, place, kind);
+    if (!workloads) {
+      ignore(kind, apiVersion);
+      return;
+    }
+    const result = check(workloadSchemas[kind].schema, value, place);
+    if (result.ok) objects.push({ object: result.value, at: place });
+    else for (const problem of result.problems) problems.push(problem);
   };
 
   const visitObject = (
@@ -129,10 +148,7 @@ export function parseObjects(
       const message = `expected ${expected}, got ${show(apiVersion || undefined)}`;
       wrong.push({ at: [...place, 'apiVersion'], message, code: 'wrong-api-version' });
     }
-    for (const { path, meant: field } of unknownFields(value, meant)) {
-      const message = `unknown field${meantBy(field)}`;
-      typos.push({ at: [...place, formatPath(path)], message, code: 'unknown-field' });
-    }
+    tellUnknownFields(value, place, meant);
     if (!isRead(meant)) {
       if (!passedOver) ignore(kind, apiVersion);
       return;

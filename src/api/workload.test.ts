@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseObjects } from './objects.ts';
 import { formatProblem } from './problem.ts';
-import { isWorkload, type Workload } from './workload.ts';
+import { isWorkload, WORKLOAD_KINDS, type Workload } from './workload.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -123,6 +123,38 @@ test.each<[string, Fields, boolean]>([
 ])('another kind: %s', (_, document, workloads) => {
   const { objects, problems, ignored } = parseObjects(document, [], { workloads });
   expect({ objects, problems, ignored: ignored.size }).toEqual({ objects: [], problems: [], ignored: 1 });
+});
+
+describe('a field that is misspelt is told, and keeps nothing from being read', () => {
+  const container = { ports: [{ containerPort: 80, nmae: 'http' }] };
+  const template = {
+    metadata: { labels: {}, lables: {} },
+    spec: { hostnetwork: true, nodeNmae: 'a', containers: [container] },
+  };
+  const fields = [
+    'metadata.lables: unknown field (labels?)',
+    'spec.hostnetwork: unknown field (hostNetwork?)',
+    'spec.nodeNmae: unknown field (nodeName?)',
+    'spec.containers[0].ports[0].nmae: unknown field (name?)',
+  ];
+
+  test.each(WORKLOAD_KINDS.flatMap((kind) => [true, false].map((workloads) => ({ kind, workloads }))))(
+    'in a $kind, workloads asked for: $workloads',
+    ({ kind, workloads }) => {
+      const { objects, problems, typos } = parseObjects(manifest(kind, { template }), ['f'], { workloads });
+      const path = kind === 'CronJob' ? 'spec.jobTemplate.spec.template' : 'spec.template';
+      expect({ objects: objects.length, problems, typos: typos.map(formatProblem) }).toEqual({
+        objects: workloads ? 1 : 0,
+        problems: [],
+        typos: fields.map((field) => `f, ${kind} shop/web, ${path}.${field}`),
+      });
+    },
+  );
+
+  test('but not in an older version, which has fields of its own', () => {
+    const document = manifest('CronJob', { template }, { apiVersion: 'batch/v1beta1' });
+    expect(parseObjects(document, [], { workloads: true }).typos).toEqual([]);
+  });
 });
 
 test.each<[string, Fields, string]>([

@@ -152,7 +152,7 @@ describe('help', PROCESSES, () => {
       ['render', 'web.yaml'],
       2,
       'stderr',
-      /web\.yaml\.\n\(manifests are named with -f; --help tells more\)\n$/,
+      /web\.yaml\.\n\(name manifests with -f; see --help\)\n$/,
     ],
     [
       'a flag without its file',
@@ -239,7 +239,7 @@ describe('render', PROCESSES, () => {
       '',
       [
         /^warning: handwritten\.yaml, document 1, Service shop\/web: has no cluster IP yet; assigned cluster IP 10\.[\d.]+$/,
-        'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected',
+        'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is refused',
       ],
     ],
     [
@@ -349,7 +349,7 @@ describe('render', PROCESSES, () => {
     [
       'no cluster IP, for who is strict',
       ['-f', 'handwritten.yaml', '--strict'],
-      ['handwritten.yaml, document 1, Service shop/web: has no cluster IP yet, which --strict asks for'],
+      ['handwritten.yaml, document 1, Service shop/web: has no cluster IP yet, which --strict requires'],
     ],
     [
       'a Service that is not there',
@@ -391,7 +391,7 @@ describe('render', PROCESSES, () => {
 describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
   const MADE = 'made 2 Pods for 1 Deployment (10.9.0.0/24); --no-workloads leaves them out\n';
   const REJECTED =
-    'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is rejected\n';
+    'warning: no EndpointSlice, Endpoints or Pod in the input gives endpoints to shop/web: traffic to it is refused\n';
   const RANGE = ['--pod-cidr', '10.9.0.0/24'];
   const PACKET = ['--from', 'outside', '--to', '10.96.0.10:80'];
 
@@ -415,10 +415,11 @@ describe('Pods of workloads', { ...PROCESSES, timeout: 120_000 }, () => {
     ['explain', ['explain', 'shop/web', '-f', 'chart.yaml']],
     ['graph', ['graph', '-f', 'chart.yaml', '-o', 'dot']],
     ['lint', ['lint', '-f', 'chart.yaml']],
-  ])('in %s, but for --no-workloads', async (_, args) => {
+  ])('in %s, but for --no-workloads', async (command, args) => {
     const { stdout, stderr } = await svc2ipt([...args, '--no-workloads', '--verbose']);
     expect(stdout).not.toContain('10.244.');
-    expect(stderr).toBe(`${REJECTED}ignored: 1 Deployment.apps/v1\n`);
+    // A finding tells that there are no endpoints.
+    expect(stderr).toBe(`${command === 'lint' ? '' : REJECTED}ignored: 1 Deployment.apps/v1\n`);
   });
 
   test('in diff of two charts, told of once', async () => {
@@ -492,6 +493,19 @@ describe('what is misspelt', PROCESSES, () => {
       stdout: '',
       stderr: `error: ${FIELD}\nerror: ${KIND}\n`,
     });
+  });
+
+  test.each<[string[], string, number]>([
+    [['render'], 'warning', 0],
+    [['render', '--strict'], 'error', 2],
+  ])('may be a field of a workload: %s', async (args, label, exitCode) => {
+    const input = DEPLOYMENT.replace('replicas', 'replica');
+    const { stderr, ...rest } = await svc2ipt(args, { input });
+    const at = 'standard input, document 1, Deployment shop/web';
+    expect(rest.exitCode).toBe(exitCode);
+    expect(stderr.split('\n').slice(0, 1)).toEqual([
+      `${label}: ${at}, spec.replica: unknown field (replicas?)`,
+    ]);
   });
 
   test('is told ten times, and then counted', async () => {

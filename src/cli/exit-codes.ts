@@ -12,9 +12,8 @@ export function mistakesExitWith(failure: number): (error: CommanderError) => ne
 }
 
 /** Of commands that find nothing that anybody would count. */
-export const EXITS =
-  'It exits with 0, and with 2 where it could not do its work: a file that is missing, an option that is wrong.';
+export const EXITS = 'Exit codes: 0, done; 2, failed, as with a missing file or a wrong option.';
 
 /** Of commands that compare. */
 export const EXITS_OF_COMPARING =
-  'It exits with 0 where there is no difference, with 1 where there is one, and with 2 where it could not do its work: a file that is missing, an option that is wrong.';
+  'Exit codes: 0, no difference; 1, a difference; 2, failed, as with a missing file or a wrong option.';

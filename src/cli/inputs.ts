@@ -51,6 +51,8 @@ export interface Reading {
   readonly sources?: Promise<readonly SourceText[]>;
   /** Is told what is most likely misspelt, though it is no error. By default, each is a warning. */
   readonly onTypos?: (typos: readonly Problem[]) => void;
+  /** Whether the caller itself tells what the cluster and the node lack, which are warnings otherwise. */
+  readonly tellsOfLacks?: boolean;
   /** What is asked of a live cluster; what rules are made from, unless given. */
   readonly kinds?: readonly LiveKind[];
   /** Whether the cluster that the environment names is read where nothing else is. */
@@ -88,7 +90,7 @@ async function read(
   options: InputOptions,
   workloads: boolean,
   live: HostFacts,
-  { sources: given, onTypos = warnOfTypos, ...from }: Reading,
+  { sources: given, onTypos = warnOfTypos, tellsOfLacks = false, ...from }: Reading,
 ): Promise<CompilerInput> {
   const reading = given ?? readManifests(options, from);
   const ranges = serviceRanges(options.serviceClusterIpRange);
@@ -106,8 +108,9 @@ async function read(
   const typos = loaded.typos.filter(({ at: [source = ''] }) => !asked.has(source));
 
   onTypos(typos);
-  const ofNode = 'allNodes' in options ? [] : nodeWarnings(cluster, node, nodes);
-  for (const warning of [...warnings, ...clusterWarnings(cluster), ...ofNode]) warn(warning);
+  const ofCluster = tellsOfLacks ? [] : clusterWarnings(cluster);
+  const ofNode = 'allNodes' in options ? [] : nodeWarnings(cluster, node, nodes, tellsOfLacks);
+  for (const warning of [...warnings, ...ofCluster, ...ofNode]) warn(warning);
   if (options.verbose) {
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
@@ -195,7 +198,7 @@ export function readNamed(
   if (hasManifests && namesCluster(options)) {
     return Promise.reject(
       new InputError([
-        { at: [], message: 'manifests (-f, -k) and a live cluster go not together: name one of them' },
+        { at: [], message: 'manifests (-f, -k) and a live cluster exclude each other: name one of them' },
       ]),
     );
   }
@@ -311,7 +314,7 @@ function clusterWarnings({ services }: ClusterState): string[] {
   if (bare.length === 0) return [];
   const them = bare.length === 1 ? 'it' : 'them';
   return [
-    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is rejected`,
+    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is refused`,
   ];
 }
 
@@ -322,9 +325,14 @@ function enumerate(names: readonly string[]): string {
   return names.slice(0, TOLD).join(', ') + (names.length > TOLD ? ` and ${names.length - TOLD} more` : '');
 }
 
-function nodeWarnings(cluster: ClusterState, node: NodeFacts, nodes: ReadonlyMap<string, unknown>): string[] {
+function nodeWarnings(
+  cluster: ClusterState,
+  node: NodeFacts,
+  nodes: ReadonlyMap<string, unknown>,
+  tellsOfLacks: boolean,
+): string[] {
   if (node.name !== '') {
-    const known = nodes.size === 0 || nodes.has(node.name);
+    const known = tellsOfLacks || nodes.size === 0 || nodes.has(node.name);
     return known ? [] : [noSuchNode(node.name, 'in the input', nodes.keys())];
   }
   const local = [...cluster.services.values()].some(

@@ -34,12 +34,12 @@ export function tableOption() {
 }
 
 /** Of commands that print something for people, or for programs. */
-export function textOrJSONOption(description = 'how to print it') {
+export function textOrJSONOption(description = 'the output format') {
   return new Option('-o, --output <format>', description).choices(['text', 'json']).default('text');
 }
 
 export function backendOption(
-  description = 'which iptables to use; the one that the node uses already unless given',
+  description = 'the iptables to use (default: the one that the node already uses)',
 ) {
   return new Option('--backend <name>', description).choices(['nft', 'legacy']);
 }
@@ -47,13 +47,13 @@ export function backendOption(
 /** What every command that compiles a cluster takes: these first, and {@link addClusterOptions} after its own. */
 export function addManifestsOption<Args extends unknown[], Own extends OptionValues>(
   command: Command<Args, Own>,
-  description = 'a file, a folder, or - for standard input (default where one is piped in); may be repeated',
+  description = 'a file, a folder, or - for standard input (default if piped in); may be repeated',
 ) {
   return command
     .option('-f, --filename <path>', description, collect)
     .option(
       '-k, --kustomize <folder>',
-      'a kustomization, built with the kubectl or the kustomize that is there; may be repeated',
+      'a kustomization, built with kubectl or kustomize; may be repeated',
       collect,
     );
 }
@@ -63,7 +63,7 @@ type ManifestsOptions = OptionsOf<typeof addManifestsOption<[], Record<never, ne
 /** What commands take that look at manifests alone, before {@link addClusterOptions}. */
 export function addWorkloadsOption<Args extends unknown[], Own extends OptionValues>(
   command: Command<Args, Own>,
-  description = 'make no Pods of Deployments and other workloads, with addresses from --pod-cidr or else the Nodes',
+  description = 'make no Pods from Deployments and other workloads (their addresses: --pod-cidr, else the Nodes)',
 ) {
   return command.option('--no-workloads', description);
 }
@@ -78,20 +78,20 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
     .option('--config <file>', 'a KubeProxyConfiguration, as kube-proxy takes it')
     .option(
       '--service-cluster-ip-range <ranges>',
-      'where the cluster IPs come from that manifests leave out (default: 10.96.0.0/12,fd00:10:96::/108)',
+      'the ranges of cluster IPs that manifests leave out (default: 10.96.0.0/12,fd00:10:96::/108)',
     )
     .addOption(strictOption())
     .addOption(
       new Option(
         '--layout <name>',
-        'how to write Services as rules: as kube-proxy does (default), or in fewer rules that do the same',
+        'the layout of the rules: that of kube-proxy (default), or one with fewer rules for the same traffic',
       ).choices(LAYOUT_NAMES),
     )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
-    .option('--verbose', 'count the objects of other kinds on standard error')
+    .option('--verbose', 'count objects of ignored kinds on standard error')
     .optionsGroup('The node:')
-    .option('--host <file>', 'facts about the node, in the form of a host.yaml; flags override it')
-    .option('--node-name <name>', 'the name of the node; its Node object gives the rest if the input has it')
+    .option('--host <file>', 'facts about the node, as in a host.yaml; flags override it')
+    .option('--node-name <name>', 'the name of the node; its Node object, if there, gives the other facts')
     .option('--node-ip <ips>', "the node's IPs, one of each family, the primary one first")
     .option('--zone <zone>', "the node's topology.kubernetes.io/zone")
     .option('--region <region>', "the node's topology.kubernetes.io/region")
@@ -113,7 +113,7 @@ export function addLiveOptions<Args extends unknown[], Own extends OptionValues>
   command: Command<Args, Own>,
 ) {
   return command
-    .optionsGroup('The cluster, where it is a live one:')
+    .optionsGroup('The live cluster:')
     .option(
       '--kubeconfig <file>',
       'the kubeconfig (default: KUBECONFIG, ~/.kube/config, or the service account of a pod)',
@@ -125,7 +125,7 @@ export function addLiveOptions<Args extends unknown[], Own extends OptionValues>
     .addOption(
       new Option(
         '--request-timeout <duration>',
-        'how long one request may take, such as 30s; 0 for as long as it likes (default)',
+        'the time limit of one request, such as 30s; 0 for none (default)',
       ).argParser(parseTimeout),
     );
 }
@@ -144,9 +144,9 @@ export function addShownOptions<Args extends unknown[], Own extends OptionValues
 ) {
   return command
     .optionsGroup('What is shown:')
-    .option('-n, --namespace <namespace>', 'only what is in this namespace; a name without one is of it')
-    .option('-A, --all-namespaces', 'what is in all namespaces (default)')
-    .option('-l, --selector <selector>', 'only Services whose labels fit, such as app=web,tier!=cache');
+    .option('-n, --namespace <namespace>', 'only this namespace, which names without one are in')
+    .option('-A, --all-namespaces', 'all namespaces (default)')
+    .option('-l, --selector <selector>', 'only Services whose labels match, such as app=web,tier!=cache');
 }
 
 export type ShownOptions = OptionsOf<typeof addShownOptions<[], Record<never, never>>>;
@@ -180,7 +180,7 @@ function parseTimeout(text: string): number {
 export function strictOption() {
   return new Option(
     '--strict',
-    'a misspelt field or kind, a Service without a cluster IP, or with an address or a node port of another, is an error',
+    'make errors of unknown fields and kinds, of Services without a cluster IP, and of addresses and node ports that two Services have',
   );
 }
 
@@ -193,7 +193,7 @@ export const MANIFESTS_INSTEAD_OF_KERNEL =
 
 /** Of commands that look at rules wherever those are. */
 export const WHOSE_RULES =
-  "The rules are this node's own (needs root), those of an iptables-save (--save), or those that manifests (-f, -k, or piped in) or a cluster (--context, --kubeconfig) come to. With --save or --kernel beside these, the rules are the saved ones or the kernel's, and names and reasons come from the manifests or the cluster.";
+  "The rules come from this node's kernel (default; needs root), from an iptables-save (--save), or from manifests (-f, -k, or piped in) or a cluster (--context, --kubeconfig). With --save or --kernel, manifests or a cluster give only names and reasons.";
 
 /** What every command that looks at rules takes, wherever those are. */
 export function addRulesOptions<Args extends unknown[], Own extends OptionValues>(
@@ -211,7 +211,7 @@ export function addRulesOptions<Args extends unknown[], Own extends OptionValues
 
 /** Of commands that can look at rules wherever those are. */
 export function kernelOption(
-  description = "the rules in this node's kernel; manifests or a cluster beside it give names and reasons",
+  description = "the rules in this node's kernel; manifests or a cluster then give names and reasons",
 ) {
   return new Option('--kernel', description).conflicts(['save', 'allNodes']);
 }

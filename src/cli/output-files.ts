@@ -47,7 +47,7 @@ export function folderForNodes({
   if (allNodes !== undefined && outputFolder !== undefined) return outputFolder;
   const message =
     outputFolder === undefined
-      ? 'goes with --output-folder, for a file of each Node'
-      : 'goes with --all-nodes: else the output is one, and goes to standard output';
+      ? 'needs --output-folder, for a file of each Node'
+      : 'needs --all-nodes: one output goes to standard output';
   throw new InputError([{ at: [outputFolder === undefined ? '--all-nodes' : '--output-folder'], message }]);
 }

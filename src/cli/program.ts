@@ -114,7 +114,7 @@ function programAlone(name: CalledAs = 'svc2ipt'): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
-    .showHelpAfterError('(--help tells more)')
+    .showHelpAfterError('(see --help)')
     // What could not be done is told from what was found by the exit code, as of `kubectl diff` and of linters.
     .exitOverride(mistakesExitWith(NOT_DONE))
     // What a user typed comes back in messages: line by line, so that it cannot write to the terminal.

@@ -67,7 +67,7 @@ export async function openRules(
   kinds?: readonly LiveKind[],
 ): Promise<RulesSource> {
   if (options.backend !== undefined && options.kernel === undefined && namesObjects(options)) {
-    const message = 'says which kernel, and the rules come from elsewhere: --kernel takes them from there';
+    const message = 'needs --kernel, as the rules come from elsewhere';
     throw new InputError([{ at: ['--backend'], message }]);
   }
   const { save } = options;
@@ -85,7 +85,7 @@ export async function openRules(
   const piped = savedIn(sources ?? []);
   if (piped !== undefined) {
     if (options.kernel === undefined) return await openSavedText(options, piped);
-    const message = "saved rules are piped in, and --kernel asks for this node's: expected one of them";
+    const message = 'conflicts with the saved rules that are piped in: leave out one of them';
     throw new InputError([{ at: ['--kernel'], message }]);
   }
   if (options.kernel !== undefined || sources === undefined) return await openKernel(options, sources);
@@ -145,7 +145,7 @@ export function sourcesOfNodes(
   const { input, compiled } = source;
   if (options.allNodes === undefined) return [source];
   if (input === undefined || !compiled) {
-    const message = 'these rules are those of one node: it goes with manifests (-f, -k) or a cluster';
+    const message = 'these rules are of one node: name manifests (-f, -k) or a cluster instead';
     throw new InputError([{ at: ['--all-nodes'], message }]);
   }
   return eachNode(input, options).map(compiledRules);
@@ -205,9 +205,7 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
     return textRules(own.text, name, () => {
       const prepared = prepareText(own.text, asked, name);
       if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
-        warn(
-          `${name}: has no built-in chains, so that no packet comes to its rules; iptables-save prints them`,
-        );
+        warn(`${name}: has no built-in chains, so no packet reaches its rules; iptables-save prints them`);
       }
       return prepared;
     });
@@ -279,6 +277,6 @@ export function checkedRules<Result>(work: () => Result): Result {
     return work();
   } catch (error) {
     if (!(error instanceof RulesetError)) throw error;
-    throw new InputError([{ at: [], message: `no kernel takes these rules: ${error.message}` }]);
+    throw new InputError([{ at: [], message: `no kernel accepts these rules: ${error.message}` }]);
   }
 }

@@ -69,7 +69,7 @@ function nothingShown(options: ShownOptions, services: readonly string[]): Input
     ]);
   }
   const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  const message = `no Service${where} has labels that fit ${show(options.selector)}`;
+  const message = `no Service${where} has labels that match ${show(options.selector)}`;
   return new InputError([{ at: ['--selector'], message }]);
 }
 

@@ -120,6 +120,6 @@ describe.runIf(await isInstalled('script'))('the bar', PROCESSES, () => {
   test('goes away before an error is told', async () => {
     const output = await terminal('(sleep 1.2; cat old.yaml; echo ---; echo "{") | svc2ipt lint');
     expect(output).toMatch(BAR);
-    expect(output).toMatch(/ESC\[1GESC\[2Kstandard input, document 2\n {2}ESC\[31merror:/);
+    expect(output).toMatch(/ESC\[1GESC\[2Kstandard input, document 2\n {2}ESC\[31merrorESC/);
   });
 });

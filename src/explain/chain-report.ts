@@ -27,7 +27,7 @@ function chainLines(
     paint('title', printable(`${chain}, ${table} table${owner}`)),
     ...(purpose === undefined ? [] : [`  It ${purpose}.`]),
     '',
-    ledToBy.length === 0 ? 'No rule leads to it.' : 'Packets come to it by',
+    ledToBy.length === 0 ? 'No rule leads to it.' : 'Rules that lead to it',
     ...ruleLines(ledToBy, ({ chain, number }) => `${chain} ${number}`, all, paint),
     ...(more > 0 ? [`  … ${more} more rules`] : []),
     '',

@@ -42,7 +42,7 @@ describe('whose a chain is, and what it does', () => {
     ['KUBE-FW-', ['shop/web:http'], 'lets the source ranges through to its load-balancer IPs'],
     ['KUBE-SEP-', ['shop/web:http'], 'sends packets to the endpoint 10.244.1.5:8080'],
     ['KUBE-POSTROUTING', [], 'masquerades what is marked for it'],
-    ['KUBE-PROXY-FIREWALL', [], 'drops what the source ranges of Services did not let through'],
+    ['KUBE-PROXY-FIREWALL', [], 'drops packets from outside the source ranges of Services'],
   ])('%s', (prefix, servicePorts, purpose) => {
     expect(explainChain(SHOP, 'ipv4', chain(SHOP, prefix))).toMatchObject([{ servicePorts, purpose }]);
   });
@@ -139,7 +139,7 @@ describe('the text', () => {
 KUBE-FW, nat table, of shop/web:http
   It lets the source ranges through to its load-balancer IPs.
 
-Packets come to it by
+Rules that lead to it
   KUBE-SERVICES 2  -d 203.0.113.10/32 -p tcp -m tcp --dport 80 -j KUBE-FW  # shop/web:http loadbalancer IP
                      tcp 203.0.113.10:80: to KUBE-FW
 

@@ -51,13 +51,24 @@ export function explainChain(
   asked?: Rule,
   most = Number.POSITIVE_INFINITY,
 ): ExplainedChain[] {
-  return [...readSavedText(text)].flatMap(([table, chains]) => {
+  const kind = chainKind(name);
+  const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
+  const naming = new Map<string, PlacedLine[]>();
+  // A large node has hundreds of thousands of rules: where nobody climbs, those that do not name the chain are let go.
+  const isKept = (line: string, chain: string, number: number, table: string) => {
+    if (!ofNode) return true;
+    if (line.includes(name)) {
+      const others = naming.get(table) ?? [];
+      naming.set(table, others);
+      others.push({ chain, number, line });
+    }
+    return chain === name;
+  };
+  return [...readSavedText(text, undefined, isKept)].flatMap(([table, chains]) => {
     const chain = chains.get(name);
     if (!chain) return [];
     const rules = chain.lines.map((line) => parseRule(line, family));
-    const kind = chainKind(name);
-    const ofNode = kind === 'node' || kind === 'shared' || kind === 'canary' || kind === 'tree';
-    const leading = jumpsByTarget(chains, ofNode ? name : undefined);
+    const leading = jumpsByTarget(chains, ofNode ? (naming.get(table) ?? []) : linesOf(chains));
     const ledToBy = leadingTo(name, leading, family);
     return [
       {
@@ -96,24 +107,23 @@ interface PlacedLine {
 
 type Leading = ReadonlyMap<string, readonly PlacedLine[]>;
 
-/**
- * All lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands.
- * @param only those that lead to this one
- */
-function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, only: string | undefined): Leading {
+/** Lines by the chain that they lead to, without parsing them: a large node has hundreds of thousands. */
+function jumpsByTarget(chains: ReadonlyMap<string, TextChain>, lines: Iterable<PlacedLine>): Leading {
   const found = new Map<string, PlacedLine[]>();
-  for (const [chain, { lines }] of chains) {
-    for (const [i, line] of lines.entries()) {
-      if (only !== undefined && !line.includes(only)) continue;
-      const target = targetOf(line);
-      if (target === undefined || !chains.has(target)) continue;
-      const others = found.get(target);
-      const placed = { chain, number: i + 1, line };
-      if (others) others.push(placed);
-      else found.set(target, [placed]);
-    }
+  for (const placed of lines) {
+    const target = targetOf(placed.line);
+    if (target === undefined || !chains.has(target)) continue;
+    const others = found.get(target);
+    if (others) others.push(placed);
+    else found.set(target, [placed]);
   }
   return found;
+}
+
+function* linesOf(chains: ReadonlyMap<string, TextChain>): Generator<PlacedLine> {
+  for (const [chain, { lines }] of chains) {
+    for (const [i, line] of lines.entries()) yield { chain, number: i + 1, line };
+  }
 }
 
 function* leadingTo(name: string, leading: Leading, family: Family): Generator<Placed> {
@@ -147,16 +157,16 @@ function servicePortsOf(name: string, leading: Leading, family: Family): string[
 
 const PURPOSES: Readonly<Record<string, string>> = {
   'nat KUBE-SERVICES': 'finds the Service that a packet is for, by its destination',
-  'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs that no endpoint is there for',
+  'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs without endpoints',
   'filter KUBE-EXTERNAL-SERVICES':
-    'refuses or drops packets to external IPs, load-balancer IPs and node ports that no endpoint is there for',
+    'refuses or drops packets to external IPs, load-balancer IPs and node ports without endpoints',
   'nat KUBE-NODEPORTS': 'finds the Service that a packet is for, by its node port',
   'filter KUBE-NODEPORTS': 'lets load balancers ask for the health of Services',
-  'filter KUBE-PROXY-FIREWALL': 'drops what the source ranges of Services did not let through',
-  'filter KUBE-FORWARD': 'lets packets of Services be forwarded, and drops those of no known connection',
+  'filter KUBE-PROXY-FIREWALL': 'drops packets from outside the source ranges of Services',
+  'filter KUBE-FORWARD': 'accepts forwarded packets of Services, and drops those of no known connection',
   'filter KUBE-FIREWALL': 'keeps the network away from 127.0.0.0/8',
   'nat KUBE-POSTROUTING': 'masquerades what is marked for it',
-  'nat KUBE-MARK-MASQ': 'marks packets that are to be masqueraded on their way out',
+  'nat KUBE-MARK-MASQ': 'marks packets to be masqueraded on their way out',
 };
 
 function purposeOf(table: string, name: string, rules: readonly Rule[]): string | undefined {

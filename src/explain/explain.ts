@@ -135,18 +135,19 @@ function explainEndpoints(
   }
   const { plan, node, pods } = planned;
   const known = plan.endpoints.map((endpoint) => {
-    const unused = whyUnused(endpoint, plan, node);
+    const chains = inRules(endpoint.text);
+    const unused = whyUnused(endpoint, plan, node) ?? (chains.length === 0 ? NO_RULE : undefined);
     return {
       endpoint: endpoint.text,
       nodeName: endpoint.object.nodeName,
       local: endpoint.local,
-      chains: inRules(endpoint.text),
+      chains,
       pod: pods.nameAt(endpoint.object.address, endpoint.port),
       unused,
       note: unused === undefined && !endpoint.object.ready ? 'terminating, and no other is ready' : undefined,
     };
   });
-  // Saved rules may be older than the manifests.
+  // Rules of a kernel or a file may be older than what tells of the endpoints.
   const stale = [...endpoints.keys()].filter(
     (text) => !plan.endpoints.some((endpoint) => endpoint.text === text),
   );
@@ -158,9 +159,13 @@ function explainEndpoints(
       local: undefined,
       chains: inRules(endpoint),
       ...NOTHING_KNOWN,
+      note: 'only the rules have it',
     })),
   ];
 }
+
+/** Of an endpoint that a node which follows the cluster would use. */
+const NO_RULE = 'no rule leads to it';
 
 /** Of what only rules tell of. */
 const NOTHING_KNOWN = { pod: undefined, unused: undefined, note: undefined };

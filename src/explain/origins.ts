@@ -72,7 +72,7 @@ export function originsOf(rules: RulesOfServicePort, place: Surroundings): Origi
       return source === undefined ? [] : [{ name, packet: { source, ...arrival } }];
     }),
     ...interfaces.flatMap((name): Origin[] => {
-      const told = name === place.podInterface ? `pods (by ${name})` : `what comes in by ${name}`;
+      const told = name === place.podInterface ? `pods (by ${name})` : `incoming interface ${name}`;
       const inInterface = name.replace(/\+$/, '0');
       return others === undefined ? [] : [{ name: told, packet: { source: others, inInterface } }];
     }),

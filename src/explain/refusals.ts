@@ -52,9 +52,9 @@ function noEndpoints(
       : `none of its ${endpoints.length} endpoints can be used (${reasons})`;
   }
   if (skipped?.skipped) {
-    return `kube-proxy passes over EndpointSlice ${skipped.namespace}/${skipped.name} for its ${skipped.skipped.because}`;
+    return `kube-proxy ignores EndpointSlice ${skipped.namespace}/${skipped.name} for its ${skipped.skipped.because}`;
   }
-  if (podsWithoutEndpoint.length > 0) return 'no Pod that its selector fits is an endpoint';
+  if (podsWithoutEndpoint.length > 0) return 'no Pod that its selector matches is an endpoint';
   return 'no EndpointSlice has an endpoint of this port';
 }
 

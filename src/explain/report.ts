@@ -302,7 +302,7 @@ function hairpinNote({ hairpin }: ExplainedPort): string[] {
   return hairpin.masqueraded
     ? ['An endpoint that the Service sends to itself is masqueraded, or it would answer itself directly.']
     : [
-        `An endpoint that the Service sends to itself (${hairpin.endpoint}) is not masqueraded, and hears no answer.`,
+        `An endpoint that the Service sends to itself (${hairpin.endpoint}) is not masqueraded, and gets no answer.`,
       ];
 }
 

@@ -64,7 +64,11 @@ function clauseOf(
     if (onlyRanges && way.becomes.reasons.length > 0 && ranges.length > 0) {
       return [`${verbOf(way)} clients outside ${named(ranges)}`];
     }
-    const whom = good.length === 0 && fates.length === 1 ? 'everybody' : named(same.flatMap(whomOf));
+    const isAll = good.length === 0 && fates.length === 1;
+    if (isAll && way.becomes.verdict === 'through') {
+      return [`does not lead to the Service${why(way, explanation) || ' (no rule takes it)'}`];
+    }
+    const whom = isAll ? 'everybody' : named(same.flatMap(whomOf));
     return [`${verbOf(way)} ${whom}${why(way, explanation)}`];
   });
   const whom = named(good.flatMap(whomOf));

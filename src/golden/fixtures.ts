@@ -106,12 +106,12 @@ export async function compileFixture(
   ]);
   const { cluster, nodes, typos, ignored, made } = loaded;
   if (cluster.services.size === 0 && (typos.length > 0 || ignored.size > 0 || loaded.objects.length > 0)) {
-    const message = 'no Service in this cluster, where there are other objects';
+    const message = 'this cluster has objects, but no Service';
     throw new InputError([...typos, { at: [fixture.folder], message }]);
   }
   if (allNodes && nodes.size === 0) {
     throw new InputError([
-      { at: [fixture.folder], message: 'no Node in this cluster, which --all-nodes asks for' },
+      { at: [fixture.folder], message: 'this cluster has no Node, which --all-nodes requires' },
     ]);
   }
   const { hostnameOverride } = config.kubeProxy;

@@ -186,7 +186,7 @@ describe('what is misspelt', () => {
     await write({ 'fixtures/a/a.yaml': SERVICE.replace('kind: Service', 'kind: service') });
     expect(problemsOf(await run())).toEqual([
       expect.stringMatching(/kind: expected Service, got "service"$/),
-      'fixtures/a: no Service in this cluster, where there are other objects',
+      'fixtures/a: this cluster has objects, but no Service',
     ]);
   });
 

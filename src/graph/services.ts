@@ -1,7 +1,7 @@
 /** Which Service each chain is there for, by what the rules say: their comments, and where they lead. */
 import { servicePortsOfChains } from '../chains/chain-owners.ts';
 import { aboutOf, serviceOf } from '../chains/comments.ts';
-import type { Rule, Table } from '../iptables/types.ts';
+import type { Rule, Ruleset, Table } from '../iptables/types.ts';
 
 /** The Service of each chain that belongs to one, as `namespace/name`. */
 export function servicesOfChains(table: Table): ReadonlyMap<string, string> {
@@ -14,4 +14,10 @@ export function servicesOfChains(table: Table): ReadonlyMap<string, string> {
 export function serviceOfRule(rule: Rule): string | undefined {
   const about = aboutOf(rule);
   return about && serviceOf(about.servicePort);
+}
+
+/** The Services that any rule is there for, as `namespace/name`. */
+export function servicesOfRules({ tables }: Ruleset): ReadonlySet<string> {
+  const rules = tables.flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+  return new Set(rules.flatMap((rule) => serviceOfRule(rule) ?? []));
 }

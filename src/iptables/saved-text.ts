@@ -21,17 +21,21 @@ export interface TextChain {
 }
 
 interface OpenChain extends TextChain {
+  /** Of its rules, kept or not. */
+  count: number;
   readonly lines: string[];
 }
 
 /**
  * Splits the output of iptables-save, with or without counters, or input for iptables-restore.
  * @param tables that there may be; all unless given
+ * @param isKept the rules that are wanted, all unless given; is asked rule by rule, with its number in the chain, from 1
  * @throws ParseError where it is neither
  */
 export function readSavedText(
   text: string,
   tables?: readonly string[],
+  isKept: (rule: string, chain: string, number: number, table: string) => boolean = () => true,
 ): ReadonlyMap<string, ReadonlyMap<string, TextChain>> {
   const read = new Map<string, Map<string, OpenChain>>();
   const now: { open: { readonly name: string; readonly chains: Map<string, OpenChain> } | undefined } = {
@@ -40,7 +44,7 @@ export function readSavedText(
   const fail = (message: string) => new ParseError(reader.number, message);
   const opened = (line: string) => {
     if (!now.open) throw fail(`expected a table, got ${JSON.stringify(line.slice(0, 40))}`);
-    return now.open.chains;
+    return now.open;
   };
   const reader = new SaveReader({
     table(name) {
@@ -52,12 +56,13 @@ export function readSavedText(
     },
     chain(name, policy) {
       const known = policy === 'ACCEPT' || policy === 'DROP' ? policy : undefined;
-      opened(`:${name} ${policy}`).set(name, { policy: known, lines: [] });
+      opened(`:${name} ${policy}`).chains.set(name, { policy: known, lines: [], count: 0 });
     },
     rule(name, rest) {
-      const chain = opened(`-A ${name}${rest}`).get(name);
+      const open = now.open ?? opened(`-A ${name}${rest}`);
+      const chain = open.chains.get(name);
       if (!chain) throw fail(`no such chain: ${name}`);
-      chain.lines.push(rest);
+      if (isKept(rest, name, ++chain.count, open.name)) chain.lines.push(rest);
     },
     commit() {
       opened('COMMIT');
@@ -76,8 +81,11 @@ export function readSavedText(
 
 /** The chain or target that a saved rule leads to, whatever its comment says. */
 export function targetOf(line: string): string | undefined {
-  const last = / -[jg] ([^ "]+)$/.exec(line)?.[1];
-  if (last !== undefined) return last;
+  // Nearly always it is the last word; a pattern would look at the whole line for it.
+  const space = line.lastIndexOf(' ');
+  const last = line.slice(space + 1);
+  const isJump = line.endsWith(' -j', space) || line.endsWith(' -g', space);
+  if (isJump && last !== '' && !last.includes('"')) return last;
   const withoutTexts = line.replaceAll(/--comment [^ "]+|"(?:[^"\\]|\\.)*"/g, '""');
   return / -[jg] (\S+)/.exec(withoutTexts)?.[1];
 }

@@ -27,7 +27,7 @@ export function checkAffinity(planned: PlannedEntry, { nodeCount }: Context): Fo
       ? [
           found(
             'affinity-per-port',
-            'Each of its ports remembers clients for itself, so a client may get another endpoint on each of them.',
+            'Each of its ports remembers clients on its own, so a client may get another endpoint on each of them.',
           ),
         ]
       : []),
@@ -48,6 +48,6 @@ export function checkAffinity(planned: PlannedEntry, { nodeCount }: Context): Fo
 
 function perNode({ plan: { external } }: PlannedPort, nodeCount: number) {
   if (external?.policy !== 'Cluster' || nodeCount < 2) return undefined;
-  const clause = `each of the ${nodeCount} nodes remembers clients for itself, so one that comes in through another node may get another endpoint`;
+  const clause = `each of the ${nodeCount} nodes remembers clients on its own, so one that comes in through another node may get another endpoint`;
   return { code: 'affinity-per-node', clause, commonField: FIELD } as const;
 }

@@ -83,7 +83,7 @@ test.each<[string, Manifest[], string]>([
   [
     'which label an EndpointSlice is passed over for',
     [service(), slice(['10.244.1.5'], skippedBy('service.kubernetes.io/headless', ''))],
-    'EndpointSlice shop/web-1 is there, but kube-proxy passes over it for its label service.kubernetes.io/headless, so traffic is refused.',
+    'kube-proxy ignores EndpointSlice shop/web-1 for its label service.kubernetes.io/headless, so traffic is refused.',
   ],
   [
     'which label is missing',
@@ -108,7 +108,7 @@ test.each<[string, Manifest[], string]>([
   [
     'how many endpoints are cluster IPs',
     [service(), slice(['10.96.0.10', '10.96.0.20']), other('zoo')],
-    '10.96.0.10 is the cluster IP of Service shop/web: a packet is translated once, so it never gets to the endpoints there. (And 1 more of its endpoints.)',
+    '10.96.0.10 is the cluster IP of Service shop/web: a packet is translated once, so it never reaches the endpoints behind it. (And 1 more of its endpoints.)',
   ],
 ])('tells %s', (_, objects, cause) => {
   expect(findingsOf({ objects }).map((finding) => finding.cause)).toContain(cause);

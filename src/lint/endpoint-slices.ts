@@ -54,7 +54,7 @@ function skippedSlices({ skippedSlices, services }: Context): Found[] {
       code: 'slice-skipped' as const,
       object: sliceReference(slice),
       field: slice.skipped?.because.startsWith('label') ? 'metadata.labels' : 'addressType',
-      cause: `kube-proxy passes over it for its ${slice.skipped?.because}, so Service ${key} does not get its endpoints.`,
+      cause: `kube-proxy ignores it for its ${slice.skipped?.because}, so Service ${key} does not get its endpoints.`,
     }));
   });
 }
@@ -176,7 +176,7 @@ function addressesOf({ endpoints }: EndpointSlice, { clusterIPs, serviceRanges }
   return [
     ...atFirst(services, (address) => ({
       code: 'endpoint-is-cluster-ip',
-      cause: `${address} is the cluster IP of Service ${clusterIPs.get(address)}: a packet is translated once, so it never gets to the endpoints there.`,
+      cause: `${address} is the cluster IP of Service ${clusterIPs.get(address)}: a packet is translated once, so it never reaches the endpoints behind it.`,
     })),
     ...atFirst(inRange, (address) => ({
       code: 'endpoint-in-service-range',

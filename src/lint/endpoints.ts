@@ -22,7 +22,7 @@ function withoutSlices(
   const at = { object: serviceReference(service), field: 'spec.selector' };
   const [slice] = skippedSlices.get(key) ?? [];
   if (slice?.skipped) {
-    const cause = `EndpointSlice ${slice.namespace}/${slice.name} is there, but kube-proxy passes over it for its ${slice.skipped.because}, so traffic is refused.`;
+    const cause = `kube-proxy ignores EndpointSlice ${slice.namespace}/${slice.name} for its ${slice.skipped.because}, so traffic is refused.`;
     return { ...at, code: 'no-endpoints', cause };
   }
   if (Object.keys(service.selector).length === 0) {
@@ -31,7 +31,7 @@ function withoutSlices(
     return { ...at, code: 'no-endpoints', cause };
   }
   if (podNamespaces.has(service.namespace)) {
-    const cause = `Its selector fits no Pod of namespace ${service.namespace} that runs and has an address, so its traffic is refused.`;
+    const cause = `Its selector matches no Pod of namespace ${service.namespace} that runs and has an address, so its traffic is refused.`;
     return { ...at, code: 'no-endpoints', cause };
   }
   const cause =

@@ -34,17 +34,17 @@ const plain = (_: string, text: string) => text;
 
 test('text has the line, and what there is of object and field', () => {
   expect(
-    formatFindings([UNKNOWN, INVALID, NO_SERVICE], placeOf, plain, [INVALID, INFO]),
+    formatFindings([UNKNOWN, INVALID, NO_SERVICE], placeOf, plain, 80, [INVALID, INFO]),
   ).toBe(`Service shop/web, web.yaml, document 2
-  error: line 6, spec.selectors: Unknown field (selector?). [unknown-field]
+  error [unknown-field] web.yaml:6:3, spec.selectors: Unknown field (selector?).
     Correct it.
 
 a,b:c.yaml, document 1
-  error: Expected 50%, got "a<b>&". [invalid-document]
+  error [invalid-document] Expected 50%, got "a<b>&".
     Correct it.
 
 the input
-  error: None. [no-service]
+  error [no-service] None.
     Add one.
 
 1 more of invalid-document (--all tells them)

@@ -25,7 +25,7 @@ export function checkIgnoredFields({ entry: { service } }: PlannedEntry): Found[
           found(
             'external-policy-ignored',
             'spec.externalTrafficPolicy',
-            'It has type ClusterIP and no external IPs, so nothing comes from outside that externalTrafficPolicy Local could apply to.',
+            'It has type ClusterIP and no external IPs, so externalTrafficPolicy Local applies to no traffic.',
           ),
         ]
       : []),

@@ -41,13 +41,13 @@ test.each<[string, Manifest, Manifest, string]>([
     'the node',
     service(INTERNAL),
     elsewhere,
-    'Its only endpoint is not on node node-a and usable, so internalTrafficPolicy Local drops what is sent from there to its cluster IP.',
+    'Its only endpoint is not on node node-a and usable, so internalTrafficPolicy Local drops traffic from there to its cluster IP.',
   ],
   [
     'the family',
     service({ ...DUAL_STACK, ...NODE_PORT, ...EXTERNAL }),
     elsewhere,
-    'Over IPv4, its only endpoint is not on node node-a and usable, so externalTrafficPolicy Local drops what comes there from outside.',
+    'Over IPv4, its only endpoint is not on node node-a and usable, so externalTrafficPolicy Local drops traffic from outside there.',
   ],
   [
     'how many have no node',

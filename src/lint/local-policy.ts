@@ -35,7 +35,7 @@ function haveNone(count: number, all: number): string {
 function internalDropped({ plan }: PlannedPort, nodeName: string): PortFound | undefined {
   const { internal, endpoints } = plan;
   if (internal.fate !== 'drop' || !placesKnown(endpoints, nodeName)) return undefined;
-  const clause = `${noneIs(endpoints.length)} on node ${nodeName} and usable, so internalTrafficPolicy Local drops what is sent from there to its cluster IP`;
+  const clause = `${noneIs(endpoints.length)} on node ${nodeName} and usable, so internalTrafficPolicy Local drops traffic from there to its cluster IP`;
   return { code: 'internal-traffic-dropped', clause, commonField: 'spec.internalTrafficPolicy' };
 }
 
@@ -47,12 +47,12 @@ function externalDropped({ plan }: PlannedPort, nodeName: string): PortFound | u
   // A load balancer that asks for health leaves the node out; nobody asks before he sends to an external IP.
   const { healthCheckNodePort, externalIPs } = plan.servicePort;
   if (healthCheckNodePort !== 0 && externalIPs.length === 0) {
-    const clause = `${none} drops what comes there from outside; the health check on node port ${healthCheckNodePort} tells load balancers`;
+    const clause = `${none} drops traffic from outside there; the health check on node port ${healthCheckNodePort} tells load balancers`;
     return { code: 'node-without-local-endpoints', clause, commonField };
   }
   return {
     code: 'external-traffic-dropped',
-    clause: `${none} drops what comes there from outside`,
+    clause: `${none} drops traffic from outside there`,
     commonField,
   };
 }

@@ -21,12 +21,12 @@ test.each<[string, Problem, object]>([
   ],
   [
     'an object without a namespace',
-    { at: ['a', 'document 1', 'Node node-a'], message: 'is there twice, and differs from b, document 1' },
+    { at: ['a', 'document 1', 'Node node-a'], message: 'is defined twice, and differs from b, document 1' },
     {
       code: 'invalid-object',
       object: { kind: 'Node', name: 'node-a' },
       field: undefined,
-      cause: 'Is there twice, and differs from b, document 1.',
+      cause: 'Is defined twice, and differs from b, document 1.',
       place: ['a', 'document 1'],
     },
   ],
@@ -47,7 +47,7 @@ test.each<[string, Problem, object]>([
   ],
   [
     'a line',
-    { at: ['a', 'document 2', 'line 8, column 3'], message: 'the key "a" is there twice' },
+    { at: ['a', 'document 2', 'line 8, column 3'], message: 'duplicate key "a"' },
     {
       code: 'invalid-document',
       object: undefined,

@@ -2,6 +2,7 @@
 
 import type { Paint } from '../text/paint.ts';
 import { printable } from '../text/printable.ts';
+import { wrap } from '../text/wrap.ts';
 import { type Finding, objectName, type PlaceOf } from './finding.ts';
 import { leftOutCounts, leftOutLines } from './selection.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
@@ -10,34 +11,54 @@ import { SEVERITIES, type Severity } from './severity.ts';
 export type FindingsPaint = Paint<Severity | 'object'>;
 
 /**
- * Object by object, each with what is found in it, and how many there are of each severity.
+ * Object by object, each with what is found in it, and how many there are of each severity. The first line of a finding
+ * has its severity, its code, and its place in the file where that is known.
+ * @param width of a line, in characters
  * @param leftOut findings that are only counted
  */
 export function formatFindings(
   findings: readonly Finding[],
   placeOf: PlaceOf,
   paint: FindingsPaint,
+  width: number,
   leftOut: readonly Finding[] = [],
 ): string {
-  const headOf = (finding: Finding) => {
-    const name = finding.object && paint('object', printable(objectName(finding.object)));
-    return [name, ...placeOf(finding).map(printable)].filter((part) => part !== undefined).join(', ');
-  };
+  const headOf = (finding: Finding) => [...nameOf(finding), ...placeOf(finding).map(printable)].join(', ');
   const blocks = [...Map.groupBy(findings, headOf)].map(([head, found]) => {
-    const lines = found.flatMap((finding) => {
-      const { severity, cause, code, remedy } = finding;
-      const where = [lineOf(finding), finding.field].filter((part) => part !== undefined).map(printable);
-      const before = where.length === 0 ? '' : `${where.join(', ')}: `;
-      return [`  ${paint(severity, `${severity}:`)} ${before}${printable(cause)} [${code}]`, `    ${remedy}`];
-    });
-    return `${[head || 'the input', ...lines].join('\n')}\n`;
+    const [name = ''] = found.flatMap(nameOf);
+    const [first = '', ...others] = wrap(head || 'the input', width, '  ');
+    // A terminal may be too narrow even for the name.
+    const end = Math.min(name.length, first.length);
+    const painted = end === 0 ? first : paint('object', first.slice(0, end)) + first.slice(end);
+    const lines = found.flatMap((finding) => findingLines(finding, placeOf(finding), paint, width));
+    return `${[painted, ...others, ...lines].join('\n')}\n`;
   });
   const more = leftOutLines(leftOut).map((line) => `${line}\n`);
   return [...blocks, ...more, `${summary([...findings, ...leftOut])}\n`].join('\n');
 }
 
-function lineOf({ position }: Finding): string | undefined {
-  return position && `line ${position.line}`;
+/** The name of the object, where there is one. */
+function nameOf({ object }: Finding): string[] {
+  return object === undefined ? [] : [printable(objectName(object))];
+}
+
+function findingLines(
+  { severity, code, position, field, cause, remedy }: Finding,
+  [file]: readonly string[],
+  paint: FindingsPaint,
+  width: number,
+): string[] {
+  const line =
+    position &&
+    (file === undefined ? `line ${position.line}` : `${file}:${position.line}:${position.column}`);
+  const where = [line, field].filter((part) => part !== undefined).join(', ');
+  const told = printable(`${where === '' ? '' : `${where}: `}${cause}`);
+  const [first = '', ...others] = wrap(`  ${severity} [${code}] ${told}`, width, '      ');
+  return [
+    `  ${paint(severity, severity)}${first.slice(2 + severity.length)}`,
+    ...others,
+    ...wrap(`    ${remedy}`, width, '    '),
+  ];
 }
 
 /** `1 error, 2 warnings, 1 info` */

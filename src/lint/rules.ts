@@ -22,9 +22,9 @@ export const RULES = {
   },
   'no-endpoint-slices': {
     severity: 'info',
-    summary: 'Nothing in the input tells where the endpoints of a Service with a selector are.',
+    summary: 'A Service has a selector, but the input has no endpoints for it.',
     remedy:
-      'Give the EndpointSlices too (kubectl get services,endpointslices -A -o yaml); if they are there, find out why no controller made one.',
+      'Include the EndpointSlices (kubectl get services,endpointslices -A -o yaml); if you did, find out why no controller made one.',
   },
   'no-ready-endpoints': {
     severity: 'warning',
@@ -42,8 +42,8 @@ export const RULES = {
   // Workloads.
   'selector-without-workload': {
     severity: 'warning',
-    summary: 'A selector fits none of the workloads in the input, so the Service has no endpoints.',
-    remedy: "Make the selector a part of the labels in the workload's template, in the same namespace.",
+    summary: 'A selector matches no workload in the input, so the Service has no endpoints.',
+    remedy: "Make the selector match the labels in the workload's template, in the same namespace.",
   },
   'target-port-name-unknown': {
     severity: 'warning',
@@ -53,12 +53,12 @@ export const RULES = {
   'target-port-missing-in-pod': {
     severity: 'warning',
     summary: 'A target port is a name that some of the selected Pods do not have, and these get no traffic.',
-    remedy: 'Give the container port that name, or keep the selector from these Pods.',
+    remedy: 'Give the container port that name, or exclude these Pods from the selector.',
   },
   'selector-of-several-applications': {
     severity: 'warning',
     summary:
-      'One selector fits Pods of several applications, and the Service spreads traffic over all of them.',
+      'One selector matches Pods of several applications, and the Service spreads traffic over all of them.',
     remedy: 'Add a label to the selector that only one of the applications has.',
   },
   'target-port-undeclared': {
@@ -97,7 +97,7 @@ export const RULES = {
   // The node, and how Pods are known.
   'node-unknown': {
     severity: 'warning',
-    summary: 'The node has a name that no Node has, so no endpoint counts as local to it.',
+    summary: 'No Node has the name of this node, so no endpoint counts as local.',
     remedy: 'Use the name of the Node object (--node-name here, hostnameOverride for kube-proxy).',
   },
   'cluster-cidr-missing': {
@@ -107,7 +107,7 @@ export const RULES = {
   },
   'cluster-cidr-one-family': {
     severity: 'warning',
-    summary: 'Services have a family in which no range tells which senders are Pods.',
+    summary: 'In one IP family of Services, no range tells which senders are Pods.',
     remedy: 'Add a range of this family.',
   },
   'cluster-cidr-foreign': {
@@ -120,12 +120,12 @@ export const RULES = {
   'hints-ignored': {
     severity: 'warning',
     summary: 'Topology hints are ignored, since not every ready endpoint has them.',
-    remedy: 'Give every ready endpoint its hints, or take away those that there are.',
+    remedy: 'Give every ready endpoint its hints, or remove all hints.',
   },
   'hints-for-others': {
     severity: 'info',
-    summary: 'No endpoint is hinted to this node, which uses all of them.',
-    remedy: "Run an endpoint in the node's zone, where traffic should stay in it.",
+    summary: 'No topology hint names this node, so it uses all endpoints.',
+    remedy: "Run an endpoint in the node's zone if traffic should stay there.",
   },
   'node-without-zone': {
     severity: 'info',
@@ -134,7 +134,7 @@ export const RULES = {
   },
   'topology-keys': {
     severity: 'warning',
-    summary: 'Kubernetes has had no topologyKeys since v1.22: svc2ipt follows them, kube-proxy does not.',
+    summary: 'Kubernetes removed topologyKeys in v1.22: svc2ipt follows them, kube-proxy does not.',
     remedy:
       'Use trafficDistribution (PreferSameZone, PreferSameNode) or internalTrafficPolicy Local instead.',
   },
@@ -149,17 +149,17 @@ export const RULES = {
     severity: 'warning',
     summary: 'Source ranges guard load-balancer IPs only; node ports and external IPs are open to everyone.',
     remedy:
-      'Set allocateLoadBalancerNodePorts to false and take away node ports and external IPs, or guard those with a firewall.',
+      'Set allocateLoadBalancerNodePorts to false and remove node ports and external IPs, or guard those with a firewall.',
   },
   'source-ranges-open': {
     severity: 'warning',
-    summary: 'One source range holds all addresses, so all the others of its family do nothing.',
-    remedy: 'Take that range away, or the others.',
+    summary: 'One source range covers all addresses, so the others of its family have no effect.',
+    remedy: 'Remove that range, or the others.',
   },
   'source-ranges-everyone': {
     severity: 'info',
-    summary: 'The only source range of a family holds all addresses, and keeps nobody out.',
-    remedy: 'Leave it out, which means the same, or name the ranges of those who may come.',
+    summary: 'The only source range of a family covers all addresses and keeps nobody out.',
+    remedy: 'Remove it, which means the same, or name the ranges of permitted clients.',
   },
   'source-ranges-one-family': {
     severity: 'warning',
@@ -169,32 +169,32 @@ export const RULES = {
   'source-ranges-ignored': {
     severity: 'warning',
     summary: 'Source ranges have no effect on a Service that is not of type LoadBalancer.',
-    remedy:
-      'Take them away, or make the type LoadBalancer; elsewhere a firewall or a NetworkPolicy keeps clients out.',
+    remedy: 'Remove them, or make the type LoadBalancer; otherwise use a firewall or a NetworkPolicy.',
   },
 
   // Session affinity.
   'affinity-per-node': {
     severity: 'warning',
-    summary: 'Each node remembers clients for itself: through another node, one may get another endpoint.',
+    summary:
+      'Each node remembers clients on its own: through another node, a client may get another endpoint.',
     remedy:
       'Have each client always come through the same node, or keep sessions in the application or at a proxy for HTTP.',
   },
   'affinity-per-port': {
     severity: 'info',
-    summary: 'Each service port remembers clients for itself: a client may get another endpoint on each.',
+    summary: 'Each service port remembers clients on its own: a client may get another endpoint on each.',
     remedy: 'Put what one client must find together behind one port, or keep sessions in the application.',
   },
   'affinity-list-size': {
     severity: 'info',
     summary:
-      'For each endpoint of a service port, a node remembers 100 clients, unless xt_recent is loaded otherwise.',
+      'A node remembers 100 clients for each endpoint of a service port, unless xt_recent is loaded with another number.',
     remedy:
-      'Where more clients come, load xt_recent with a greater ip_list_tot on every node, before any rule uses it.',
+      'For more clients, load xt_recent with a larger ip_list_tot on every node before any rule uses it.',
   },
   'affinity-udp': {
     severity: 'info',
-    summary: 'Affinity is looked up when a flow begins, and a UDP flow has no end but silence.',
+    summary: 'Affinity counts only when a flow begins, and a UDP flow ends only by silence.',
     remedy:
       'Have clients use a new source port where they should be assigned anew, or keep sessions in the application.',
   },
@@ -203,12 +203,12 @@ export const RULES = {
   'duplicate-cluster-ip': {
     severity: 'error',
     summary: 'Two Services have the same cluster IP.',
-    remedy: 'Leave the cluster IP of one out, and have the API server choose it.',
+    remedy: 'Omit the cluster IP of one, so that the API server chooses it.',
   },
   'duplicate-node-port': {
     severity: 'error',
     summary: 'Two Services have the same node port.',
-    remedy: 'Leave the node port of one out, and have the API server choose it.',
+    remedy: 'Omit the node port of one, so that the API server chooses it.',
   },
   'duplicate-address': {
     severity: 'error',
@@ -217,8 +217,8 @@ export const RULES = {
   },
   'address-of-other-family': {
     severity: 'warning',
-    summary: 'An address of a Service is of a family that it has no cluster IP of, and gets no rules.',
-    remedy: 'Make the Service dual-stack (ipFamilyPolicy), or take the address away.',
+    summary: 'An address of a Service gets no rules, as the Service has no cluster IP of its family.',
+    remedy: 'Make the Service dual-stack (ipFamilyPolicy), or remove the address.',
   },
   'host-port-is-node-port': {
     severity: 'warning',
@@ -228,40 +228,39 @@ export const RULES = {
   'address-is-cluster-ip': {
     severity: 'error',
     summary: 'An external IP or load-balancer IP is the cluster IP of a Service.',
-    remedy: 'Use an address from outside of the service range.',
+    remedy: 'Use an address outside the service range.',
   },
   'external-ip-is-node-ip': {
     severity: 'warning',
-    summary: "An external IP is a node's IP: every node takes what is sent to it for itself.",
+    summary: "An external IP is a node's IP, so every node takes over traffic to it.",
     remedy: 'Use a node port, or an address that no node has.',
   },
   'cluster-ip-outside-range': {
     severity: 'warning',
     summary: 'A cluster IP is not in the service range.',
-    remedy:
-      'Leave the cluster IP out, and have the API server choose one, or correct --service-cluster-ip-range.',
+    remedy: 'Omit the cluster IP, so that the API server chooses one, or correct --service-cluster-ip-range.',
   },
   'endpoint-is-cluster-ip': {
     severity: 'error',
-    summary: 'An endpoint is the cluster IP of a Service, which nothing answers at.',
+    summary: 'An endpoint is the cluster IP of a Service, where nothing answers.',
     remedy: "Use the addresses of the other Service's endpoints, or a Service of type ExternalName.",
   },
   'endpoint-in-service-range': {
     severity: 'warning',
-    summary: 'An endpoint is in the service range, where only virtual addresses are.',
+    summary: 'An endpoint is in the service range, which has only virtual addresses.',
     remedy: 'Use an address that a machine or a Pod has, or correct --service-cluster-ip-range.',
   },
 
   // EndpointSlices as written by hand.
   'slice-without-service': {
     severity: 'warning',
-    summary: 'An EndpointSlice belongs to a Service that is not there.',
+    summary: 'An EndpointSlice names a Service that does not exist.',
     remedy: 'Correct the label kubernetes.io/service-name or the namespace, or delete the EndpointSlice.',
   },
   'slice-port-without-service-port': {
     severity: 'warning',
-    summary: 'A port of an EndpointSlice is none of its Service.',
-    remedy: 'Make name and protocol those of the service port; the numbers may differ.',
+    summary: 'A port of an EndpointSlice matches no port of its Service.',
+    remedy: 'Use the name and protocol of the service port; the numbers may differ.',
   },
   'slice-without-service-name': {
     severity: 'warning',
@@ -270,8 +269,8 @@ export const RULES = {
   },
   'slice-skipped': {
     severity: 'warning',
-    summary: 'kube-proxy passes over an EndpointSlice that names a Service.',
-    remedy: 'Take the label away, or give the endpoints in an EndpointSlice with IP addresses.',
+    summary: 'kube-proxy ignores an EndpointSlice that names a Service.',
+    remedy: 'Remove the label, or list the endpoints in an EndpointSlice with IP addresses.',
   },
   'slice-port-ignored': {
     severity: 'warning',
@@ -281,7 +280,7 @@ export const RULES = {
   'endpoint-addresses-ignored': {
     severity: 'warning',
     summary: 'An endpoint has several addresses, of which only the first is used.',
-    remedy: 'Make an endpoint of each address.',
+    remedy: 'List each address as an endpoint of its own.',
   },
   'duplicate-endpoint': {
     severity: 'info',
@@ -303,12 +302,12 @@ export const RULES = {
   'health-check-node-port-ignored': {
     severity: 'warning',
     summary: 'Only Services of type LoadBalancer with externalTrafficPolicy Local have a health check.',
-    remedy: 'Take healthCheckNodePort away, or make type and policy fit it.',
+    remedy: 'Remove healthCheckNodePort, or correct type and policy.',
   },
   'headless-field-ignored': {
     severity: 'warning',
     summary: 'A Service without a cluster IP has no rules, and fields that make rules have no effect on it.',
-    remedy: 'Take the field away, or let the Service have a cluster IP.',
+    remedy: 'Remove the field, or give the Service a cluster IP.',
   },
   'mixed-protocols': {
     severity: 'info',
@@ -320,32 +319,32 @@ export const RULES = {
   // What is no manifest, or none that an API server takes.
   'unknown-field': {
     severity: 'error',
-    summary: 'A field is none that Kubernetes has, and has no effect.',
-    remedy: 'Correct its name, or take it away: kubectl apply --validate=strict refuses it.',
+    summary: 'A field is unknown to Kubernetes and has no effect.',
+    remedy: 'Correct its name, or remove it: kubectl apply --validate=strict refuses it.',
   },
   'unknown-kind': {
     severity: 'error',
-    summary: 'A kind is almost one that decides rules, and its object has no effect.',
+    summary: 'A kind is misspelt, so its object has no effect.',
     remedy: 'Correct the kind: no API server has this one.',
   },
   'wrong-api-version': {
     severity: 'error',
-    summary: 'An apiVersion is not the one that Kubernetes 1.36 has the kind in.',
-    remedy: 'Write the apiVersion that is expected.',
+    summary: 'An apiVersion is not the one that Kubernetes 1.36 serves the kind in.',
+    remedy: 'Use the expected apiVersion.',
   },
   'invalid-object': {
     severity: 'error',
-    summary: 'An object is none that an API server takes.',
-    remedy: 'Correct it: the other rules are looked at when everything can be read.',
+    summary: 'An object is one that an API server refuses.',
+    remedy: 'Correct it: the other rules are checked once everything can be read.',
   },
   'invalid-document': {
     severity: 'error',
     summary: 'A text is not YAML or JSON, or holds no Kubernetes object.',
-    remedy: 'Correct it: the other rules are looked at when everything can be read.',
+    remedy: 'Correct it: the other rules are checked once everything can be read.',
   },
   'no-service': {
     severity: 'error',
     summary: 'There is no Service in the input.',
-    remedy: 'Name the manifests that have the Services.',
+    remedy: 'Name the manifests with the Services.',
   },
 } as const satisfies Readonly<Record<string, LintRule>>;

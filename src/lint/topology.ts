@@ -16,7 +16,7 @@ export function checkTopology(planned: PlannedEntry, context: Context): Found[] 
     ];
   }
   const cause =
-    'Kubernetes took topologyKeys out in v1.22: by these rules traffic follows them, by those of a current kube-proxy it does not.';
+    'Kubernetes removed topologyKeys in v1.22: svc2ipt follows them, a current kube-proxy does not.';
   const ignored: Found = {
     code: 'topology-keys',
     object: serviceReference(service),

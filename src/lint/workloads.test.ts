@@ -104,17 +104,17 @@ test.each<[string, Manifest[], string]>([
   [
     'which applications a selector fits',
     [to('http', { selector: { tier: 'front' } }), deployment({ tier: 'front', app: 'web' }), deployment({ tier: 'front', app: 'api' }, { name: 'api' })], // biome-ignore format: a row
-    'Its selector fits Deployment shop/web (app "web") and Deployment shop/api (app "api"): each gets a share of the traffic.',
+    'Its selector matches Deployment shop/web (app "web") and Deployment shop/api (app "api"): each gets a share of the traffic.',
   ],
   [
     'which workload is nearest, and what differs',
     [WEB, deployment({ app: 'database' }, { name: 'db' }), deployment({ app: 'wbe' })],
-    'Its selector fits no workload of namespace shop; the nearest, Deployment shop/web, has label app "wbe" and not "web".',
+    'Its selector matches no workload of namespace shop; the nearest, Deployment shop/web, has label app "wbe" and not "web".',
   ],
   [
     'which label is missing',
     [to('http', { selector: { app: 'web', tier: 'front' } }), deployment({ app: 'wbe', teir: 'front' })],
-    'Its selector fits no workload of namespace shop; the nearest, Deployment shop/web, has label app "wbe" and not "web", and no label tier.',
+    'Its selector matches no workload of namespace shop; the nearest, Deployment shop/web, has label app "wbe" and not "web", and no label tier.',
   ],
   [
     'that the namespace is another',
@@ -123,7 +123,7 @@ test.each<[string, Manifest[], string]>([
       deployment({ app: 'web' }, { namespace: 'shopp' }),
       deployment({ app: 'other' }, { name: 'other' }),
     ],
-    'Its selector fits no workload of namespace shop; the nearest, Deployment shopp/web, has these labels in another namespace.',
+    'Its selector matches no workload of namespace shop; the nearest, Deployment shopp/web, has these labels in another namespace.',
   ],
   [
     'the name that is nearest',

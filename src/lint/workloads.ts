@@ -129,7 +129,7 @@ function severalApplications(service: Service, fitting: readonly Fitting[]): Fou
       code: 'selector-of-several-applications',
       object: serviceReference(service),
       field: 'spec.selector',
-      cause: `Its selector fits ${enumerate(examples)}: each gets a share of the traffic.`,
+      cause: `Its selector matches ${enumerate(examples)}: each gets a share of the traffic.`,
     },
   ];
 }
@@ -144,7 +144,7 @@ function misfit(service: Service, workloads: readonly Workload[]): Found {
     code: 'selector-without-workload',
     object: serviceReference(service),
     field: 'spec.selector',
-    cause: `Its selector fits no workload of namespace ${namespace}; the nearest, ${referenceOf(workload)}, has ${differences(service, workload)}.`,
+    cause: `Its selector matches no workload of namespace ${namespace}; the nearest, ${referenceOf(workload)}, has ${differences(service, workload)}.`,
   };
 }
 

@@ -174,7 +174,7 @@ spec:
 
   test('a workload that is there twice, and differs', () => {
     expect(() => loadWith([DEPLOYMENT, DEPLOYMENT.replace('replicas: 2', 'replicas: 3')])).toThrow(
-      '1, document 1, Deployment shop/web: is there twice, and differs from 0, document 1',
+      '1, document 1, Deployment shop/web: is defined twice, and differs from 0, document 1',
     );
   });
 });
@@ -189,12 +189,12 @@ describe('objects that are there twice', () => {
     [
       'another',
       [SERVICE, SERVICE.replace('port: 80', 'port: 81')],
-      'b, document 1, Service shop/web: is there twice, and differs from a, document 1',
+      'b, document 1, Service shop/web: is defined twice, and differs from a, document 1',
     ],
     [
       'another in one text',
       [`${SLICE}---${SLICE.replace('10.244.1.1', '10.244.1.9')}`],
-      'a, document 2, EndpointSlice shop/web-1: is there twice, and differs from a, document 1',
+      'a, document 2, EndpointSlice shop/web-1: is defined twice, and differs from a, document 1',
     ],
     [
       'another in a list',
@@ -202,7 +202,7 @@ describe('objects that are there twice', () => {
         `kind: List\nitems: [{apiVersion: v1, kind: Node, metadata: {name: a}}]`,
         'apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: {podCIDR: 10.0.0.0/8}',
       ],
-      'b, document 1, Node a: is there twice, and differs from a, document 1, items[0]',
+      'b, document 1, Node a: is defined twice, and differs from a, document 1, items[0]',
     ],
   ])('%s', (_, texts, expected) => {
     const attempt = () => load(texts).warnings.join('\n');
@@ -263,7 +263,7 @@ describe('what is an error', () => {
         'a, document 3, EndpointSlice shop/web-1, addressType: expected IPv4, IPv6 or FQDN, got "IPv5"',
         'b, document 1: expected a Kubernetes object, got "hello"',
         'c, document 1, Service shop/web, spec.ipFamilyPolicy: expected PreferDualStack or RequireDualStack, as there are two families, got nothing',
-        'e, document 1, Service shop/web: is there twice, and differs from d, document 1',
+        'e, document 1, Service shop/web: is defined twice, and differs from d, document 1',
       ].join('\n'),
     );
   });
@@ -278,7 +278,7 @@ describe('what is an error', () => {
     [
       'a missing cluster IP',
       [UNASSIGNED],
-      'a, document 1, Service shop/web: has no cluster IP yet, which --strict asks for',
+      'a, document 1, Service shop/web: has no cluster IP yet, which --strict requires',
     ],
     [
       'a cluster IP that two have',
@@ -301,7 +301,7 @@ describe('what is an error', () => {
     const twice = SERVICE.replace('port: 80', 'port: 0, port: 80').replace('selector: {app: web}', 'type: x');
     expect(() => load([twice])).toThrow(
       [
-        'a, document 1, line 5, column 70: the key "port" is there twice',
+        'a, document 1, line 5, column 70: duplicate key "port"',
         'a, document 1, Service shop/web, spec.type: expected ClusterIP, NodePort, LoadBalancer or ExternalName, got "x"',
         'a, document 1, Service shop/web, spec.ports[0].port: expected 1 to 65535, got 0',
       ].join('\n'),

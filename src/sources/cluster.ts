@@ -125,7 +125,7 @@ export class ClusterAssembler {
     for (const [service, reason] of failed) problems.push({ at: placeOf(service), message: reason });
     for (const [service, words] of assigned) {
       const at = placeOf(service);
-      if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict asks for' });
+      if (strict) problems.push({ at, message: 'has no cluster IP yet, which --strict requires' });
       else
         warnings.push(formatProblem({ at, message: `has no cluster IP yet; assigned ${words.join(', ')}` }));
     }

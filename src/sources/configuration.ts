@@ -93,7 +93,7 @@ function withoutUnknownFields({ value, at }: SourceDocument): {
     );
     for (const key of issue.keys) {
       Reflect.deleteProperty(parent, key);
-      unknown.push({ at: [...at, formatPath([...issue.path, key])], message: 'unknown field, passed over' });
+      unknown.push({ at: [...at, formatPath([...issue.path, key])], message: 'unknown field, ignored' });
     }
   }
   return { document: { value: known, at }, unknown };

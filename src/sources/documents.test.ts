@@ -184,14 +184,14 @@ describe('mistakes', () => {
       'keys that are there twice',
       'a: 1\nb: {c: 1, c: 2}\na: 2\n',
       [
-        'f, document 1, line 2, column 11: the key "c" is there twice',
-        'f, document 1, line 3, column 1: the key "a" is there twice',
+        'f, document 1, line 2, column 11: duplicate key "c"',
+        'f, document 1, line 3, column 1: duplicate key "a"',
       ],
     ],
     [
       'a key twice in two spellings',
       '80: 1\n"80": 2\n',
-      ['f, document 1, line 2, column 1: the key "80" is there twice'],
+      ['f, document 1, line 2, column 1: duplicate key "80"'],
     ],
     [
       'a key that is a mapping',

@@ -1,4 +1,5 @@
 /** Texts of manifests: from files, folders and standard input. */
+import { isAscii } from 'node:buffer';
 import type { Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -121,6 +122,8 @@ async function statsOf(path: string): Promise<Stats | Error> {
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
 function decode(bytes: Uint8Array): string {
+  // Rules of a large node are megabytes, and no other letters: this takes a tenth of the time.
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
     return DECODER.decode(bytes);
   } catch (error) {

@@ -39,7 +39,7 @@ test('else with kustomize', async () => {
 
 test('where there is neither', async () => {
   await expect(buildKustomization('overlay')).rejects.toThrow(
-    'overlay: neither kubectl nor kustomize is there to build it\n' +
+    'overlay: it takes kubectl or kustomize to build it, and neither is installed\n' +
       'install one of them, or build it elsewhere and name the manifests with -f',
   );
 });

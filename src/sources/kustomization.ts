@@ -36,7 +36,7 @@ export async function buildKustomization(folder: string): Promise<SourceText> {
     }
   }
   throw new OperationalError(
-    `${folder}: neither kubectl nor kustomize is there to build it\n` +
+    `${folder}: it takes kubectl or kustomize to build it, and neither is installed\n` +
       'install one of them, or build it elsewhere and name the manifests with -f',
   );
 }

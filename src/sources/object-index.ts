@@ -133,7 +133,7 @@ export class ObjectIndex {
           const known = this.#objects.get(key);
           if (known?.gathering === this.#gathering) {
             if (isDeepStrictEqual(known.object, placed.object)) continue;
-            const message = `is there twice, and differs from ${known.at.slice(0, -1).join(', ')}`;
+            const message = `is defined twice, and differs from ${known.at.slice(0, -1).join(', ')}`;
             problems.push({ at: placed.at, message });
             continue;
           }

@@ -169,7 +169,7 @@ test('files that contradict each other leave everything as it was', async () => 
   await eventually(state, ['default/a:80']);
   await write('b.yaml', service('a', 81));
   await eventually(() => told.invalid.length, 1);
-  expect(told.invalid[0]).toContain('is there twice');
+  expect(told.invalid[0]).toContain('is defined twice');
   expect(state()).toEqual(['default/a:80']);
   await rm(join(folder, 'a.yaml'));
   await eventually(state, ['default/a:81']);

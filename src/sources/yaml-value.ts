@@ -92,7 +92,7 @@ export function documentValue(document: Document): {
       const name = keyText(key);
       if (name === undefined) complain(key, 'a mapping or a list cannot be a key');
       else if (entries.has(name))
-        mistakes.push({ offset: offsetOf(key), message: `the key ${JSON.stringify(name)} is there twice` });
+        mistakes.push({ offset: offsetOf(key), message: `duplicate key ${JSON.stringify(name)}` });
       else entries.set(name, convert(value));
     }
     for (const [name, value] of merged) if (!entries.has(name)) entries.set(name, value);

@@ -16,7 +16,7 @@ export function describePacket(packet: Packet): string {
       : `of a connection that is ${states.join(' and ')}`,
     ...(mark === undefined || mark === 0 ? [] : [`marked 0x${mark.toString(16)}`]),
     inInterface !== undefined
-      ? `coming in by ${inInterface}`
+      ? `incoming interface ${inInterface}`
       : arrives
         ? 'incoming interface unknown'
         : 'sent by the node itself',

@@ -146,7 +146,7 @@ describe('what names stand for', () => {
     ['pod/shop/nobody', '10.96.0.10:80', {}, /^--from: no Pod "shop\/nobody" is known/],
     ['pod/shop/new', '10.96.0.10:80', {}, /^--from: Pod shop\/new has no address of ipv4$/],
     ['10.244.1.9/udp', '10.96.0.10:80', {}, /^--from: expected the protocol of --to, tcp, got udp$/],
-    ['node', '10.96.0.10:80', { inInterface: 'eth0' }, /^--in-interface: what --from node sends/],
+    ['node', '10.96.0.10:80', { inInterface: 'eth0' }, /^--in-interface: packets of --from node have no/],
   ])('%s to %s is told', (from, to, rest, expected) => {
     expect(() => packetOf(ask(from, to, rest), known())).toThrow(expected);
   });
@@ -154,7 +154,7 @@ describe('what names stand for', () => {
   test('a node without addresses', () => {
     const names = known({ host: { ips: undefined } });
     expect(() => packetOf(ask('node', '10.96.0.10:80'), names)).toThrow(
-      "--from: the node's address of ipv4 is not known: give it with --node-ip",
+      '--from: unknown ipv4 address of the node: give it with --node-ip',
     );
   });
 });

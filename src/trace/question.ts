@@ -211,7 +211,7 @@ function addressOf(place: Exclude<Place, { kind: 'service' | 'outside' }>, known
 function ownAddress({ node, family }: Known, flag: Flag): string {
   const address = nodeAddress(node, family);
   if (address === undefined) {
-    throw problem(flag, `the node's address of ${family} is not known: give it with --node-ip`);
+    throw problem(flag, `unknown ${family} address of the node: give it with --node-ip`);
   }
   return address;
 }
@@ -243,7 +243,7 @@ function arrivalOf(
 ): Pick<Packet, 'inInterface' | 'arrives'> {
   if (inInterface !== undefined) {
     if (from.kind === 'node')
-      throw problem('--in-interface', 'what --from node sends comes in by no interface');
+      throw problem('--in-interface', 'packets of --from node have no incoming interface');
     return { inInterface };
   }
   if (from.kind === 'node' || isOwn(address, known)) return {};

@@ -24,11 +24,11 @@ export interface PacketThere {
 export function reasonOf(step: Step, packet: PacketThere): string {
   const { rule, fits, comes, because, undecided } = step;
   if (undecided) return undecidedReason(step, packet);
-  if (fits === 0) return because ? failure(because, rule, packet) : 'no packet fits';
+  if (fits === 0) return because ? failure(because, rule, packet) : 'no packet matches';
   const rate = rule.matches.flatMap((match) =>
     match.match === 'unknown' ? (rateOf(match.words) ?? []) : [],
   );
-  if (rate.length > 0) return `up to ${rate.join(' and ')}: more than that fare otherwise`;
+  if (rate.length > 0) return `up to ${rate.join(' and ')}: more than that do not match`;
   const asked = printable(packetsLabel(rule.matches, true));
   const fitting = asked === '' ? 'every packet' : asked;
   return fits === comes
@@ -38,63 +38,63 @@ export function reasonOf(step: Step, packet: PacketThere): string {
 
 function undecidedReason({ rule, because }: Step, { family }: PacketThere): string {
   if (because?.match === 'addrtype') {
-    return `whether it is ${because.side === 'source' ? 'from' : 'to'} the node is not known: its addresses are not`;
+    return `unknown: whether it is ${because.side === 'source' ? 'from' : 'to'} the node, as its addresses are unknown`;
   }
   if (because?.match === 'in-interface') return 'incoming interface unknown: give it with --in-interface';
   if (because?.match === 'destination-port') return 'its destination port is not known';
   if (because?.match === 'unknown') return missingFact(because.words) ?? unclear(because, family);
   if (because) return unclear(because, family);
   const target = spellRule({ matches: [], ...(rule.target && { target: rule.target }) }, family);
-  return `what becomes of it cannot be told: ${target}`;
+  return `effect unknown: ${target}`;
 }
 
 function unclear(match: Match, family: Family): string {
-  return `whether it fits cannot be told: ${spellMatch(match, family)}`;
+  return `match undecided: ${spellMatch(match, family)}`;
 }
 
 /** What one would have to know, by the extension that asks for it, or by its option. */
 const MISSING: Readonly<Record<string, string>> = {
   '-o': 'outgoing interface unknown: give it with --out-interface',
-  physdev: 'not known: by which port of a bridge it comes or goes',
-  length: 'not known: how long it is',
-  '--tcp-flags': 'not known: which TCP flags it has',
-  '--syn': 'not known: which TCP flags it has',
-  '--sport': 'not known: its source port (ADDRESS:PORT behind --from)',
-  '--sports': 'not known: its source port (ADDRESS:PORT behind --from)',
-  '--ports': 'not known: its source port (ADDRESS:PORT behind --from)',
-  '--ctdir': 'not known: whether it is an answer',
-  '--ctstatus': 'not known: what has become of its connection so far',
-  '--ctexpire': 'not known: how long its connection will be remembered',
-  '--ctorigsrc': 'not known: whom its connection began from and went to',
-  '--ctorigdst': 'not known: whom its connection began from and went to',
-  '--ctorigsrcport': 'not known: whom its connection began from and went to',
-  '--ctorigdstport': 'not known: whom its connection began from and went to',
-  '--ctreplsrc': 'not known: where answers of its connection come from and go to',
-  '--ctrepldst': 'not known: where answers of its connection come from and go to',
-  owner: 'not known: which user or process sends it',
-  mac: "not known: the sender's MAC address",
-  icmp: 'not known: its ICMP type',
-  icmp6: 'not known: its ICMP type',
-  connmark: 'not known: the mark of its connection',
-  connlimit: 'not known: how many connections there are',
-  connbytes: 'not known: how much its connection has carried',
-  string: 'not known: what is in it',
-  u32: 'not known: what is in it',
-  time: 'not known: when it comes',
-  quota: 'not known: how much has come before it',
-  ttl: 'not known: its TTL',
-  hl: 'not known: its hop limit',
-  dscp: 'not known: its DSCP',
-  tos: 'not known: its TOS',
-  rpfilter: 'not known: the routes back to its sender',
-  policy: 'not known: whether IPsec has carried it',
-  cgroup: 'not known: which cgroup sends it',
-  socket: 'not known: whether a socket on this node is for it',
+  physdev: 'unknown: by which port of a bridge it comes or goes',
+  length: 'unknown: how long it is',
+  '--tcp-flags': 'unknown: which TCP flags it has',
+  '--syn': 'unknown: which TCP flags it has',
+  '--sport': 'unknown: its source port (ADDRESS:PORT behind --from)',
+  '--sports': 'unknown: its source port (ADDRESS:PORT behind --from)',
+  '--ports': 'unknown: its source port (ADDRESS:PORT behind --from)',
+  '--ctdir': 'unknown: whether it is an answer',
+  '--ctstatus': 'unknown: what has become of its connection so far',
+  '--ctexpire': 'unknown: how long its connection will be remembered',
+  '--ctorigsrc': 'unknown: whom its connection began from and went to',
+  '--ctorigdst': 'unknown: whom its connection began from and went to',
+  '--ctorigsrcport': 'unknown: whom its connection began from and went to',
+  '--ctorigdstport': 'unknown: whom its connection began from and went to',
+  '--ctreplsrc': 'unknown: where answers of its connection come from and go to',
+  '--ctrepldst': 'unknown: where answers of its connection come from and go to',
+  owner: 'unknown: which user or process sends it',
+  mac: "unknown: the sender's MAC address",
+  icmp: 'unknown: its ICMP type',
+  icmp6: 'unknown: its ICMP type',
+  connmark: 'unknown: the mark of its connection',
+  connlimit: 'unknown: how many connections there are',
+  connbytes: 'unknown: how much its connection has carried',
+  string: 'unknown: what is in it',
+  u32: 'unknown: what is in it',
+  time: 'unknown: when it comes',
+  quota: 'unknown: how much has come before it',
+  ttl: 'unknown: its TTL',
+  hl: 'unknown: its hop limit',
+  dscp: 'unknown: its DSCP',
+  tos: 'unknown: its TOS',
+  rpfilter: 'unknown: the routes back to its sender',
+  policy: 'unknown: whether IPsec has carried it',
+  cgroup: 'unknown: which cgroup sends it',
+  socket: 'unknown: whether a socket on this node is for it',
 };
 
 function missingFact(words: readonly string[]): string | undefined {
   const set = setOfMatch(words);
-  if (set !== undefined) return `not known: the members of set ${set}; give them with --ipset`;
+  if (set !== undefined) return `unknown: the members of set ${set}; give them with --ipset`;
   const named = words.filter((word) => word !== '!');
   const extension = named[0] === '-m' ? named[1] : named[0];
   const keys = [...named.slice(2), extension ?? ''];
@@ -116,7 +116,7 @@ function failure(match: Match, rule: Rule, packet: PacketThere): string {
         ? 'it has no port'
         : `its destination port is ${packet.destinationPort}`;
     case 'in-interface':
-      return `it ${negated ? 'comes' : 'does not come'} in by ${printable(match.name)}`;
+      return `its incoming interface is ${negated ? '' : 'not '}${printable(match.name)}`;
     case 'mark': {
       const mark = packet.mark === undefined ? 'its mark' : `its mark ${hex(packet.mark)}`;
       const wanted = match.mask === match.value ? 'has' : 'is';

@@ -64,8 +64,8 @@ const isNew = ({ states }: Packet) => states === undefined || states.includes('N
 
 function knownConnection(packet: Packet): string {
   return packet.states?.some((state) => state === 'ESTABLISHED' || state === 'RELATED')
-    ? 'is let through, and translated as the first packet of its connection was: only that one comes to the nat table'
-    : `goes on to ${destinationPlace(packet)} as it is: only packets of new connections come to the nat table`;
+    ? 'is let through, and translated like the first packet of its connection: only that one reaches the nat table'
+    : `goes on to ${destinationPlace(packet)} unchanged: only packets of new connections reach the nat table`;
 }
 
 /** What becomes of the source. */

@@ -64,9 +64,9 @@ It goes to one of 2 destinations, 1/2 each, with its own source, if the rule tha
 
 Not decided:
   filter FORWARD 1  -m set --match-set blocked src -j DROP
-    not known: the members of set blocked; give them with --ipset
+    unknown: the members of set blocked; give them with --ipset
 
-A tcp packet from 10.244.1.5 to 10.96.0.10:80, the first of its connection, coming in by veth1
+A tcp packet from 10.244.1.5 to 10.96.0.10:80, the first of its connection, incoming interface veth1
   shop/web, cluster IP 10.96.0.10:80
 
 PREROUTING, nat table
@@ -88,7 +88,7 @@ PREROUTING, nat table
 
 FORWARD, filter table, to 2 destinations
   ?        FORWARD 1  -m set --match-set blocked src -j DROP
-             not known: the members of set blocked; give them with --ipset
+             unknown: the members of set blocked; give them with --ipset
            policy of FORWARD: ACCEPT
 
 POSTROUTING, nat table, to 2 destinations
@@ -143,8 +143,8 @@ describe('why a rule is taken, or not', () => {
       { destinationPort: undefined },
       'unknown: its destination port is not known',
     ],
-    ['-i eth0', {}, 'no: it does not come in by eth0'],
-    ['! -i veth+', {}, 'no: it comes in by veth+'],
+    ['-i eth0', {}, 'no: its incoming interface is not eth0'],
+    ['! -i veth+', {}, 'no: its incoming interface is veth+'],
     [
       '-i eth0',
       { inInterface: undefined, arrives: true },
@@ -168,19 +168,15 @@ describe('why a rule is taken, or not', () => {
     [
       '-m set --match-set blocked src',
       {},
-      'unknown: not known: the members of set blocked; give them with --ipset',
+      'unknown: unknown: the members of set blocked; give them with --ipset',
     ],
     ['-m state --state ESTABLISHED', {}, 'no: -m state --state ESTABLISHED does not hold'],
     ['-o eth0', {}, 'unknown: outgoing interface unknown: give it with --out-interface'],
-    ['-m owner --uid-owner 0', {}, 'unknown: not known: which user or process sends it'],
-    [
-      '-m conntrack --ctdir REPLY',
-      { states: ['ESTABLISHED'] },
-      'unknown: not known: whether it is an answer',
-    ],
-    ['-p tcp -m tcp --sport 53', {}, 'unknown: not known: its source port (ADDRESS:PORT behind --from)'],
-    ['-m somebody --new 1', {}, 'unknown: whether it fits cannot be told: -m somebody --new 1'],
-    ['-m limit --limit 5/sec', {}, 'yes: up to 5/sec: more than that fare otherwise'],
+    ['-m owner --uid-owner 0', {}, 'unknown: unknown: which user or process sends it'],
+    ['-m conntrack --ctdir REPLY', { states: ['ESTABLISHED'] }, 'unknown: unknown: whether it is an answer'],
+    ['-p tcp -m tcp --sport 53', {}, 'unknown: unknown: its source port (ADDRESS:PORT behind --from)'],
+    ['-m somebody --new 1', {}, 'unknown: match undecided: -m somebody --new 1'],
+    ['-m limit --limit 5/sec', {}, 'yes: up to 5/sec: more than that do not match'],
   ])('%s: %o', (match, changes, expected) => {
     const [stage] = traced(table('filter', `FORWARD ${match} -j DROP`), { ...PACKET, ...changes }).stages;
     const said = (stage?.lines ?? []).map((line) =>
@@ -198,8 +194,8 @@ describe('why a rule is taken, or not', () => {
     );
     const [stage] = traced(text, PACKET, false, node).stages;
     expect(stage?.lines.map((line) => ('reason' in line ? line.reason : ''))).toEqual([
-      'whether it is from the node is not known: its addresses are not',
-      'whether it is to the node is not known: its addresses are not',
+      'unknown: whether it is from the node, as its addresses are unknown',
+      'unknown: whether it is to the node, as its addresses are unknown',
     ]);
   });
 
@@ -211,7 +207,7 @@ describe('why a rule is taken, or not', () => {
     );
     const [stage] = traced(text).stages;
     expect(stage?.lines.map((line) => ('reason' in line ? line.reason : ''))).toEqual([
-      'what becomes of it cannot be told: -j NFQUEUE --queue-num 1',
+      'effect unknown: -j NFQUEUE --queue-num 1',
       '-m set --match-set a src does not hold, or cannot be told; the rule changes nothing',
     ]);
   });
@@ -324,11 +320,11 @@ describe('what becomes of it', () => {
 test.each<[NonNullable<Packet['states']>, string]>([
   [
     ['ESTABLISHED'],
-    'It is let through, and translated as the first packet of its connection was: only that one comes to the nat table.',
+    'It is let through, and translated like the first packet of its connection: only that one reaches the nat table.',
   ],
   [
     ['INVALID'],
-    'It goes on to 10.96.0.10:80 as it is: only packets of new connections come to the nat table.',
+    'It goes on to 10.96.0.10:80 unchanged: only packets of new connections reach the nat table.',
   ],
   [['NEW', 'DNAT'], 'It goes to 10.0.0.1:80, with its own source.'],
 ])('what becomes of a packet whose connection is %s', (states, expected) => {

@@ -122,7 +122,7 @@ describe('who answers past this node', () => {
       [local, both],
       { ...toNodePort, source: '10.244.2.50' },
       [
-        "10.244.2.9:8080 on node-b answers 10.244.2.50 past node-a, as it sees the sender's own address: the sender does not know that connection, and hears no answer.",
+        "10.244.2.9:8080 on node-b answers 10.244.2.50 directly, not through node-a, as it sees the sender's own address: the sender does not know that connection and gets no answer.",
       ],
     ],
     [
@@ -130,7 +130,7 @@ describe('who answers past this node', () => {
       [local, both],
       { ...toNodePort, source: '10.244.3.7' },
       [
-        "10.244.2.9:8080 on node-b answers 10.244.3.7 past node-a, as it sees the sender's own address: the sender does not know that connection, and hears no answer.",
+        "10.244.2.9:8080 on node-b answers 10.244.3.7 directly, not through node-a, as it sees the sender's own address: the sender does not know that connection and gets no answer.",
       ],
     ],
     ['a Pod of this node', [local, both], { ...toNodePort, source: '10.244.1.50' }, []],

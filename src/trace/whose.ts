@@ -138,7 +138,7 @@ export function remarksOnAnswers(
   const here = node.name === '' ? 'this node' : node.name;
   return elsewhere.map(
     ({ dnat, nodeName }) =>
-      `${dnat} on ${nodeName ?? 'another node'} answers ${packet.source} past ${here}, as it sees the sender's own address: the sender does not know that connection, and hears no answer.`,
+      `${dnat} on ${nodeName ?? 'another node'} answers ${packet.source} directly, not through ${here}, as it sees the sender's own address: the sender does not know that connection and gets no answer.`,
   );
 }
 

@@ -104,7 +104,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain -l "app in (api)" -n test -f shop.yaml', '0 Service test/api, ClusterIP'],
   [
     'svc2ipt explain -l app=nothing -f shop.yaml',
-    '2 error: --selector: no Service has labels that fit "app=nothing"',
+    '2 error: --selector: no Service has labels that match "app=nothing"',
   ],
   [
     'svc2ipt explain -l "a b c" -f shop.yaml',
@@ -156,7 +156,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ],
   [
     'svc2ipt explain web --save node.save --all-nodes',
-    '2 error: --all-nodes: these rules are those of one node: it goes with manifests (-f, -k) or a cluster',
+    '2 error: --all-nodes: these rules are of one node: name manifests (-f, -k) or a cluster instead',
   ],
   ['svc2ipt explain web --save paste.txt', '0 Service shop/web'],
   ['svc2ipt explain six --save paste.txt', '0 Service test/six'],
@@ -199,14 +199,11 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
     'svc2ipt graph --save node.save --backend nft',
     "2 error: option '--backend <name>' cannot be used with option '--save <file>'",
   ],
-  [
-    'svc2ipt graph -f shop.yaml --backend nft',
-    '2 error: --backend: says which kernel: it goes with --kernel',
-  ],
+  ['svc2ipt graph -f shop.yaml --backend nft', '2 error: --backend: needs --kernel'],
   ['svc2ipt graph -f shop.yaml -n shop -o mermaid', '0 flowchart LR'],
   [
     'svc2ipt graph -f shop.yaml --all-nodes',
-    '2 error: --all-nodes: goes with --output-folder, for a file of each Node',
+    '2 error: --all-nodes: needs --output-folder, for a file of each Node',
   ],
   ['svc2ipt graph -f shop.yaml --all-nodes --output-folder pictures -o dot', '0 pictures/node-a/ipv4.dot'],
   [
@@ -301,12 +298,12 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt render -f shop.yaml --node-name node-c', '0 *filter'],
   [
     'svc2ipt render -f shop.yaml --all-nodes',
-    '2 error: --all-nodes: goes with --output-folder, for a file of each Node',
+    '2 error: --all-nodes: needs --output-folder, for a file of each Node',
   ],
   ['svc2ipt render -f shop.yaml --all-nodes --output-folder rules', '0 rules/node-a/ipv4.rules'],
   [
     'svc2ipt render -f shop.yaml --output-folder rules',
-    '2 error: --output-folder: goes with --all-nodes: else the output is one, and goes to standard output',
+    '2 error: --output-folder: needs --all-nodes: one output goes to standard output',
   ],
   [
     'svc2ipt render -f shop.yaml --all-nodes --node-name node-a',
@@ -323,14 +320,14 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
     "2 error: unknown option '--node' (Did you mean --node-name?)",
   ],
   ['svc2ipt render --kube-config x', "2 error: unknown option '--kube-config' (Did you mean --kubeconfig?)"],
-  ['svc2ipt diff --from shop.yaml --to shop.yaml', '0 no difference: both come to the same rules'],
+  ['svc2ipt diff --from shop.yaml --to shop.yaml', '0 no difference: both give the same rules'],
   [
     'svc2ipt diff --from shop.yaml --to node.save',
     '2 error: node.save, document 1, line 2, column 1: unexpected scalar at node end',
   ],
   [
     'svc2ipt diff --from shop.yaml',
-    '2 error: --from and --to go together, or one of them with a cluster (--context): what there was, and what there will be',
+    '2 error: name both --from and --to, or one of them and a cluster (--context)',
   ],
   ['svc2ipt lint -f shop.yaml', '0 no findings'],
   ['svc2ipt lint -f shop.yaml --fail-on info', '0 no findings'],
@@ -371,11 +368,11 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain web --server URL --save node.save', '0 Service shop/web, NodePort'],
   [
     'svc2ipt explain web --server URL -f shop.yaml',
-    '2 error: manifests (-f, -k) and a live cluster go not together: name one of them',
+    '2 error: manifests (-f, -k) and a live cluster exclude each other: name one of them',
   ],
   [
     'svc2ipt explain web --server URL --backend nft',
-    '2 error: --backend: says which kernel, and the rules come from elsewhere: --kernel takes them from there',
+    '2 error: --backend: needs --kernel, as the rules come from elsewhere',
   ],
   [
     'svc2ipt explain web --server http://127.0.0.1:1',
@@ -397,8 +394,8 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt render --server URL --all-nodes --output-folder live', '0 live/node-a/ipv4.rules'],
   ['svc2ipt lint --server URL -n shop', '0 no findings'],
   ['svc2ipt graph --server URL --service web -o dot', '0 digraph "svc2ipt ipv4" {'],
-  ['svc2ipt diff --from shop.yaml --server URL', '0 no difference: both come to the same rules'],
-  ['svc2ipt diff --to shop.yaml --server URL -n shop', '0 no difference: both come to the same rules'],
+  ['svc2ipt diff --from shop.yaml --server URL', '0 no difference: both give the same rules'],
+  ['svc2ipt diff --to shop.yaml --server URL -n shop', '0 no difference: both give the same rules'],
   [
     'svc2ipt explain web --context prod',
     '2 error: --context: no kubeconfig to find it in: name one with --kubeconfig, or in KUBECONFIG',

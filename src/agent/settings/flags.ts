@@ -175,14 +175,14 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         value: '<name>',
         setting: 'backend',
-        help: 'which iptables to use, nft or legacy; the one that the node uses already unless given',
+        help: 'the iptables to use, nft or legacy (default: the one that the node already uses)',
       },
       {
         name: 'layout',
         takes: 'text',
         value: '<name>',
         setting: 'layout',
-        help: `how to write Services as rules: as kube-proxy does (default), or in fewer rules that do the same; ${LAYOUT_CHOICE}`,
+        help: `the layout of the rules: that of kube-proxy (default), or one with fewer rules for the same traffic; ${LAYOUT_CHOICE}`,
       },
       {
         name: 'legacy-port-names',

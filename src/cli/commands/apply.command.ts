@@ -14,10 +14,10 @@ import { runAction } from '../run.ts';
 function applyCommand(program: Command) {
   const apply = program
     .command('apply')
-    .description("make this node's kernel hold the rules of a cluster given as files; needs root");
+    .description("write the rules for manifests into this node's kernel; needs root");
   const withOwn = addManifestsOption(apply)
-    .option('--dry-run', 'print what would change, and change nothing')
-    .addOption(textOrJSONOption('how to print what changed'))
+    .option('--dry-run', 'print what would change; change nothing')
+    .addOption(textOrJSONOption())
     .addOption(backendOption());
   return addClusterOptions(withOwn);
 }
@@ -26,7 +26,7 @@ export type ApplyCommandOptions = OptionsOf<typeof applyCommand>;
 
 export function addApply(program: Command): void {
   addNotes(applyCommand(program), {
-    text: `Only the difference is written: nothing at all where the kernel holds the rules already. Rules and chains of other programs stay as they are. Whenever it is stopped, traffic keeps flowing, and the next run completes the work. ${EXITS}`,
+    text: `Writes only the difference: nothing if the kernel already holds the rules. Leaves rules and chains of other programs alone. If it is interrupted, traffic keeps flowing and the next run completes the work. ${EXITS}`,
     examples: [
       { line: 'svc2ipt apply -f manifests/ --dry-run', about: 'what would change' },
       {

@@ -8,15 +8,15 @@ import { runAction } from '../run.ts';
 function cleanupCommand(program: Command) {
   return program
     .command('cleanup')
-    .description('take every jump, chain and canary of svc2ipt and kube-proxy out of the kernel; needs root')
-    .addOption(backendOption('only this iptables; both unless given'));
+    .description('remove every jump, chain and canary of svc2ipt and kube-proxy from the kernel; needs root')
+    .addOption(backendOption('only this iptables (default: both)'));
 }
 
 export type CleanupCommandOptions = OptionsOf<typeof cleanupCommand>;
 
 export function addCleanup(program: Command): void {
   addNotes(cleanupCommand(program), {
-    text: `Rules and chains of other programs stay as they are. Services cannot be reached through this node any more, until something writes their rules again: TCP connections that exist go on until they end, UDP flows are deleted. ${EXITS}`,
+    text: `Leaves rules and chains of other programs alone. Services cannot be reached through this node until something writes their rules again: open TCP connections go on, UDP flows are deleted. ${EXITS}`,
     examples: [
       { line: 'svc2ipt cleanup', about: 'before a node leaves its cluster' },
       {

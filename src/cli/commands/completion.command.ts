@@ -7,7 +7,7 @@ import { runAction } from '../run.ts';
 export function addCompletion(program: Command): void {
   const completion = program
     .command('completion')
-    .description('print a script by which a shell completes command lines of svc2ipt')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']));
   addNotes(completion, {
     text: EXITS,

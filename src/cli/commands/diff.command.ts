@@ -21,15 +21,15 @@ function diffCommand(program: Command) {
   const diff = program
     .command('diff')
     .description(
-      "compare this node's kernel with the rules of manifests or of a cluster, or two of these; exit with 1 when they differ",
+      "compare this node's kernel with manifests or a cluster, or two of those; exit with 1 if they differ",
     );
   const withOwn = addManifestsOption(diff)
     .option(
       '--from <path>',
-      'manifests as they were; no kernel is looked at. A cluster stands for them where only --to is given',
+      'manifests before a change; a cluster, if only --to is given. No kernel is read',
       collect,
     )
-    .option('--to <path>', 'manifests as they will be, or a cluster where only --from is given', collect)
+    .option('--to <path>', 'manifests after a change; a cluster, if only --from is given', collect)
     .option('--effects', 'tell what changes for packets, Service by Service, instead of rules')
     .option('--prove', 'with --effects, tell how many classes of packets were compared: all that there are')
     .option('--from-save <file>', 'with --effects, rules as they were, as iptables-save printed them')
@@ -38,7 +38,7 @@ function diffCommand(program: Command) {
     .addOption(familyOption('only this IP family'))
     .addOption(backendOption());
   const withNode = addClusterOptions(
-    addWorkloadsOption(withOwn, 'with --from and --to, make no Pods of Deployments and other workloads'),
+    addWorkloadsOption(withOwn, 'with --from and --to, make no Pods from Deployments and other workloads'),
   ).addOption(allNodesOption('with --from and --to, once for each Node of both'));
   return addLiveOptions(addShownOptions(withNode));
 }

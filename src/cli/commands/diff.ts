@@ -41,13 +41,12 @@ export async function diffAction(options: DiffCommandOptions): Promise<CommandOu
   const other = () => readOther(options);
   if (from !== undefined && to !== undefined) {
     if (namesObjects(options))
-      throw problem('--from and --to name both sides: -f, -k or a cluster would be a third');
+      throw problem('--from and --to are two sides already: leave out -f, -k and the cluster');
     return await diffManifests(options, from, to);
   }
   if (from !== undefined) return await diffManifests(options, from, await other());
   if (to !== undefined) return await diffManifests(options, await other(), to);
-  if (allNodes !== undefined)
-    throw problem('a kernel is that of one node: --all-nodes goes with --from and --to');
+  if (allNodes !== undefined) throw problem('--all-nodes needs --from and --to: a kernel is of one node');
   return await diffKernel(options);
 }
 
@@ -99,9 +98,7 @@ async function readOther(options: DiffCommandOptions): Promise<Side> {
   const piped = await pipedText('there is nothing to compare with');
   if (piped !== undefined) return { sources: [piped] };
   if (isKubectlPlugin()) return { sources: [await readLive(options)] };
-  throw problem(
-    '--from and --to go together, or one of them with a cluster (--context): what there was, and what there will be',
-  );
+  throw problem('name both --from and --to, or one of them and a cluster (--context)');
 }
 
 function problem(message: string): InputError {
@@ -142,7 +139,7 @@ async function diffManifests(options: DiffCommandOptions, from: Side, to: Side):
       return { of: node === undefined ? family : `${node} ${family}`, family, chains };
     }),
   );
-  return report(narrowed(differences, options, [before, after]), 'both come to the same rules');
+  return report(narrowed(differences, options, [before, after]), 'both give the same rules');
 }
 
 async function readSide(

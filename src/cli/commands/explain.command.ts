@@ -21,19 +21,19 @@ import { runAction } from '../run.ts';
 function explainCommand(program: Command) {
   const explain = program
     .command('explain')
-    .description('tell what a Service comes to on a node, or what a chain or a rule is there for')
+    .description('explain what a node does for a Service, or what a chain or a rule is for')
     .argument(
       '[what]',
-      "a Service by its name (web, shop/web, web:http), address or node port; a Pod; a chain; or a line of iptables-save: '-A CHAIN ...'. Every Service that -n, -l or -A shows, unless given",
+      "a Service by name (web, shop/web, web:http), address or node port; a Pod; a chain; or a rule: '-A CHAIN ...' (default: every Service that -n, -l or -A selects)",
     );
   takeRules(explain);
   const withOwn = addRulesOptions(addManifestsOption(explain, MANIFESTS_INSTEAD_OF_KERNEL))
-    .option('--all', 'every rule of a chain, however many there are')
+    .option('--all', 'every rule of a chain')
     .addOption(
-      textOrJSONOption('how to print it; wide: with chains and rules').choices(['text', 'wide', 'json']),
+      textOrJSONOption('the output format; wide adds chains and rules').choices(['text', 'wide', 'json']),
     );
   const withNode = addClusterOptions(
-    addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
+    addWorkloadsOption(withOwn, 'with -f, make no Pods from Deployments and other workloads'),
   ).addOption(allNodesOption('once for each Node of the manifests or the cluster'));
   return addLiveOptions(addShownOptions(withNode));
 }
@@ -71,7 +71,7 @@ export type ExplainCommandOptions = OptionsOf<typeof explainCommand>;
 
 export function addExplain(program: Command): void {
   addNotes(explainCommand(program), {
-    text: `${WHOSE_RULES} Only manifests or a cluster tell which endpoints get no traffic, and why. ${EXITS}`,
+    text: `${WHOSE_RULES} Only manifests or a cluster tell which endpoints get no traffic and why. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt explain default/web -f manifests/ --node-name node1',

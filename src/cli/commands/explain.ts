@@ -79,7 +79,8 @@ async function everyService(source: RulesSource, options: ExplainCommandOptions)
   const services = input
     ? shownServices(input, options)
     : [...(await thingsOf(source, options.family)).services].filter(shownOf(options, []).service);
-  if (services.length === 0) throw new InputError([{ at: [], message: 'no Service in the rules is shown' }]);
+  if (services.length === 0)
+    throw new InputError([{ at: [], message: 'no Service in the rules is selected' }]);
   return services.map((service) => ({ service, ...WHOLE }));
 }
 

@@ -50,9 +50,7 @@ export type GoldenCheckOptions = OptionsOf<typeof checkCommand>;
 export function addGolden(program: Command): void {
   const golden = program
     .command('golden')
-    .description(
-      'compare the rules of clusters with golden files, so that a change in rules is seen before it ships',
-    )
+    .description('compare the rules of clusters with golden files, so that a change shows before it ships')
     .helpCommand(false);
   addNotes(golden, {
     text: 'A cluster is a folder with manifests; config.yaml and host.yaml in it are its configuration and its node.',
@@ -66,7 +64,7 @@ export function addGolden(program: Command): void {
   });
 
   addNotes(checkCommand(golden), {
-    text: `What changes is told cluster by cluster and Service by Service, and then line by line. A cluster with a mistake in it keeps no other from being checked. ${EXITS_OF_COMPARING}`,
+    text: `Tells what changes by cluster and Service, then line by line. A mistake in one cluster does not hide the others. ${EXITS_OF_COMPARING}`,
     examples: [
       {
         line: 'svc2ipt golden check clusters/ golden/',
@@ -89,9 +87,9 @@ export function addGolden(program: Command): void {
     runAction(async () => (await import('./golden.ts')).goldenCheckAction(fixtures, folder, options)),
   );
 
-  const update = withFolders(golden.command('update').description('write the golden files anew'));
+  const update = withFolders(golden.command('update').description('write the golden files'));
   addNotes(update, {
-    text: `Files of clusters that are there no more are removed. Where any cluster has a mistake in it, nothing is written. ${EXITS}`,
+    text: `Removes the files of clusters that are gone. Writes nothing if any cluster has a mistake. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',

@@ -23,7 +23,7 @@ function graphCommand(program: Command) {
   const graph = program
     .command('graph')
     .description(
-      'draw the chains of a cluster or of a node and the jumps between them, with the share of each endpoint',
+      'draw the chains of a cluster or a node, the jumps between them, and the share of each endpoint',
     );
   const withOwn = addManifestsOption(graph)
     .option('--save <file>', 'draw the rules that iptables-save printed; - for standard input')
@@ -33,20 +33,17 @@ function graphCommand(program: Command) {
     .addOption(tableOption())
     .option(
       '--service <namespace/name>',
-      "only the chains that this Service's traffic can walk; may be repeated",
+      'only the chains that traffic to this Service can pass; may be repeated',
       collect,
     )
     .addOption(
-      new Option(
-        '-o, --output <format>',
-        'for Graphviz, for Markdown, a picture, or a page to look around in',
-      )
+      new Option('-o, --output <format>', 'for Graphviz, for Markdown, a picture, or an interactive page')
         .choices(['dot', 'mermaid', 'svg', 'html'])
         .default('html'),
     )
     // Of pictures: the page arranges its boxes itself.
     .addOption(
-      new Option('--direction <direction>', 'where the arrows of a picture lead; down makes a narrow one')
+      new Option('--direction <direction>', 'the direction of the arrows in a picture; down makes it narrow')
         .choices(['right', 'down'])
         .default('right'),
     )

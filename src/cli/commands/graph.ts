@@ -4,6 +4,7 @@ import { InputError } from '../../api/problem.ts';
 import { collapse } from '../../graph/collapse.ts';
 import { graphOf } from '../../graph/graph.ts';
 import { onlyServices, savedRuleset } from '../../graph/saved.ts';
+import { servicesOfRules } from '../../graph/services.ts';
 import type { Direction, RuleGraph } from '../../graph/types.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { type CompilerInput, eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
@@ -11,7 +12,7 @@ import { servicesNamed, thingsOf } from '../names.ts';
 import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
 import { progress } from '../progress.ts';
 import { openRules, openSavedText, type RulesSource, savedIn } from '../rules.ts';
-import { type CommandOutcome, note } from '../run.ts';
+import { type CommandOutcome, note, warn } from '../run.ts';
 import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
@@ -38,7 +39,7 @@ export async function graphAction(options: GraphCommandOptions): Promise<Command
 /** The rules that `--save` or `--kernel` names, or that are piped in as iptables-save prints them; else the input. */
 async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSource | CompilerInput> {
   if (options.backend !== undefined && options.kernel === undefined) {
-    throw new InputError([{ at: ['--backend'], message: 'says which kernel: it goes with --kernel' }]);
+    throw new InputError([{ at: ['--backend'], message: 'needs --kernel' }]);
   }
   if (options.save !== undefined || options.kernel !== undefined) return await openRules(options);
   const sources = await readManifests(options);
@@ -46,7 +47,7 @@ async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSou
   if (saved === undefined)
     return await readInputWithWorkloads(options, { sources: Promise.resolve(sources) });
   if (options.allNodes === undefined) return await openSavedText(options, saved);
-  throw new InputError([{ at: ['--all-nodes'], message: 'saved rules are those of one node' }]);
+  throw new InputError([{ at: ['--all-nodes'], message: 'saved rules are of one node' }]);
 }
 
 async function savedRules(source: RulesSource, options: GraphCommandOptions): Promise<Ruleset> {
@@ -58,6 +59,8 @@ async function savedRules(source: RulesSource, options: GraphCommandOptions): Pr
   }
   const things = await thingsOf(source, options.family);
   const services = new Set(servicesNamed(options.service, things, options));
+  const there = servicesOfRules(ruleset);
+  for (const service of services) if (!there.has(service)) warn(`no rule belongs to Service ${service}`);
   return onlyServices(ruleset, (service) => services.has(service));
 }
 

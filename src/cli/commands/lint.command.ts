@@ -17,11 +17,11 @@ function lintCommand(program: Command) {
   const lint = program
     .command('lint')
     .description(
-      'tell what is wrong in manifests, and what is legal and will surprise on a node; exit with 1 for an error',
+      'find what is wrong in manifests, and what is legal but will surprise on a node; exit with 1 for an error',
     );
   const withOwn = addManifestsOption(lint)
     .addOption(
-      new Option('-o, --output <format>', 'how to print the findings')
+      new Option('-o, --output <format>', 'the output format')
         .choices(['text', 'json', 'sarif', 'junit', 'github'])
         .default('text'),
     )
@@ -30,9 +30,9 @@ function lintCommand(program: Command) {
         .choices(['error', 'warning', 'info', 'never'])
         .default('error'),
     )
-    .option('--all', 'every finding, however many there are of a kind');
+    .option('--all', 'every finding, not only ten of each kind');
   const withNode = addClusterOptions(addWorkloadsOption(withOwn)).addOption(
-    allNodesOption('what each Node of the input finds; what all of them find is told once'),
+    allNodesOption('as seen from each Node of the input; what all Nodes share is told once'),
   );
   return addLiveOptions(addShownOptions(withNode));
 }
@@ -41,7 +41,7 @@ export type LintCommandOptions = OptionsOf<typeof lintCommand>;
 
 export function addLint(program: Command): void {
   addNotes(lintCommand(program), {
-    text: 'It exits with 0 where nothing is found that counts, 1 where something is (--fail-on), and 2 where it could not do its work: a file that is missing, an option that is wrong.',
+    text: 'Exit codes: 0, nothing found that counts; 1, something found (--fail-on); 2, failed, as with a missing file or a wrong option.',
     examples: [
       {
         line: 'svc2ipt lint -f manifests/ --fail-on warning',

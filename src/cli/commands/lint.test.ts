@@ -75,8 +75,11 @@ describe('text', PROCESSES, () => {
     const { exitCode, stdout } = await lint(['-f', 'error.yaml']);
     expect(exitCode).toBe(1);
     expect(stdout).toBe(`EndpointSlice shop/web-1, error.yaml, document 2
-  error: endpoints[0].addresses[0]: 10.96.0.10 is the cluster IP of Service shop/web: a packet is translated once, so it never gets to the endpoints there. [endpoint-is-cluster-ip]
-    Use the addresses of the other Service's endpoints, or a Service of type ExternalName.
+  error [endpoint-is-cluster-ip] endpoints[0].addresses[0]: 10.96.0.10 is the
+      cluster IP of Service shop/web: a packet is translated once, so it never
+      reaches the endpoints behind it.
+    Use the addresses of the other Service's endpoints, or a Service of type
+    ExternalName.
 
 1 error
 `);
@@ -88,7 +91,7 @@ describe('text', PROCESSES, () => {
     ['is plain where that is asked for', { NO_COLOR: '1' }, false],
   ])('%s', async (_, env, coloured) => {
     const { stdout } = await lint(['-f', 'error.yaml'], '', env);
-    expect(stdout.includes('\u001b[31merror:')).toBe(coloured);
+    expect(stdout.includes('\u001b[31merror\u001b')).toBe(coloured);
   });
 });
 
@@ -111,8 +114,9 @@ describe('input', PROCESSES, () => {
       exitCode: 1,
       stderr: '',
       stdout: `bad.yaml, document 1
-  error: line 2: The list before it is not closed by "]". [invalid-document]
-    Correct it: the other rules are looked at when everything can be read.
+  error [invalid-document] bad.yaml:2:1: The list before it is not closed by
+      "]".
+    Correct it: the other rules are checked once everything can be read.
 
 1 error
 `,
@@ -151,7 +155,7 @@ describe('input', PROCESSES, () => {
       extendEnv: false,
     });
     expect(stdout.replace(/\/dev\/fd\/\d+/, 'PIPE')).toBe(`Service shop/web, PIPE, document 1
-  warning: spec.healthCheckNodePort: Its type is ClusterIP and its externalTrafficPolicy Cluster, so nothing answers on health check node port 32000. [health-check-node-port-ignored]`);
+  warning [health-check-node-port-ignored] spec.healthCheckNodePort: Its type is`);
   });
 
   test.each<[string, string, string[]]>([
@@ -203,22 +207,53 @@ describe('what is wrong', PROCESSES, () => {
     expect(await lint(['-f', 'typos.yaml', '--fail-on', 'error'])).toMatchObject({
       exitCode: 1,
       stdout: `Service shop/web, typos.yaml, document 1
-  error: line 6, spec.selectors: Unknown field (selector?). [unknown-field]
-    Correct its name, or take it away: kubectl apply --validate=strict refuses it.
-  warning: spec.selector: It has no selector, and no EndpointSlice or Endpoints lists an endpoint of it, so its traffic is refused. [no-endpoints]
-    Make the selector and the names of ports match Pods that run, or write an EndpointSlice for the Service.
+  error [unknown-field] typos.yaml:6:3, spec.selectors: Unknown field
+      (selector?).
+    Correct its name, or remove it: kubectl apply --validate=strict refuses it.
+  warning [no-endpoints] spec.selector: It has no selector, and no EndpointSlice
+      or Endpoints lists an endpoint of it, so its traffic is refused.
+    Make the selector and the names of ports match Pods that run, or write an
+    EndpointSlice for the Service.
 
 Service shop/api, typos.yaml, document 2
-  error: line 10, kind: Expected Service, got "service". [unknown-kind]
+  error [unknown-kind] typos.yaml:10:1, kind: Expected Service, got "service".
     Correct the kind: no API server has this one.
 
 EndpointSlice shop/web-1, typos.yaml, document 3
-  error: line 16, apiVersion: Expected discovery.k8s.io/v1, got "v1". [wrong-api-version]
-    Write the apiVersion that is expected.
+  error [wrong-api-version] typos.yaml:16:1, apiVersion: Expected
+      discovery.k8s.io/v1, got "v1".
+    Use the expected apiVersion.
 
 3 errors, 1 warning
 `,
     });
+  });
+
+  test('is told of the fields of workloads, with the line', async () => {
+    const workload = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replica: 2
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          ports: [{name: http, containerport: 8080}]
+`;
+    const { stdout } = await lint(['-f', 'clean.yaml', '-f', '-', '-o', 'json', '--no-workloads'], workload);
+    const { findings } = JSON.parse(stdout);
+    expect(findings).toMatchObject([
+      { code: 'unknown-field', field: 'spec.replica', cause: 'Unknown field (replicas?).', line: 5 },
+      {
+        code: 'unknown-field',
+        field: 'spec.template.spec.containers[0].ports[0].containerport',
+        cause: 'Unknown field (containerPort?).',
+        line: 11,
+        column: 32,
+      },
+    ]);
   });
 
   const CODES = ['invalid-object', 'unknown-field', 'invalid-object', 'invalid-object'];
@@ -267,6 +302,35 @@ EndpointSlice shop/web-1, typos.yaml, document 3
     const { exitCode, stdout } = await lint(['-o', 'json'], input);
     const found = JSON.parse(stdout).findings.map(({ code }: { code: string }) => code);
     expect({ exitCode, found: found.sort() }).toEqual({ exitCode: 1, found: codes });
+  });
+
+  test.each<[string, string, string[], number]>([
+    ['text', '', [], 1],
+    ['json', '', ['-o', 'json'], 1],
+    ['sarif', '', ['-o', 'sarif'], 1],
+    // As the text of the failure and its summary.
+    ['junit', '', ['-o', 'junit'], 2],
+    ['github', '', ['-o', 'github'], 1],
+    ['text, where another kind is there', 'kind: ConfigMap\napiVersion: v1\nmetadata: {name: web}\n', [], 1],
+  ])('tells once that there is no Service: %s', async (_, input, args, times) => {
+    const { stdout, stderr } = await lint(args, input);
+    expect({ times: stdout.match(/No Service is in the input/g)?.length, stderr }).toEqual({
+      times,
+      stderr: '',
+    });
+  });
+
+  test.each<[string, string, string[], string]>([
+    ['endpoints', SERVICE, [], 'no-endpoints'],
+    [
+      'the Node',
+      `${CLEAN}---\napiVersion: v1\nkind: Node\nmetadata: {name: node-b}\n`,
+      ['--node-name', 'node-a'],
+      'node-unknown',
+    ],
+  ])('is no warning beside the finding: %s', async (_, input, args, code) => {
+    const { stdout, stderr } = await lint(args, input);
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringContaining(`[${code}]`), stderr: '' });
   });
 
   test('is told ten times of a kind, and always with --all', async () => {

@@ -15,6 +15,7 @@ import { contains, familyOf, parseCIDR } from '../../net/address.ts';
 import { DEFAULT_SERVICE_RANGES, ManifestError } from '../../sources/cluster.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
+import { terminalWidth } from '../paint.ts';
 import type { CommandOutcome } from '../run.ts';
 import { isNarrowed, type Shown, shownOf } from '../shown.ts';
 import type { LintCommandOptions } from './lint.command.ts';
@@ -50,7 +51,7 @@ async function findingsOf(
   const typos: Problem[] = [];
   const onTypos = (some: readonly Problem[]) => void typos.push(...some);
   try {
-    const input = await readInputWithWorkloads(options, { sources, onTypos });
+    const input = await readInputWithWorkloads(options, { sources, onTypos, tellsOfLacks: true });
     const { cluster, pods, objects: placed, configuration } = input;
     const objects = placed.map(({ object }) => object);
     const surroundings = {
@@ -137,7 +138,7 @@ async function format(
   const files = sources.filter(({ origin }) => origin === undefined);
   switch (output) {
     case 'text':
-      return formatFindings(told, placeOf, paint, leftOut);
+      return formatFindings(told, placeOf, paint, terminalWidth(), leftOut);
     case 'json':
       return formatFindingsJSON(told, placeOf, leftOut);
     case 'sarif': {

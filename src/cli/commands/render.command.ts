@@ -19,14 +19,12 @@ import { runAction } from '../run.ts';
 function renderCommand(program: Command) {
   const render = program
     .command('render')
-    .description(
-      "print the rules that a cluster's Services come to on a node, as kube-proxy would write them",
-    )
-    .showHelpAfterError('(manifests are named with -f; --help tells more)');
+    .description("print a node's rules for a cluster's Services, as kube-proxy would write them")
+    .showHelpAfterError('(name manifests with -f; see --help)');
   const withOwn = addManifestsOption(render)
     .addOption(familyOption().default('ipv4'))
     .addOption(tableOption())
-    .option('--service <namespace/name>', "only the chains that this Service's traffic can walk")
+    .option('--service <namespace/name>', 'only the chains that traffic to this Service can pass')
     .addOption(
       new Option('-o, --output <format>', 'restore text, or the ruleset as data')
         .choices(['restore', 'json', 'yaml'])

@@ -21,36 +21,29 @@ import { runAction } from '../run.ts';
 function traceCommand(program: Command) {
   const trace = program
     .command('trace')
-    .description(
-      "walk a packet through a node's rules, and tell what each of them has to say and what becomes of it",
-    );
+    .description("follow a packet through a node's rules: where it goes, and which rules decide it");
   const withPacket = addManifestsOption(trace, MANIFESTS_INSTEAD_OF_KERNEL)
-    .requiredOption('--from <who>', 'an address, node, outside, or pod/NAMESPACE/NAME of the manifests')
+    .requiredOption('--from <who>', 'the sender: an address, node, outside, or pod/NAMESPACE/NAME')
     .requiredOption(
       '--to <where>',
       'ADDRESS:PORT/PROTOCOL, NAMESPACE/NAME:PORT of a Service (its cluster IP), node-port/NAMESPACE/NAME:PORT ' +
         '(or external-ip/, load-balancer-ip/), pod/NAMESPACE/NAME:PORT, or node:PORT',
     )
-    .option('--in-interface <name>', 'the interface that it comes in by')
-    .option('--out-interface <name>', 'the interface that it leaves the node by, if it does')
-    .option(
-      '--ipset <file>',
-      "the kernel's sets as ipset save prints them; this node's own without --save and -f",
-    )
-    .addOption(
-      new Option('--mark <mark>', 'the mark that it comes with, such as 0x4000').argParser(parseMark),
-    )
+    .option('--in-interface <name>', 'the incoming interface')
+    .option('--out-interface <name>', 'the outgoing interface, if it leaves the node')
+    .option('--ipset <file>', "IP sets, as ipset save prints them (default for this node's kernel: its own)")
+    .addOption(new Option('--mark <mark>', 'the packet mark, such as 0x4000').argParser(parseMark))
     .addOption(
       new Option(
         '--ctstate <states>',
-        'what connection tracking says of it, such as ESTABLISHED (default: NEW)',
+        'the connection tracking state, such as ESTABLISHED (default: NEW)',
       ).argParser(parseStates),
     );
   const withOwn = addRulesOptions(withPacket)
-    .option('--all', 'every rule that it comes to, not only those that say something about it')
+    .option('--all', 'every rule that it meets, not only those that matter to it')
     .addOption(textOrJSONOption());
   const withNode = addClusterOptions(
-    addWorkloadsOption(withOwn, 'with -f, make no Pods of Deployments and other workloads'),
+    addWorkloadsOption(withOwn, 'with -f, make no Pods from Deployments and other workloads'),
   ).addOption(allNodesOption('once for each Node of the manifests or the cluster'));
   return addLiveOptions(addShownOptions(withNode));
 }
@@ -59,7 +52,7 @@ export type TraceCommandOptions = OptionsOf<typeof traceCommand>;
 
 export function addTrace(program: Command): void {
   addNotes(traceCommand(program), {
-    text: `${WHOSE_RULES} With --save and -f, the rules are the saved ones, and the manifests tell what names stand for. Without manifests, the comments in the rules do. What cannot be decided, as a match of another program, is told and never guessed. ${EXITS}`,
+    text: `${WHOSE_RULES} Without manifests or a cluster, names come from the comments in the rules. A match that cannot be decided, as one of another program, is reported and never guessed. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt trace --from 10.244.1.5 --to 10.96.0.10:80/tcp',

@@ -104,9 +104,9 @@ describe('the text', () => {
       'eth7',
     ]);
     expect(stdout).toMatch(
-      /\nA tcp packet .* of a connection that is\nESTABLISHED, marked 0x10, coming in by eth7\n/,
+      /\nA tcp packet .* of a connection that is\nESTABLISHED, marked 0x10, incoming interface eth7\n/,
     );
-    expect(stdout).toMatch(/^It is let through, and translated as the first packet of its connection was:/);
+    expect(stdout).toMatch(/^It is let through, and translated like the first packet of its connection:/);
   });
 
   test.each<[string, Record<string, string>, boolean]>([
@@ -130,7 +130,7 @@ test('rules that no packet comes to', { timeout: 60_000 }, async () => {
   expect({ exitCode, stderr }).toEqual({
     exitCode: 0,
     stderr:
-      'warning: rendered.save: has no built-in chains, so that no packet comes to its rules; iptables-save prints them\n',
+      'warning: rendered.save: has no built-in chains, so no packet reaches its rules; iptables-save prints them\n',
   });
 });
 
@@ -172,12 +172,12 @@ describe('mistakes', () => {
     [
       'a circle',
       ['--from', 'outside', '--to', '10.0.0.2:80', '--save', 'circle.save'],
-      /^error: no kernel takes these rules: chains that lead in a circle: nat A\n$/,
+      /^error: no kernel accepts these rules: chains that lead in a circle: nat A\n$/,
     ],
     [
       'a chain that there is not',
       ['--from', 'outside', '--to', '10.0.0.2:80', '--save', 'hole.save'],
-      /^error: no kernel takes these rules: nat PREROUTING, rule 1: there is no chain A\n$/,
+      /^error: no kernel accepts these rules: nat PREROUTING, rule 1: there is no chain A\n$/,
     ],
     [
       'no such Service',
@@ -192,7 +192,7 @@ describe('mistakes', () => {
     [
       'a node without address',
       ['--from', 'node', '--to', 'shop/web', ...SAVE],
-      /^error: --from: the node's address of ipv4 is not known: give it with --node-ip\n$/,
+      /^error: --from: unknown ipv4 address of the node: give it with --node-ip\n$/,
     ],
     [
       'standard input twice',
