@@ -8,7 +8,7 @@ import {
   compareRulesets,
   type Difference,
 } from '../iptables/classes/compare.ts';
-import { type Example, exampleOf } from '../iptables/classes/example.ts';
+import { type ClassExample, exampleOf } from '../iptables/classes/example.ts';
 import { type PacketClass, seenIn } from '../iptables/classes/packet-class.ts';
 import {
   type ClassNode,
@@ -36,13 +36,13 @@ export interface Fates {
 }
 
 /** What becomes another on a way in, for some senders. */
-export interface Effect {
+export interface PacketEffect {
   readonly kind: 'fate' | 'masquerading' | 'affinity' | 'mark';
   readonly senders: Senders;
   readonly before: Fates;
   readonly after: Fates;
   /** A packet that shows it. */
-  readonly example: Example;
+  readonly example: ClassExample;
   /** The classes of packets that it is made of. */
   readonly differences: readonly Difference[];
 }
@@ -52,7 +52,7 @@ export interface WayEffects {
   /** It is there in the rules before, and after. */
   readonly was: boolean;
   readonly is: boolean;
-  readonly effects: readonly Effect[];
+  readonly effects: readonly PacketEffect[];
 }
 
 export interface ServiceEffects {
@@ -67,7 +67,7 @@ export interface Effects {
   readonly node: ClassNode;
   readonly services: readonly ServiceEffects[];
   /** What changes for packets that are to no Service. */
-  readonly others: readonly Effect[];
+  readonly others: readonly PacketEffect[];
   /** Matches of other programs, of which something that changes depends, in their own words. */
   readonly undecided: readonly string[];
   /** How many classes of packets were sent through both rulesets. */
@@ -185,7 +185,7 @@ function keyOf({ servicePort, protocol, address = 'node', port }: ServiceAddress
 }
 
 /** What changes on one way in: those that change alike are told as one. */
-function effectsOfPlace(differences: readonly Difference[], family: Family, node: ClassNode): Effect[] {
+function effectsOfPlace(differences: readonly Difference[], family: Family, node: ClassNode): PacketEffect[] {
   const all = relevant(differences, family).flatMap((difference) => {
     const [before, after] = [fatesOf(difference.before), fatesOf(difference.after)];
     return kindsOf(before, after).map((kind) => ({ kind, before, after, difference }));
@@ -197,7 +197,7 @@ function effectsOfPlace(differences: readonly Difference[], family: Family, node
       !moves || kind !== 'masquerading' || !isEndpoint(difference.packets, before, after, family),
   );
   const groups = Map.groupBy(told, ({ kind, before, after }) => labelOfChange(kind, before, after));
-  return [...groups.values()].flatMap((same): Effect[] => {
+  return [...groups.values()].flatMap((same): PacketEffect[] => {
     const [first] = same;
     if (!first) return [];
     const { kind, before, after } = first;
@@ -269,8 +269,8 @@ function fatesOf(outcomes: readonly ClassOutcome[]): Fates {
 }
 
 /** Of which kinds a change is; where packets go, and what of masquerading does not follow from that. */
-function kindsOf(before: Fates, after: Fates): Effect['kind'][] {
-  const kinds: Effect['kind'][] = [];
+function kindsOf(before: Fates, after: Fates): PacketEffect['kind'][] {
+  const kinds: PacketEffect['kind'][] = [];
   if (goesElsewhere(before, after)) kinds.push('fate');
   if (before.remembers !== after.remembers && before.endpoints.size > 0 && after.endpoints.size > 0)
     kinds.push('affinity');
@@ -297,7 +297,7 @@ function placesLabel({ endpoints, ends, lost }: Fates): string {
   return `${shares.join()} ${lost.toFixed(8)}`;
 }
 
-function labelOfChange(kind: Effect['kind'], before: Fates, after: Fates): string {
+function labelOfChange(kind: PacketEffect['kind'], before: Fates, after: Fates): string {
   switch (kind) {
     case 'fate':
       return `${kind} ${placesLabel(before)} ${placesLabel(after)}`;

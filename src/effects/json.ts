@@ -1,5 +1,5 @@
 /** Effects as data. */
-import type { Effect, Effects, Fates } from './effects.ts';
+import type { Effects, Fates, PacketEffect } from './effects.ts';
 import type { NodeEffects } from './text.ts';
 import { tellOthers, tellServices } from './words.ts';
 
@@ -29,7 +29,14 @@ function familyJSON(effects: Effects) {
   };
 }
 
-function effectJSON({ kind, senders, before, after, example: { packet, assumed }, differences }: Effect) {
+function effectJSON({
+  kind,
+  senders,
+  before,
+  after,
+  example: { packet, assumed },
+  differences,
+}: PacketEffect) {
   return {
     kind,
     senders,

@@ -28,7 +28,7 @@ export interface Senders {
 
 export function sendersOf(differences: readonly Difference[], { local }: ClassNode, family: Family): Senders {
   const sources = (start: Difference['start']) =>
-    together(differences.flatMap((one) => (one.start === start ? [one.packets.source] : [])));
+    union(differences.flatMap((one) => (one.start === start ? [one.packets.source] : [])));
   const [arriving, beginning] = [sources('arrives'), sources('begins')];
   const every = without(everyPacket(family).source, local);
   const missing = without(every, arriving);

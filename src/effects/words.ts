@@ -4,7 +4,7 @@ import type { Difference } from '../iptables/classes/compare.ts';
 import { splitPort } from '../net/address.ts';
 import { enumerate } from '../text/lists.ts';
 import { printShare } from '../text/share.ts';
-import type { Effect, Effects, Fates, ServiceEffects, WayEffects } from './effects.ts';
+import type { Effects, Fates, PacketEffect, ServiceEffects, WayEffects } from './effects.ts';
 import { packetText } from './packets.ts';
 import { describeSenders, type Senders, sendersOf } from './senders.ts';
 
@@ -74,7 +74,7 @@ function whomOf(senders: Senders): string {
   return who === 'anybody' ? '' : ` from ${who}`;
 }
 
-function sentenceOf(effect: Effect, way?: WayEffects): string {
+function sentenceOf(effect: PacketEffect, way?: WayEffects): string {
   const { kind, before, after } = effect;
   switch (kind) {
     case 'fate':

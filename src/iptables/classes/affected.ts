@@ -11,17 +11,20 @@ import { rangeOf, serviceRange } from './questions.ts';
 import { common, holds, isEmpty, type Ranges } from './ranges.ts';
 
 /** Packets by where they are sent. */
-export interface Box {
+export interface AffectedBox {
   readonly destination: Ranges;
   readonly service: Ranges;
 }
 
 /** The packets that may fare differently; undefined where that may be any. */
-export function affectedBoxes(before: PreparedRuleset, after: PreparedRuleset): readonly Box[] | undefined {
+export function affectedBoxes(
+  before: PreparedRuleset,
+  after: PreparedRuleset,
+): readonly AffectedBox[] | undefined {
   const search = new Search(before, after);
   const { destination, service } = everyPacket(before.family);
-  const everything: Box = { destination, service };
-  const found: Box[] = [];
+  const everything: AffectedBox = { destination, service };
+  const found: AffectedBox[] = [];
   for (const [table, hooks] of BUILT_IN) {
     for (const hook of hooks) {
       if (search.isSame(table, hook)) continue;
@@ -69,14 +72,14 @@ class Search {
   }
 
   /** The packets of a box that may come to a rule of a chain, or below it, that is not in both. */
-  boxes(table: TableName, name: string, within: Box): readonly Box[] {
+  boxes(table: TableName, name: string, within: AffectedBox): readonly AffectedBox[] {
     if (isEmpty(within.destination) || isEmpty(within.service) || this.isSame(table, name)) return [];
     const [a, b] = [this.#before.chain(table, name), this.#after.chain(table, name)];
     if (!a || !b || a.policy !== b.policy) return [within];
     const [before, after] = [byPlace(a), byPlace(b)];
     const general = [before, after].map((rules) => (rules.get('') ?? []).map(({ text }) => text));
     if (general[0]?.join('\n') !== general[1]?.join('\n')) return [within];
-    const found: Box[] = [];
+    const found: AffectedBox[] = [];
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [was, is] = [before.get(key) ?? [], after.get(key) ?? []];
       const [one] = [...was, ...is];
@@ -99,7 +102,7 @@ class Search {
   }
 
   /** Whether any rule sends packets there. */
-  isTarget({ destination }: Box): boolean {
+  isTarget({ destination }: AffectedBox): boolean {
     this.#targets ??= new Set([...targetsIn(this.#before), ...targetsIn(this.#after)]);
     for (const target of this.#targets) {
       if (target === 'another port' || holds(destination, target)) return true;
@@ -130,7 +133,7 @@ function targetOf(rule: Rule | string): string | undefined {
 interface Placed {
   readonly rule: PreparedRule;
   readonly text: string;
-  readonly box: Box;
+  readonly box: AffectedBox;
   /** How many rules for any packet come before it. */
   readonly after: number;
 }
@@ -168,7 +171,7 @@ function portKeyOf(matches: Rule['matches']): string {
 }
 
 /** What a rule says of where the packets are sent that it is for. */
-function boxOf({ rule: { matches } }: PreparedRule): Box {
+function boxOf({ rule: { matches } }: PreparedRule): AffectedBox {
   const address = matches.find((match) => match.match === 'destination');
   const port = matches.find((match) => match.match === 'destination-port');
   const protocol = matches.find((match) => match.match === 'protocol');
@@ -181,7 +184,7 @@ function boxOf({ rule: { matches } }: PreparedRule): Box {
 
 const { destination: EVERYWHERE, service: ANY_SERVICE } = everyPacket('ipv6');
 
-function inside(a: Box, b: Box): Box {
+function inside(a: AffectedBox, b: AffectedBox): AffectedBox {
   const box = { destination: common(a.destination, b.destination), service: common(a.service, b.service) };
   return box.destination === a.destination && box.service === a.service ? a : box;
 }

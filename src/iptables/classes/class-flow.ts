@@ -1,8 +1,14 @@
 /** A class of packets on its way through the tables: one of those that chance and questions have made of it. */
 import { type Family, formatAddress, joinPort } from '../../net/address.ts';
 import type { SourceTranslation } from '../simulator/flow.ts';
-import { DIMENSIONS, type Dimension, type Facts, labelWithout, type PacketClass } from './packet-class.ts';
-import { common, countOf, isEmpty, labelOf, sameRanges, together } from './ranges.ts';
+import {
+  type ClassDimension,
+  DIMENSIONS,
+  type Facts,
+  labelWithout,
+  type PacketClass,
+} from './packet-class.ts';
+import { common, countOf, isEmpty, labelOf, sameRanges, union } from './ranges.ts';
 
 /** Where packets of a class come in, or that they begin on the node. */
 export type Start = 'arrives' | 'begins';
@@ -143,7 +149,7 @@ function asOne(a: ClassFlow, b: ClassFlow): ClassFlow | undefined {
   return {
     ...a,
     chances: Math.max(a.chances, b.chances),
-    packets: { ...a.packets, [dimension]: together(numbers) },
+    packets: { ...a.packets, [dimension]: union(numbers) },
   };
 }
 
@@ -158,7 +164,7 @@ function addUp(flows: ClassFlow[]): ClassFlow[] {
 }
 
 /** Of classes that differ in one dimension alone, one. */
-function mergeBy(flows: ClassFlow[], dimension: Dimension): ClassFlow[] {
+function mergeBy(flows: ClassFlow[], dimension: ClassDimension): ClassFlow[] {
   const label = ({ packets, probability }: ClassFlow) => `${probability} ${labelWithout(packets, dimension)}`;
   const groups = Map.groupBy(flows, label);
   if (groups.size === flows.length) return flows;
@@ -166,7 +172,7 @@ function mergeBy(flows: ClassFlow[], dimension: Dimension): ClassFlow[] {
     const [first] = same;
     if (!first || same.length === 1) return same;
     const numbers = same.map(({ packets }) => packets[dimension]);
-    const ranges = together(numbers);
+    const ranges = union(numbers);
     if (countOf(ranges) !== numbers.reduce((sum, ranges) => sum + countOf(ranges), 0n)) return same;
     const chances = Math.max(...same.map(({ chances }) => chances));
     return [{ ...first, chances, packets: { ...first.packets, [dimension]: ranges } }];

@@ -4,16 +4,16 @@
  */
 import type { Family } from '../../net/address.ts';
 import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
-import { affectedBoxes, type Box } from './affected.ts';
+import { type AffectedBox, affectedBoxes } from './affected.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
-import { type ClassRuleset, type Ended, explore, forClasses } from './explore.ts';
+import { type ClassEnd, type ClassRuleset, explore, forClasses } from './explore.ts';
 import { commonClass, everyPacket, otherClasses, type PacketClass } from './packet-class.ts';
 import { type ClassNode, markBit, rangeOf } from './questions.ts';
-import { common, isEmpty, labelOf, only, together, without } from './ranges.ts';
+import { common, isEmpty, labelOf, only, union, without } from './ranges.ts';
 
 /** What may become of packets, and how probably. */
 export interface ClassOutcome {
-  readonly verdict: Ended['verdict'];
+  readonly verdict: ClassEnd['verdict'];
   readonly rejectWith: string | undefined;
   /** Where DNAT has sent them: `address:port`. */
   readonly dnat: string | undefined;
@@ -94,7 +94,7 @@ const MANY_BOXES = 2000;
 
 /** Packets by where they are sent, in parts: each address that has a rule of its own in a chain that many pass. */
 function* classesTo(
-  boxes: readonly Box[] | undefined,
+  boxes: readonly AffectedBox[] | undefined,
   before: PreparedRuleset,
   after: PreparedRuleset,
   { local }: ClassNode,
@@ -102,7 +102,7 @@ function* classesTo(
   const every = everyPacket(before.family);
   const all = boxes === undefined || boxes.length > MANY_BOXES ? [every] : disjoint(boxes, every);
   if (all.length === 0) return;
-  const named = together([...namedDestinations(before), ...namedDestinations(after)].map(rangeOf));
+  const named = union([...namedDestinations(before), ...namedDestinations(after)].map(rangeOf));
   for (const packets of all) {
     const points = common(packets.destination, named);
     for (let i = 0; i < points.length; i += 2) {
@@ -116,7 +116,7 @@ function* classesTo(
   }
 }
 
-function disjoint(boxes: readonly Box[], every: PacketClass): PacketClass[] {
+function disjoint(boxes: readonly AffectedBox[], every: PacketClass): PacketClass[] {
   const classes: PacketClass[] = [];
   const byPlace = new Map(boxes.map((box) => [`${labelOf(box.destination)} ${labelOf(box.service)}`, box]));
   for (const { destination, service } of byPlace.values()) {
@@ -153,8 +153,8 @@ function namedDestinations(ruleset: PreparedRuleset): ReadonlySet<string> {
 
 /** Where the ways that packets take in one ruleset come to something else than those in the other. */
 function differencesOf(
-  before: readonly Ended[],
-  after: readonly Ended[],
+  before: readonly ClassEnd[],
+  after: readonly ClassEnd[],
   start: Start,
   family: Family,
 ): Difference[] {
@@ -167,7 +167,7 @@ function differencesOf(
   }
   // Packets that fare alike in both are told together.
   return different.flatMap((packets) => {
-    const within = (ends: readonly Ended[]) =>
+    const within = (ends: readonly ClassEnd[]) =>
       ends.flatMap((end) => {
         const both = commonClass(end.flow.packets, packets);
         return both ? [{ ...end, flow: { ...end.flow, packets: both } }] : [];
@@ -184,11 +184,11 @@ function differencesOf(
 }
 
 /** The ways by what they come to, but for the mark. */
-function byOutcome(ends: readonly Ended[], family: Family): Map<string, Ended[]> {
+function byOutcome(ends: readonly ClassEnd[], family: Family): Map<string, ClassEnd[]> {
   return Map.groupBy(ends, (end) => outcomeLabel(end, family));
 }
 
-function outcomeLabel({ flow, verdict, rejectWith }: Ended, family: Family): string {
+function outcomeLabel({ flow, verdict, rejectWith }: ClassEnd, family: Family): string {
   const { translation, recent, met } = flow;
   const source = typeof translation === 'object' ? translation.to : translation;
   return [verdict, rejectWith, sentTo(flow, family), source, recent.join(), met.join()].join('|');
@@ -197,14 +197,14 @@ function outcomeLabel({ flow, verdict, rejectWith }: Ended, family: Family): str
 /** Packets, and the ways of them all in each ruleset. */
 interface Cell {
   readonly packets: PacketClass;
-  readonly before: readonly Ended[];
-  readonly after: readonly Ended[];
+  readonly before: readonly ClassEnd[];
+  readonly after: readonly ClassEnd[];
 }
 
 /** Divides packets by which of these ways they may take. */
-function overlay(before: readonly Ended[], after: readonly Ended[]): Cell[] {
+function overlay(before: readonly ClassEnd[], after: readonly ClassEnd[]): Cell[] {
   let cells: Cell[] = [];
-  const lay = (end: Ended, side: 'before' | 'after') => {
+  const lay = (end: ClassEnd, side: 'before' | 'after') => {
     let left: PacketClass[] = [end.flow.packets];
     const next: Cell[] = [];
     for (const cell of cells) {
@@ -250,7 +250,7 @@ function sameWays({ packets, before, after }: Cell): boolean {
 
 const NEVER = { probability: 0, chances: 0 };
 
-function byMark(ends: readonly Ended[], packets: PacketClass) {
+function byMark(ends: readonly ClassEnd[], packets: PacketClass) {
   const sums = new Map<string, typeof NEVER>();
   for (const { flow } of ends) {
     const { keep, flip } = markOf(flow, packets);
@@ -277,7 +277,7 @@ function markOf({ mark }: ClassFlow, { facts }: PacketClass): ClassFlow['mark'] 
   return { keep, flip };
 }
 
-function outcomesOf(ends: readonly Ended[], packets: PacketClass, family: Family): ClassOutcome[] {
+function outcomesOf(ends: readonly ClassEnd[], packets: PacketClass, family: Family): ClassOutcome[] {
   const outcomes = new Map<string, ClassOutcome>();
   for (const end of ends) {
     const { flow, verdict, rejectWith } = end;

@@ -5,11 +5,11 @@ import { canonicalProtocol, protocolNumber } from '../simulator/protocols.ts';
 import type { ConntrackState } from '../types.ts';
 import type { Start } from './class-flow.ts';
 import { DIMENSIONS, fitsPattern, type PacketClass, STATES, seenIn, TO_ITSELF } from './packet-class.ts';
-import { type ClassNode, hasPorts, inInterfacePattern, markBit, TRANSLATED } from './questions.ts';
+import { type ClassNode, carriesPorts, inInterfacePattern, markBit, TRANSLATED } from './questions.ts';
 import { common, holds, type Ranges, without } from './ranges.ts';
 
 /** A packet, and what else must be so for it to be of a class. */
-export interface Example {
+export interface ClassExample {
   readonly packet: Packet;
   readonly node: SimulatedNode;
   /** What must answer so and cannot be arranged by the packet. */
@@ -23,12 +23,17 @@ const LIKELY: Readonly<Record<Family, readonly bigint[]>> = {
 };
 
 /** A packet of a class. */
-export function exampleOf(packets: PacketClass, start: Start, family: Family, { local }: ClassNode): Example {
+export function exampleOf(
+  packets: PacketClass,
+  start: Start,
+  family: Family,
+  { local }: ClassNode,
+): ClassExample {
   const { facts } = packets;
   const [destination, source] = pair(packets, family, start === 'begins' ? local : undefined);
   const service = likely(packets.service, [(6n << 16n) + 80n, 6n << 16n, 17n << 16n]);
   const protocol = canonicalProtocol(String(service >> 16n));
-  const ports = hasPorts(protocol)
+  const ports = carriesPorts(protocol)
     ? { destinationPort: Number(service & 0xffffn), sourcePort: Number(likely(packets.sourcePort, [40000n])) }
     : {};
   const assumed: [string, boolean][] = [];

@@ -14,12 +14,12 @@ import { type PreparedRuleset, prepare } from '../simulator/prepare.ts';
 import { simulate } from '../simulator/simulate.ts';
 import { type Start, sentTo } from './class-flow.ts';
 import { isIn } from './example.ts';
-import { type Ended, explore, forClasses } from './explore.ts';
+import { type ClassEnd, explore, forClasses } from './explore.ts';
 import { everyPacket } from './packet-class.ts';
 import { holds } from './ranges.ts';
 
 /** What becomes of a packet, by the classes that it is in. */
-function byClasses(ends: readonly Ended[], packet: Packet, node: SimulatedNode, family: Family) {
+function byClasses(ends: readonly ClassEnd[], packet: Packet, node: SimulatedNode, family: Family) {
   const fates = new Map<string, number>();
   for (const { flow, verdict, rejectWith } of ends) {
     // Before all else, as most are for others.

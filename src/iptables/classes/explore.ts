@@ -16,7 +16,7 @@ import {
   type Here,
   localSorter,
   portSorter,
-  type Sorted,
+  type SortedFlows,
   type Sorter,
   stateSorter,
   WITH_PORTS,
@@ -25,7 +25,7 @@ import { only, onlyOne } from './ranges.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** What has become of packets of a class in the end. */
-export interface Ended {
+export interface ClassEnd {
   readonly flow: ClassFlow;
   readonly verdict: Verdict;
   readonly rejectWith: string | undefined;
@@ -53,7 +53,7 @@ export function explore(
   packets: PacketClass,
   start: Start,
   node: ClassNode,
-): readonly Ended[] {
+): readonly ClassEnd[] {
   const journey: Journey = { rules, node, begins: start === 'begins', again: false, ended: [] };
   const flows = [startOfClass(packets)];
   const through = start === 'arrives' ? arrive(journey, flows) : leave(journey, flows);
@@ -67,7 +67,7 @@ interface Journey {
   readonly begins: boolean;
   /** It has gone out by the loopback interface, and comes in there. */
   readonly again: boolean;
-  readonly ended: Ended[];
+  readonly ended: ClassEnd[];
 }
 
 const HOOKS = {
@@ -98,8 +98,8 @@ function route(journey: Journey, flows: readonly ClassFlow[]): { local: ClassFlo
   return { local: sorted.yes, away: sorted.no };
 }
 
-function sortAll(sorter: Sorter, flows: readonly ClassFlow[], here: Here): Sorted {
-  const sorted: Sorted = { yes: [], no: [] };
+function sortAll(sorter: Sorter, flows: readonly ClassFlow[], here: Here): SortedFlows {
+  const sorted: SortedFlows = { yes: [], no: [] };
   for (const flow of flows) {
     const { yes, no } = sorter(flow, here);
     sorted.yes.push(...yes);
@@ -165,13 +165,13 @@ function passTable(
   }
   const before = chain.table === 'raw' && !journey.again;
   for (const flow of coming) {
-    const ended: Ended[] = [];
+    const ended: ClassEnd[] = [];
     const walk: Walk = { rules: journey.rules, here, ended };
     const left = walkChain(walk, chain, [before ? { ...flow, tracked: 'not yet' } : flow], 0);
     const { policy = 'ACCEPT' } = chain;
     for (const { flow: end, verdict, rejectWith } of [
       ...ended,
-      ...left.map((flow): Ended => ({ flow, verdict: policy, rejectWith: undefined })),
+      ...left.map((flow): ClassEnd => ({ flow, verdict: policy, rejectWith: undefined })),
     ]) {
       const result: ClassFlow = end.tracked === 'not yet' ? { ...end, tracked: flow.tracked } : end;
       if (verdict === 'ACCEPT') passed.push(result);
@@ -184,7 +184,7 @@ function passTable(
 interface Walk {
   readonly rules: ClassRuleset;
   readonly here: Here;
-  readonly ended: Ended[];
+  readonly ended: ClassEnd[];
 }
 
 /** Deeper than any kernel lets chains lead into chains. */

@@ -13,7 +13,7 @@ export const DIMENSIONS = ['destination', 'service', 'source', 'sourcePort', 'st
  * - `service`: the number of the protocol, and the destination port below it (16 bits). Of protocols without ports, any.
  * - `state`: what connection tracking says, by its place in {@link STATES}.
  */
-export type Dimension = (typeof DIMENSIONS)[number];
+export type ClassDimension = (typeof DIMENSIONS)[number];
 
 /** The states of a packet that connection tracking may tell apart before any rule has. */
 export const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] as const;
@@ -24,7 +24,7 @@ export const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'] 
  */
 export type Facts = ReadonlyMap<string, boolean>;
 
-export interface PacketClass extends Readonly<Record<Dimension, Ranges>> {
+export interface PacketClass extends Readonly<Record<ClassDimension, Ranges>> {
   readonly facts: Facts;
 }
 
@@ -47,7 +47,9 @@ export function everyPacket(family: Family): PacketClass {
 }
 
 /** A question to a packet: whether a number is one of these, or whether something is true. */
-export type Question = { readonly dimension: Dimension; readonly ranges: Ranges } | { readonly fact: string };
+export type ClassQuestion =
+  | { readonly dimension: ClassDimension; readonly ranges: Ranges }
+  | { readonly fact: string };
 
 /** The packets of a class that answer yes, and those that answer no; undefined where there are none. */
 export interface Answers {
@@ -55,7 +57,7 @@ export interface Answers {
   readonly no: PacketClass | undefined;
 }
 
-export function ask(packets: PacketClass, question: Question): Answers {
+export function ask(packets: PacketClass, question: ClassQuestion): Answers {
   if ('fact' in question) {
     const known = packets.facts.get(question.fact);
     if (known !== undefined) return known ? { yes: packets, no: undefined } : { yes: undefined, no: packets };
@@ -160,7 +162,7 @@ export function fitsPattern(name: string, pattern: string): boolean {
 /** The packets that are in both classes; undefined where there are none. */
 export function commonClass(a: PacketClass, b: PacketClass): PacketClass | undefined {
   if (a === b) return a;
-  const merged: Record<Dimension, Ranges> = { ...a };
+  const merged: Record<ClassDimension, Ranges> = { ...a };
   for (const dimension of DIMENSIONS) {
     const both = common(a[dimension], b[dimension]);
     if (isEmpty(both)) return undefined;
@@ -182,7 +184,7 @@ export function commonClass(a: PacketClass, b: PacketClass): PacketClass | undef
 export function otherClasses(a: PacketClass, b: PacketClass): PacketClass[] {
   const others: PacketClass[] = [];
   let here: PacketClass | undefined = a;
-  const part = (question: Question, wanted: boolean) => {
+  const part = (question: ClassQuestion, wanted: boolean) => {
     if (!here) return;
     const { yes, no } = ask(here, question);
     const other = wanted ? no : yes;
@@ -195,7 +197,7 @@ export function otherClasses(a: PacketClass, b: PacketClass): PacketClass[] {
 }
 
 /** A text that two classes share if they are the same but for one dimension. */
-export function labelWithout(packets: PacketClass, dimension: Dimension): string {
+export function labelWithout(packets: PacketClass, dimension: ClassDimension): string {
   const numbers = DIMENSIONS.map((other) => (other === dimension ? '' : labelOf(packets[other])));
   return `${numbers.join(' ')} ${factsLabel(packets.facts)}`;
 }

@@ -16,14 +16,14 @@ import type { Match } from '../types.ts';
 import type { ClassFlow } from './class-flow.ts';
 import {
   ask,
+  type ClassQuestion,
   fitsPattern,
   inInterfaceFact,
-  type Question,
   STATES,
   seenFact,
   TO_ITSELF,
 } from './packet-class.ts';
-import { between, holds, NOTHING, only, onlyOne, type Ranges, together, without } from './ranges.ts';
+import { between, holds, NOTHING, only, onlyOne, type Ranges, union, without } from './ranges.ts';
 
 /** Where a class of packets is on its way, and what is known of the node. */
 export interface Here extends ClassNode {
@@ -47,19 +47,19 @@ export interface ClassNode {
  * @param isAll whether it has no others
  */
 export function classNode(own: readonly string[], family: Family, isAll: boolean): ClassNode {
-  const local = together([...own, LOOPBACK[family]].map(rangeOf));
+  const local = union([...own, LOOPBACK[family]].map(rangeOf));
   const others = without(between(0n, (1n << BigInt(addressBits(family))) - 1n), local);
   return { local, perhapsLocal: isAll ? NOTHING : others };
 }
 
 /** What packets are sorted into. */
-export interface Sorted {
+export interface SortedFlows {
   readonly yes: ClassFlow[];
   readonly no: ClassFlow[];
 }
 
 /** Sorts a class by whether its packets fit. */
-export type Sorter = (flow: ClassFlow, here: Here) => Sorted;
+export type Sorter = (flow: ClassFlow, here: Here) => SortedFlows;
 
 export const ALL: Sorter = (flow) => ({ yes: [flow], no: [] });
 export const NONE: Sorter = (flow) => ({ yes: [], no: [flow] });
@@ -98,7 +98,7 @@ function some(sorters: readonly Sorter[]): Sorter {
 }
 
 /** Puts a question to the packets as they came. */
-function put(question: Question): Sorter {
+function put(question: ClassQuestion): Sorter {
   return (flow) => {
     const { yes, no } = ask(flow.packets, question);
     if (yes === flow.packets) return { yes: [flow], no: [] };
@@ -179,14 +179,14 @@ export function portSorter(
 ): Sorter {
   const ofProtocol = put({
     dimension: 'service',
-    ranges: together(protocols.map((name) => serviceRange(name))),
+    ranges: union(protocols.map((name) => serviceRange(name))),
   });
   const initial =
     side === 'sourcePort'
       ? every([ofProtocol, put({ dimension: 'sourcePort', ranges: between(BigInt(first), BigInt(last)) })])
       : put({
           dimension: 'service',
-          ranges: together(protocols.map((name) => serviceRange(name, [first, last]))),
+          ranges: union(protocols.map((name) => serviceRange(name, [first, last]))),
         });
   return (flow, here) => {
     const now = flow[side];
@@ -224,7 +224,7 @@ export function inInterfacePattern(fact: string): string | undefined {
 }
 
 /** Whether a protocol has ports. */
-export function hasPorts(protocol: string): boolean {
+export function carriesPorts(protocol: string): boolean {
   return WITH_PORTS.includes(protocol);
 }
 
@@ -238,7 +238,7 @@ export const TRANSLATED = { DNAT: 'connection DNAT', SNAT: 'connection SNAT' } a
 /** What connection tracking says of it now. */
 export function stateSorter(states: readonly string[]): Sorter {
   const places = STATES.flatMap((state, i) => (states.includes(state) ? [only(BigInt(i))] : []));
-  const initial = places.length > 0 ? put({ dimension: 'state', ranges: together(places) }) : NONE;
+  const initial = places.length > 0 ? put({ dimension: 'state', ranges: union(places) }) : NONE;
   const ofConnection = put({ dimension: 'state', ranges: between(1n, 2n) });
   const translated = (['DNAT', 'SNAT'] as const)
     .filter((state) => states.includes(state))
@@ -331,7 +331,7 @@ export function recentSorter(
   { list, side, mask, seconds, more }: RecentQuestion,
   flow: ClassFlow,
   here: Here,
-): Sorted {
+): SortedFlows {
   const entry = recentEntry({ list, side, mask }, flow);
   if (!more && flow.recent.includes(entry)) return { yes: [flow], no: [] };
   const fact = seenFact(entry, seconds);

@@ -73,7 +73,7 @@ export function without(a: Ranges, b: Ranges): Ranges {
 }
 
 /** The numbers that are in any. */
-export function together(all: readonly Ranges[]): Ranges {
+export function union(all: readonly Ranges[]): Ranges {
   const [first = NOTHING, ...others] = all;
   if (others.length === 0) return first;
   const sorted = all

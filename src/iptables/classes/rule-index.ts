@@ -3,10 +3,10 @@ import { addressValue } from '../../net/address.ts';
 import type { ClassFlow } from './class-flow.ts';
 import { type ClassRule, mayFit } from './class-rule.ts';
 import { type Here, serviceRange, WITH_PORTS } from './questions.ts';
-import { common, holds, isEmpty, only, onlyOne, type Ranges, together, without } from './ranges.ts';
+import { common, holds, isEmpty, only, onlyOne, type Ranges, union, without } from './ranges.ts';
 
 /** A part of a class, and the rules that it comes to, in their order. */
-export interface Part {
+export interface ClassPart {
   readonly flow: ClassFlow;
   readonly rules: readonly ClassRule[];
 }
@@ -14,7 +14,7 @@ export interface Part {
 export interface RuleIndex {
   readonly rules: readonly ClassRule[];
   /** Parts a class by the addresses and ports that rules are for. */
-  candidates(flow: ClassFlow, here: Here): readonly Part[];
+  candidates(flow: ClassFlow, here: Here): readonly ClassPart[];
 }
 
 /** Shorter chains are as fast without an index. */
@@ -44,9 +44,9 @@ export function indexRules(rules: readonly ClassRule[]): RuleIndex {
   return { rules, candidates: (flow, here) => partsOf(keyed, flow, here) };
 }
 
-function partsOf({ byAddress, byPort, others }: Keyed, flow: ClassFlow, here: Here): readonly Part[] {
+function partsOf({ byAddress, byPort, others }: Keyed, flow: ClassFlow, here: Here): readonly ClassPart[] {
   return byDestination(byAddress, flow, here).flatMap((part) =>
-    byService(byPort, part.flow, here).map(({ flow, rules }): Part => {
+    byService(byPort, part.flow, here).map(({ flow, rules }): ClassPart => {
       const found = [...part.rules, ...rules];
       return {
         flow,
@@ -57,13 +57,13 @@ function partsOf({ byAddress, byPort, others }: Keyed, flow: ClassFlow, here: He
   );
 }
 
-function byDestination(rules: Keyed['byAddress'], flow: ClassFlow, here: Here): readonly Part[] {
+function byDestination(rules: Keyed['byAddress'], flow: ClassFlow, here: Here): readonly ClassPart[] {
   const now = flow.destination ?? onlyOne(flow.packets.destination);
   if (now !== undefined) return [{ flow, rules: rules.get(now) ?? [] }];
   return splitBy('destination', rules, flow, here);
 }
 
-function byService(rules: Keyed['byPort'], flow: ClassFlow, here: Here): readonly Part[] {
+function byService(rules: Keyed['byPort'], flow: ClassFlow, here: Here): readonly ClassPart[] {
   if (rules.size === 0) return [{ flow, rules: [] }];
   const { destinationPort: now } = flow;
   if (now !== undefined) {
@@ -84,15 +84,15 @@ function splitBy(
   rules: ReadonlyMap<bigint, readonly ClassRule[]>,
   flow: ClassFlow,
   here: Here,
-): readonly Part[] {
+): readonly ClassPart[] {
   const numbers = flow.packets[dimension];
   const wanted = [...rules].filter(
     ([key, rules]) => holds(numbers, key) && rules.some((rule) => mayFit(rule, flow, here)),
   );
-  const keys = together(wanted.map(([key]) => only(key)));
+  const keys = union(wanted.map(([key]) => only(key)));
   const rest = without(numbers, keys);
   return [
-    ...wanted.map(([key, rules]): Part => ({ flow: withNumbers(flow, dimension, only(key)), rules })),
+    ...wanted.map(([key, rules]): ClassPart => ({ flow: withNumbers(flow, dimension, only(key)), rules })),
     ...(isEmpty(rest) ? [] : [{ flow: withNumbers(flow, dimension, rest), rules: [] }]),
   ];
 }
