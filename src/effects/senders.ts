@@ -9,7 +9,7 @@ import {
   countOf,
   isEmpty,
   type Ranges,
-  together,
+  union,
   without,
 } from '../iptables/classes/ranges.ts';
 import { addressBits, type Family, formatAddress } from '../net/address.ts';
