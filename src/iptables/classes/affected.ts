@@ -8,7 +8,7 @@ import type { GivenChain, PreparedChain, PreparedRule, PreparedRuleset } from '.
 import type { Rule, TableName } from '../types.ts';
 import { everyPacket } from './packet-class.ts';
 import { rangeOf, serviceRange } from './questions.ts';
-import { common, holds, isEmpty, type Ranges } from './ranges.ts';
+import { common, holds, isEmpty, type Ranges, union } from './ranges.ts';
 
 /** Packets by where they are sent. */
 export interface AffectedBox {
@@ -82,14 +82,11 @@ class Search {
     const found: AffectedBox[] = [];
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [was, is] = [before.get(key) ?? [], after.get(key) ?? []];
-      const [one] = [...was, ...is];
-      if (!one) continue;
-      const place = inside(within, one.box);
       const same =
         was.length === is.length &&
         was.every(({ text, after }, i) => text === is[i]?.text && after === is[i].after);
       if (!same) {
-        found.push(place);
+        found.push(inside(within, around([...was, ...is])));
         continue;
       }
       for (const { rule } of was) {
@@ -183,6 +180,14 @@ function boxOf({ rule: { matches } }: PreparedRule): AffectedBox {
 }
 
 const { destination: EVERYWHERE, service: ANY_SERVICE } = everyPacket('ipv6');
+
+/** All that any of these rules is for, and perhaps more. */
+function around(rules: readonly Placed[]): AffectedBox {
+  return {
+    destination: union(rules.map(({ box }) => box.destination)),
+    service: union(rules.map(({ box }) => box.service)),
+  };
+}
 
 function inside(a: AffectedBox, b: AffectedBox): AffectedBox {
   const box = { destination: common(a.destination, b.destination), service: common(a.service, b.service) };

@@ -243,7 +243,7 @@ function toldBy(comparison: Comparison | undefined): string[] {
   const texts = (comparison?.differences ?? []).map(({ start, before, after }) =>
     JSON.stringify([
       start,
-      ...[before, after].map((side) => side.map(({ dnat, verdict }) => `${verdict} ${dnat}`)),
+      ...[before, after].map((side) => side.map(({ dnat, verdict }) => `${verdict} ${dnat}`).sort()),
     ]),
   );
   return [...new Set(texts)].sort();
