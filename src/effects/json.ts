@@ -1,5 +1,5 @@
 /** Effects as data. */
-import type { Effect, Effects, Fates } from './effects.ts';
+import type { Effects, Fates, PacketEffect } from './effects.ts';
 import type { NodeEffects } from './text.ts';
 import { tellOthers, tellServices } from './words.ts';
 
@@ -29,7 +29,14 @@ function familyJSON(effects: Effects) {
   };
 }
 
-function effectJSON({ kind, senders, before, after, example: { packet, assumed }, differences }: Effect) {
+function effectJSON({
+  kind,
+  senders,
+  before,
+  after,
+  example: { packet, assumed },
+  differences,
+}: PacketEffect) {
   return {
     kind,
     senders,
@@ -40,12 +47,12 @@ function effectJSON({ kind, senders, before, after, example: { packet, assumed }
   };
 }
 
-function fatesJSON({ endpoints, ends, lost, masqueraded, remembers }: Fates) {
+function fatesJSON({ endpoints, ends, lost, masqueraded, affinitySeconds }: Fates) {
   return {
     endpoints: [...endpoints].map(([endpoint, share]) => ({ endpoint, share })),
     ends: Object.fromEntries(ends),
     lost,
     masqueraded,
-    remembers,
+    affinitySeconds,
   };
 }
