@@ -96,7 +96,7 @@ function conditions(differences: readonly Difference[]): string[] {
   });
   const [first = new Set<string>(), ...others] = told;
   const shared = [...first].filter((one) => others.every((words) => words.has(one)));
-  return [...shared, ...stateOf(differences)];
+  return [...shared.sort(), ...stateOf(differences)];
 }
 
 /** What connection tracking says of them, where none begins a connection. */
