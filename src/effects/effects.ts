@@ -202,19 +202,18 @@ function effectsOfPlace(
   const told = withoutConsequences(all, family);
   const groups = Map.groupBy(told, ({ kind, before, after }) => labelOfChange(kind, before, after));
   return [...groups.values()].flatMap((same): PacketEffect[] => {
-    const [first] = same;
-    if (!first) return [];
-    const { kind, before, after } = first;
     const alike = same.map(({ difference }) => difference);
     // A packet as it usually is shows it best, of those that there are most of.
-    const shown = alike.toSorted(byOddness)[0] ?? first.difference;
+    const [shown] = same.toSorted((a, b) => byOddness(a.difference, b.difference));
+    if (!shown) return [];
+    const { kind, before, after, difference } = shown;
     return [
       {
         kind,
         before,
         after,
         senders: sendersOf(alike, node, family),
-        example: exampleOf(shown.packets, shown.start, family, node),
+        example: exampleOf(difference.packets, difference.start, family, node),
         differences: alike,
       },
     ];
@@ -260,13 +259,14 @@ function isEndpoint({ source }: PacketClass, before: Fates, after: Fates, family
 }
 
 function byOddness(a: Difference, b: Difference): number {
-  const [few, many] = [countOf(a.packets.destination), countOf(b.packets.destination)];
-  return oddness(a) - oddness(b) || (few < many ? 1 : few > many ? -1 : 0);
+  const count = ({ packets }: Difference) => countOf(packets.destination) * countOf(packets.source);
+  return oddness(a) - oddness(b) || Number(count(b) - count(a));
 }
 
-/** Facts that few packets have. */
-function oddness({ packets: { facts, state } }: Difference): number {
-  return [...facts].filter(([, is]) => is).length + (holds(state, 0n) ? 0 : 10);
+/** Facts that few packets have, and that they are the node's own. */
+function oddness({ start, packets: { facts, state } }: Difference): number {
+  const own = start === 'begins' ? 1 : 0;
+  return own + [...facts].filter(([, is]) => is).length + (holds(state, 0n) ? 0 : 10);
 }
 
 /**

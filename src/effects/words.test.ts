@@ -563,7 +563,7 @@ describe('a node', () => {
       ],
     ],
     [
-      'nodePortAddresses primary',
+      'nodePortAddresses, the primary address alone',
       { ...configured(NODE_PORT, {}), host: host({ interfaceAddresses: ['192.168.0.2/24', '10.0.0.2/24'] }) },
       {
         ...configured(NODE_PORT, { nodePortAddresses: ['primary'] }),
