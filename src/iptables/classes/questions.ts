@@ -18,6 +18,7 @@ import {
   ask,
   fitsPattern,
   inInterfaceFact,
+  localFact,
   type Question,
   STATES,
   seenFact,
@@ -263,7 +264,7 @@ export function stateSorter(states: readonly string[]): Sorter {
 export function localSorter(side: Side): Sorter {
   return (flow, here) => {
     const now = flow[side];
-    const perhaps = now === undefined ? `local ${side}` : `local ${formatAddress(here.family, now)}`;
+    const perhaps = localFact(now === undefined ? side : formatAddress(here.family, now));
     const sorter = some([
       addressSorter(side, here.local),
       every([addressSorter(side, here.perhapsLocal), put({ fact: perhaps })]),
