@@ -504,6 +504,18 @@ describe('endpoints', () => {
       [],
     ],
     [
+      'another port of one of them',
+      { objects: [service(), slice(['10.244.1.5']), slice(['10.244.1.6'], { name: 'web-2' })] },
+      {
+        objects: [
+          service(),
+          slice(['10.244.1.5']),
+          slice(['10.244.1.6'], { name: 'web-2', ports: [{ name: 'http', port: 9090 }] }),
+        ],
+      },
+      ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.1.6:9090 instead of 10.244.1.6:8080'],
+    ],
+    [
       'another address',
       pods('10.244.1.5', '10.244.1.6'),
       pods('10.244.1.5', '10.244.1.7'),

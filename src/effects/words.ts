@@ -235,7 +235,7 @@ function listOfEndpoints({ endpoints }: Fates): string {
 function endpointChanges(before: Fates, after: Fates): string[] {
   const went = [...before.endpoints.keys()].filter((endpoint) => !after.endpoints.has(endpoint));
   const came = [...after.endpoints.keys()].filter((endpoint) => !before.endpoints.has(endpoint));
-  const moved = samePods(went, came);
+  const moved = went.length === before.endpoints.size ? samePods(went, came) : undefined;
   const told: string[] = [];
   if (moved !== undefined) told.push(moved);
   else {
