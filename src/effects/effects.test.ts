@@ -31,19 +31,21 @@ const reaches = ({ before, after }: PacketEffect) => before.endpoints.size + aft
 
 /** What somebody may compare of effects: the ways and kinds, with what becomes of packets on one side and on the other. */
 function labels({ services }: Effects, side: 'forwards' | 'backwards'): string[] {
-  const label = (place: string, { kind, before, after, senders }: PacketEffect) => {
+  const label = (place: string, { kind, before, after }: PacketEffect) => {
     const [a, b] = side === 'forwards' ? [before, after] : [after, before];
-    return `${place} ${kind} ${JSON.stringify(senders)} ${fatesLabel(a, kind)} → ${fatesLabel(b, kind)}`;
+    return `${place} ${kind} ${fatesLabel(a, kind)} → ${fatesLabel(b, kind)}`;
   };
   return [
-    ...services.flatMap(({ ways }) =>
-      ways.flatMap(({ to, was, is, effects }) => {
-        const there = side === 'forwards' ? [was, is] : [is, was];
-        return effects
-          .filter(reaches)
-          .map((effect) => label(`${JSON.stringify(to)} ${there.join()}`, effect));
-      }),
-    ),
+    ...new Set([
+      ...services.flatMap(({ ways }) =>
+        ways.flatMap(({ to, was, is, effects }) => {
+          const there = side === 'forwards' ? [was, is] : [is, was];
+          return effects
+            .filter(reaches)
+            .map((effect) => label(`${JSON.stringify(to)} ${there.join()}`, effect));
+        }),
+      ),
+    ]),
   ].sort();
 }
 
