@@ -94,20 +94,20 @@ const ROWS: readonly Row[] = [
     what: 'a Service changed',
     files: CHANGED,
     exitCode: 1,
-    told: ['- `shop/web`', 'cluster IP 10.96.0.10:80/tcp -> cluster IP 10.96.0.11:80/tcp', '```diff'],
+    told: ['- `shop/web`', 'cluster IP 10.96.0.11:80: opened; packets are refused', '```diff'],
   },
   {
     what: 'a cluster cannot be read, and another has changed',
     files: { ...CHANGED, ...BROKEN },
     exitCode: 2,
-    told: ['**`b`** could not be checked', 'cluster IP 10.96.0.10:80/tcp -> cluster IP 10.96.0.11:80/tcp'],
+    told: ['**`b`** could not be checked', 'cluster IP 10.96.0.11:80: opened; packets are refused'],
   },
   {
     what: 'arguments narrow it',
     files: { ...CHANGED, ...BROKEN },
     arguments: '--cluster\na\n\n--no-text\n',
     exitCode: 1,
-    told: ['cluster IP 10.96.0.10:80/tcp -> cluster IP 10.96.0.11:80/tcp'],
+    told: ['cluster IP 10.96.0.11:80: opened; packets are refused'],
     untold: ['```diff', 'could not be checked'],
   },
   {

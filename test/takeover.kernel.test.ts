@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { compile } from '../src/compiler/compile.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
@@ -61,6 +62,18 @@ const SERVICES = Array.from({ length: 20 }, (_, i): LabService => {
   return { name: `service-${i}`, index: i + 1, endpoints };
 });
 
+const sentences = z.array(z.string());
+const EFFECTS = z.object({
+  families: z.array(
+    z.object({
+      family: z.string(),
+      services: z.array(z.object({ service: z.string(), sentences })),
+      others: z.object({ sentences, effects: z.array(z.unknown()) }),
+      undecided: sentences,
+    }),
+  ),
+});
+
 describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('svc2ipt on iptables-%s', (backend) => {
   const run = async (lab: Lab, family: Family, rules: string) => {
     const command = [`${programOf(family)}-${backend}-restore`, '--noflush'];
@@ -90,5 +103,42 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('svc2ipt on iptables-%s', (b
     expect(shared.length).toBeGreaterThan(0);
     expect(shared.filter((line) => !/^-I \S+ \d+ .*lab\/new:/.test(line))).toEqual([]);
     expect(await apply([...SERVICES, { name: 'new', index: 50, endpoints: ['pod-1'] }])).toEqual(written);
+  });
+
+  test('diff --effects tells what apply then does, and nothing behind it', async () => {
+    await using lab = await Lab.create();
+    const web = { name: 'web', index: 1, endpoints: ['pod-1'] } as const satisfies LabService;
+    const before = labCluster([web]);
+    const after = labCluster([
+      { ...web, endpoints: ['pod-1', 'pod-3'] },
+      { name: 'new', index: 2, endpoints: [] },
+    ]);
+    const apply = async (objects: typeof before) => {
+      expect(await svc2ipt(lab, backend, 'apply', objects)).toMatchObject({ exitCode: 0, stderr: '' });
+    };
+    const effects = async () => {
+      const command = await clusterCommand(lab, backend, 'diff', after);
+      return await lab.run('node', [...command, '--effects', '--prove', '--output', 'json']);
+    };
+    const NOTHING = { services: [], others: { sentences: [], effects: [] }, undecided: [] };
+    const told = async () => {
+      const { exitCode, stdout, stderr } = await effects();
+      expect(stderr).toBe('');
+      return { exitCode, families: EFFECTS.parse(JSON.parse(stdout)).families };
+    };
+
+    await apply(before);
+    const first = await told();
+    expect(first.exitCode).toBe(1);
+    expect(first.families.map(({ family }) => family)).toEqual(FAMILIES);
+    for (const { services, others } of first.families) {
+      expect(services.map(({ service }) => service)).toEqual(['lab/new', 'lab/web']);
+      expect(others.sentences).toEqual([]);
+      const [opened, more] = services.map(({ sentences }) => sentences);
+      expect(opened?.every((sentence) => sentence.endsWith(': opened; packets are refused'))).toBe(true);
+      expect(more?.join('\n')).toMatch(/ too; share of \S+ all → 1\/2$/m);
+    }
+    await apply(after);
+    expect(await told()).toMatchObject({ exitCode: 0, families: FAMILIES.map(() => NOTHING) });
   });
 });

@@ -670,11 +670,7 @@ describe('golden', { timeout: PROCESSES.timeout }, () => {
       `+-A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8080`,
     ];
     const end = summary('1 differs (svc2ipt golden update writes them anew)');
-    const words = [
-      '  shop/web',
-      '    shop/web:http: endpoints 10.244.1.5:8081 -> 10.244.1.5:8080 (ipv4)',
-      '',
-    ];
+    const words = ['  shop/web', '    http, cluster IP 10.96.0.10:80: target port 8081 → 8080 (ipv4)', ''];
     expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
       exitCode: 1,
       stdout: `${['web', ...words, ...difference].join('\n')}\n${end}`,

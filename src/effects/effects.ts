@@ -20,6 +20,7 @@ import {
 import { common, countOf, holds, isEmpty, onlyOne, without } from '../iptables/classes/ranges.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
 import { addressValue, type Family, formatAddress, joinPort, LOOPBACK } from '../net/address.ts';
+import { type Timeouts, timeoutsIn } from './affinity.ts';
 import { type Senders, sendersOf } from './senders.ts';
 
 /** What may become of packets: the share of each endpoint, and of each end that they come to without one. */
@@ -32,7 +33,8 @@ export interface Fates {
   readonly lost: number;
   /** In how many cases the endpoint sees the node's address instead of the sender's. */
   readonly masqueraded: number;
-  readonly remembers: boolean;
+  /** For how many seconds an endpoint remembers its client, with session affinity; undefined without. */
+  readonly affinitySeconds: number | undefined;
 }
 
 /** What becomes another on a way in, for some senders. */
@@ -100,7 +102,8 @@ function effectsIn(
       else byPlace.set(place?.key ?? '', { place, differences: [difference] });
     }
   }
-  const of = (differences: readonly Difference[]) => effectsOfPlace(differences, family, node);
+  const timeouts = { before: timeoutsIn(before), after: timeoutsIn(after) };
+  const of = (differences: readonly Difference[]) => effectsOfPlace(differences, timeouts, family, node);
   const ways = [...byPlace.values()].flatMap(({ place, differences }) => {
     if (!place) return [];
     const { to, was, is } = place;
@@ -120,8 +123,8 @@ function effectsIn(
 }
 
 function byAddress({ to: a }: WayEffects, { to: b }: WayEffects): number {
-  const key = ({ servicePort, way, address = '', port }: ServiceAddress) =>
-    `${servicePort} ${ORDER[way]} ${address} ${String(port).padStart(5, '0')}`;
+  const key = ({ servicePort, way, address = '', port, protocol }: ServiceAddress) =>
+    `${servicePort} ${ORDER[way]} ${address} ${String(port).padStart(5, '0')} ${protocol}`;
   return key(a) < key(b) ? -1 : 1;
 }
 
@@ -185,36 +188,64 @@ function keyOf({ servicePort, protocol, address = 'node', port }: ServiceAddress
 }
 
 /** What changes on one way in: those that change alike are told as one. */
-function effectsOfPlace(differences: readonly Difference[], family: Family, node: ClassNode): PacketEffect[] {
+function effectsOfPlace(
+  differences: readonly Difference[],
+  timeouts: { readonly before: Timeouts; readonly after: Timeouts },
+  family: Family,
+  node: ClassNode,
+): PacketEffect[] {
   const all = relevant(differences, family).flatMap((difference) => {
-    const [before, after] = [fatesOf(difference.before), fatesOf(difference.after)];
+    const before = fatesOf(difference.before, timeouts.before);
+    const after = fatesOf(difference.after, timeouts.after);
     return kindsOf(before, after).map((kind) => ({ kind, before, after, difference }));
   });
-  // Pods that reach themselves are masqueraded: that follows from which endpoints there are.
-  const moves = all.some(({ kind }) => kind === 'fate');
-  const told = all.filter(
-    ({ kind, before, after, difference }) =>
-      !moves || kind !== 'masquerading' || !isEndpoint(difference.packets, before, after, family),
-  );
+  const told = withoutConsequences(all, family);
   const groups = Map.groupBy(told, ({ kind, before, after }) => labelOfChange(kind, before, after));
   return [...groups.values()].flatMap((same): PacketEffect[] => {
-    const [first] = same;
-    if (!first) return [];
-    const { kind, before, after } = first;
     const alike = same.map(({ difference }) => difference);
-    // A packet as it usually is shows it best.
-    const shown = alike.toSorted((a, b) => oddness(a) - oddness(b))[0] ?? first.difference;
+    // A packet as it usually is shows it best, of those that there are most of.
+    const [shown] = same.toSorted((a, b) => byOddness(a.difference, b.difference));
+    if (!shown) return [];
+    const { kind, before, after, difference } = shown;
     return [
       {
         kind,
         before,
         after,
         senders: sendersOf(alike, node, family),
-        example: exampleOf(shown.packets, shown.start, family, node),
+        example: exampleOf(difference.packets, difference.start, family, node),
         differences: alike,
       },
     ];
   });
+}
+
+interface Change {
+  readonly kind: PacketEffect['kind'];
+  readonly before: Fates;
+  readonly after: Fates;
+  readonly difference: Difference;
+}
+
+/** Without what follows from something else that is told. */
+function withoutConsequences(all: readonly Change[], family: Family): readonly Change[] {
+  // Which endpoint remembers a client still is a matter of how long it does.
+  if (
+    all.some(({ kind }) => kind === 'affinity') &&
+    all.every(({ difference }) => isRemembered(difference.packets))
+  ) {
+    return all.filter(({ kind }) => kind === 'affinity');
+  }
+  // Pods that reach themselves are masqueraded: that follows from which endpoints there are, and from what is of others.
+  const isOfItself = ({ kind, before, after, difference }: Change) =>
+    kind === 'masquerading' && isEndpoint(difference.packets, before, after, family);
+  const follows = all.some((one) => one.kind === 'fate' || (one.kind === 'masquerading' && !isOfItself(one)));
+  return follows ? all.filter((one) => !isOfItself(one)) : all;
+}
+
+/** Whether these packets come from clients that a list of xt_recent holds. */
+function isRemembered({ facts }: PacketClass): boolean {
+  return [...facts].some(([fact, is]) => is && seenIn(fact) !== undefined);
 }
 
 /** Whether all of its packets come from one of the endpoints. */
@@ -227,9 +258,15 @@ function isEndpoint({ source }: PacketClass, before: Fates, after: Fates, family
   );
 }
 
-/** Facts that few packets have. */
-function oddness({ packets: { facts, state } }: Difference): number {
-  return [...facts].filter(([, is]) => is).length + (holds(state, 0n) ? 0 : 10);
+function byOddness(a: Difference, b: Difference): number {
+  const count = ({ packets }: Difference) => countOf(packets.destination) * countOf(packets.source);
+  return oddness(a) - oddness(b) || Number(count(b) - count(a));
+}
+
+/** Facts that few packets have, and that they are the node's own. */
+function oddness({ start, packets: { facts, state } }: Difference): number {
+  const own = start === 'begins' ? 1 : 0;
+  return own + [...facts].filter(([, is]) => is).length + (holds(state, 0n) ? 0 : 10);
 }
 
 /**
@@ -240,7 +277,7 @@ function relevant(differences: readonly Difference[], family: Family): readonly 
   const loopback = rangeOf(LOOPBACK[family]);
   const usual: readonly ((packets: PacketClass) => boolean)[] = [
     ({ state }) => holds(state, 0n),
-    ({ facts }) => ![...facts].some(([fact, is]) => is && seenIn(fact) !== undefined),
+    (packets) => !isRemembered(packets),
     ({ facts }) => ![...facts].some(([fact, is]) => is && markBit(fact) !== undefined),
     ({ destination }) => !isEmpty(without(destination, loopback)),
   ];
@@ -250,13 +287,17 @@ function relevant(differences: readonly Difference[], family: Family): readonly 
   }, differences);
 }
 
-function fatesOf(outcomes: readonly ClassOutcome[]): Fates {
+function fatesOf(outcomes: readonly ClassOutcome[], timeouts: Timeouts): Fates {
   const endpoints = new Map<string, number>();
   const ends = new Map<'through' | 'dropped' | 'refused', number>();
-  let [lost, masqueraded, remembers] = [0, 0, false];
+  let [lost, masqueraded] = [0, 0];
+  let affinitySeconds: number | undefined;
   for (const { verdict, dnat, probability, masqueraded: hides, recent } of outcomes) {
     if (hides) masqueraded += probability;
-    if (recent.length > 0) remembers = true;
+    for (const entry of recent) {
+      const seconds = timeouts(entry.split(' ', 1).join());
+      if (seconds !== undefined) affinitySeconds = Math.max(seconds, affinitySeconds ?? 0);
+    }
     if (dnat !== undefined) {
       endpoints.set(dnat, (endpoints.get(dnat) ?? 0) + probability);
       if (verdict !== 'ACCEPT') lost += probability;
@@ -265,26 +306,35 @@ function fatesOf(outcomes: readonly ClassOutcome[]): Fates {
     const end = verdict === 'ACCEPT' ? 'through' : verdict === 'DROP' ? 'dropped' : 'refused';
     ends.set(end, (ends.get(end) ?? 0) + probability);
   }
-  return { endpoints: new Map([...endpoints].sort()), ends, lost, masqueraded, remembers };
+  return { endpoints: new Map([...endpoints].sort()), ends, lost, masqueraded, affinitySeconds };
 }
 
 /** Of which kinds a change is; where packets go, and what of masquerading does not follow from that. */
 function kindsOf(before: Fates, after: Fates): PacketEffect['kind'][] {
   const kinds: PacketEffect['kind'][] = [];
   if (goesElsewhere(before, after)) kinds.push('fate');
-  if (before.remembers !== after.remembers && before.endpoints.size > 0 && after.endpoints.size > 0)
+  if (
+    before.affinitySeconds !== after.affinitySeconds &&
+    before.endpoints.size > 0 &&
+    after.endpoints.size > 0
+  )
     kinds.push('affinity');
-  const reach = before.endpoints.size > 0 && after.endpoints.size > 0;
-  const through = before.endpoints.size === 0 && after.endpoints.size === 0;
-  if ((reach || through) && whole(before.masqueraded) !== whole(after.masqueraded))
+  if (staysInSight(before, after) && wholeOf(before.masqueraded) !== wholeOf(after.masqueraded))
     kinds.push('masquerading');
-  return kinds.length > 0
-    ? kinds
-    : [before.masqueraded !== after.masqueraded ? 'masquerading' : before.remembers ? 'affinity' : 'mark'];
+  if (kinds.length > 0) return kinds;
+  return [before.masqueraded === after.masqueraded ? 'mark' : 'masquerading'];
+}
+
+/** Whether whom packets get to sees who sent them, before and after. */
+function staysInSight(before: Fates, after: Fates): boolean {
+  const arrives = ({ endpoints, ends, lost }: Fates) =>
+    endpoints.size > 0 ? 1 - lost : (ends.get('through') ?? 0);
+  const [old, now] = [arrives(before), arrives(after)];
+  return before.endpoints.size > 0 === after.endpoints.size > 0 && old > 1e-6 && Math.abs(old - now) < 1e-6;
 }
 
 /** Where a pod may reach itself, some of its packets are masqueraded: how many follows from the number of endpoints. */
-function whole(share: number): 'all' | 'some' | 'none' {
+export function wholeOf(share: number): 'all' | 'some' | 'none' {
   return share > 1 - 1e-6 ? 'all' : share < 1e-6 ? 'none' : 'some';
 }
 
@@ -302,9 +352,9 @@ function labelOfChange(kind: PacketEffect['kind'], before: Fates, after: Fates):
     case 'fate':
       return `${kind} ${placesLabel(before)} ${placesLabel(after)}`;
     case 'masquerading':
-      return `${kind} ${whole(before.masqueraded)} ${whole(after.masqueraded)}`;
+      return `${kind} ${wholeOf(before.masqueraded)} ${wholeOf(after.masqueraded)}`;
     case 'affinity':
-      return `${kind} ${before.remembers} ${after.remembers}`;
+      return `${kind} ${before.affinitySeconds} ${after.affinitySeconds}`;
     case 'mark':
       return kind;
   }

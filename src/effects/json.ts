@@ -47,12 +47,12 @@ function effectJSON({
   };
 }
 
-function fatesJSON({ endpoints, ends, lost, masqueraded, remembers }: Fates) {
+function fatesJSON({ endpoints, ends, lost, masqueraded, affinitySeconds }: Fates) {
   return {
     endpoints: [...endpoints].map(([endpoint, share]) => ({ endpoint, share })),
     ends: Object.fromEntries(ends),
     lost,
     masqueraded,
-    remembers,
+    affinitySeconds,
   };
 }

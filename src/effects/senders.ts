@@ -1,19 +1,28 @@
 /** Who sends the packets that something changes for, in words. */
 import type { Difference } from '../iptables/classes/compare.ts';
-import { everyPacket } from '../iptables/classes/packet-class.ts';
+import { everyPacket, STATES } from '../iptables/classes/packet-class.ts';
 import type { ClassNode } from '../iptables/classes/questions.ts';
-import { inInterfacePattern, undecidedWords } from '../iptables/classes/questions.ts';
+import { inInterfacePattern, markBit, undecidedWords } from '../iptables/classes/questions.ts';
 import {
   between,
   common,
   countOf,
+  holds,
   isEmpty,
+  only,
   type Ranges,
   union,
   without,
 } from '../iptables/classes/ranges.ts';
-import { addressBits, type Family, formatAddress } from '../net/address.ts';
-import { enumerate } from '../text/lists.ts';
+import {
+  addressBits,
+  addressValue,
+  type Family,
+  familyOf,
+  formatAddress,
+  splitPort,
+} from '../net/address.ts';
+import { alternatives, enumerate } from '../text/lists.ts';
 
 export interface Senders {
   /** What begins on the node. */
@@ -30,43 +39,83 @@ export function sendersOf(differences: readonly Difference[], { local }: ClassNo
   const sources = (start: Difference['start']) =>
     union(differences.flatMap((one) => (one.start === start ? [one.packets.source] : [])));
   const [arriving, beginning] = [sources('arrives'), sources('begins')];
-  const every = without(everyPacket(family).source, local);
-  const missing = without(every, arriving);
-  // Of a pod that may reach itself, and of one that may not, is told as of all.
-  const few = countOf(missing) <= FEW_ADDRESSES && countOf(arriving) > countOf(missing);
-  const [inside, outside] = [rangesAsText(arriving, family), rangesAsText(missing, family)];
-  const from = isEmpty(arriving)
-    ? { from: 'nobody' as const, outside: false }
-    : isEmpty(missing) || few
-      ? { from: 'anybody' as const, outside: false }
-      : outside.length < inside.length
-        ? { from: outside, outside: true }
-        : { from: inside, outside: false };
   return {
     node: !isEmpty(common(beginning, local)) || (isEmpty(arriving) && !isEmpty(beginning)),
-    ...from,
+    ...arrivingFrom(arriving, endpointsOf(differences, family), local, family),
     where: conditions(differences),
   };
+}
+
+/**
+ * Of a pod that may reach itself, and of one that may not, is told as of all: endpoints are named where that makes fewer
+ * words, or where there is nobody else.
+ */
+function arrivingFrom(
+  arriving: Ranges,
+  endpoints: Ranges,
+  local: Ranges,
+  family: Family,
+): Pick<Senders, 'from' | 'outside'> {
+  if (isEmpty(arriving)) return { from: 'nobody', outside: false };
+  const others = without(arriving, endpoints);
+  const same = isEmpty(others) ? [arriving] : [arriving, union([arriving, endpoints]), others];
+  const told = same.map((sources) => sendersIn(sources, local, family));
+  const words = ({ from }: Pick<Senders, 'from'>) => (typeof from === 'string' ? '' : from.join());
+  return told.reduce((least, one) => (words(one).length < words(least).length ? one : least));
+}
+
+function sendersIn(arriving: Ranges, local: Ranges, family: Family): Pick<Senders, 'from' | 'outside'> {
+  const missing = without(without(everyPacket(family).source, local), arriving);
+  const few = countOf(missing) <= FEW_ADDRESSES && countOf(arriving) > countOf(missing);
+  if (isEmpty(missing) || few) return { from: 'anybody', outside: false };
+  const [inside, outside] = [rangesAsText(arriving, family), rangesAsText(missing, family)];
+  return outside.length < inside.length ? { from: outside, outside: true } : { from: inside, outside: false };
+}
+
+/** The addresses that these packets are sent on to. */
+function endpointsOf(differences: readonly Difference[], family: Family): Ranges {
+  const sent = differences.flatMap(({ before, after }) =>
+    [...before, ...after].flatMap(({ dnat }) => dnat ?? []),
+  );
+  const addresses = [...new Set(sent)].map((to) => splitPort(to)?.address ?? to);
+  return union(
+    addresses.filter((address) => familyOf(address) === family).map((one) => only(addressValue(one))),
+  );
 }
 
 const FEW_ADDRESSES = 256n;
 
 /** What all of them have in common that is not an address. */
 function conditions(differences: readonly Difference[]): string[] {
-  const answers = new Map<string, Set<boolean | undefined>>();
-  const facts = new Set(differences.flatMap(({ packets }) => [...packets.facts.keys()]));
-  for (const fact of facts) {
-    answers.set(fact, new Set(differences.map(({ packets }) => packets.facts.get(fact))));
-  }
-  return [...answers].flatMap(([fact, is]) => {
-    const [answer, another] = [...is];
-    if (answer === undefined || another !== undefined || is.size > 1) return [];
-    const pattern = inInterfacePattern(fact);
-    if (pattern !== undefined) return [answer ? `coming in on ${pattern}` : `not coming in on ${pattern}`];
-    const words = undecidedWords(fact);
-    if (words !== undefined) return [answer ? `that fit ${words}` : `that do not fit ${words}`];
-    return [];
+  const told = differences.map(({ packets: { facts } }) => {
+    const words = new Set([...facts].flatMap(conditionOf));
+    // Asked again on another way, a match may answer otherwise: what it fits is what makes a difference.
+    return new Set(
+      [...words].filter((one) => !one.startsWith(NO_FIT) || !words.has(one.replace(NO_FIT, FIT))),
+    );
   });
+  const [first = new Set<string>(), ...others] = told;
+  const shared = [...first].filter((one) => others.every((words) => words.has(one)));
+  return [...shared.sort(), ...stateOf(differences)];
+}
+
+/** What connection tracking says of them, where none begins a connection. */
+function stateOf(differences: readonly Difference[]): string[] {
+  const states = union(differences.map(({ packets }) => packets.state));
+  const named = STATES.filter((_, i) => holds(states, BigInt(i)));
+  return named.includes('NEW') ? [] : [`in conntrack state ${alternatives(named)}`];
+}
+
+const FIT = 'that fit ';
+const NO_FIT = 'that do not fit ';
+
+function conditionOf([fact, is]: readonly [string, boolean]): string[] {
+  const pattern = inInterfacePattern(fact);
+  if (pattern !== undefined) return [is ? `coming in on ${pattern}` : `not coming in on ${pattern}`];
+  const words = undecidedWords(fact);
+  if (words !== undefined) return [`${is ? FIT : NO_FIT}${words}`];
+  const bit = markBit(fact);
+  return bit !== undefined && is ? [`with mark 0x${bit.toString(16)}`] : [];
 }
 
 /** Ranges as few CIDRs: `10.0.0.0/16 without 10.0.1.0/24` where these are fewer. */

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { namespacedName } from '../api/cluster.ts';
 import { DEFAULT_LAYOUT, type LayoutName } from '../api/layout-names.ts';
-import type { HostFacts } from '../api/node.ts';
+import type { HostFacts, NodeFacts } from '../api/node.ts';
 import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
@@ -63,6 +63,8 @@ export interface CompiledFixture {
    * name of the node where each is compiled, `node-a/ipv4.rules`.
    */
   readonly rules: ReadonlyMap<string, string>;
+  /** The node that each of these files is for. */
+  readonly nodeOf: ReadonlyMap<string, NodeFacts>;
   readonly warnings: readonly string[];
   /** What was made from workloads. */
   readonly made: MadePods;
@@ -116,6 +118,7 @@ export async function compileFixture(
   }
   const { hostnameOverride } = config.kubeProxy;
   const rules = new Map<string, string>();
+  const nodeOf = new Map<string, NodeFacts>();
   for (const name of allNodes ? [...nodes.keys()].sort() : [undefined]) {
     const facts = name === undefined ? host : capabilitiesOf(host);
     const node = resolveNode({ flags: { name }, host: facts, hostnameOverride, nodes });
@@ -123,10 +126,11 @@ export async function compileFixture(
       const options = compileOptions(family, config.kubeProxy, node, config.own);
       const file = join(name ?? '', `${family}.rules`);
       rules.set(file, printRuleset(compile(cluster, node, options)));
+      nodeOf.set(file, node);
     }
   }
   const warnings = [...typos.map(formatProblem), ...loaded.warnings];
-  return { rules, warnings, made, locationOf: serviceLocations(loaded, sources) };
+  return { rules, nodeOf, warnings, made, locationOf: serviceLocations(loaded, sources) };
 }
 
 function serviceLocations(

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import type { LayoutName } from '../api/layout-names.ts';
+import type { NodeFacts } from '../api/node.ts';
 import { InputError, type Problem } from '../api/problem.ts';
 import { present } from '../errors/invariant.ts';
 import { type FindingLocation, locator } from '../lint/locator.ts';
@@ -29,6 +30,8 @@ export interface GoldenResult {
   readonly expected: string | undefined;
   /** What the cluster compiles to; undefined where there is no such cluster any more. */
   readonly actual: string | undefined;
+  /** The node that it is for; undefined where there is no such cluster any more. */
+  readonly node: NodeFacts | undefined;
 }
 
 /** What keeps a cluster from being compiled, and where that stands. */
@@ -109,6 +112,7 @@ export async function runGolden(
       return { name, isThere, results: [], problems: one, locationOf: () => undefined };
     }
     const actual = new Map([...(one?.rules ?? [])].map(([file, text]) => [join(name, file), text]));
+    const nodes = new Map([...(one?.nodeOf ?? [])].map(([file, node]) => [join(name, file), node]));
     const own = [...owners].flatMap(([file, owner]) =>
       owner === name && families.includes(familyOfFile(file)) ? [file] : [],
     );
@@ -117,6 +121,7 @@ export async function runGolden(
       family: familyOfFile(file),
       expected: expected.get(file),
       actual: actual.get(file),
+      node: nodes.get(file),
     }));
     return { name, isThere, results, problems: [], locationOf: one?.locationOf ?? (() => undefined) };
   });

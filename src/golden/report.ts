@@ -1,19 +1,25 @@
 /** What there is to tell of a run: cluster by cluster and Service by Service, and the lines that differ. */
 import { join } from 'node:path';
+import { addressesOfNode, type NodeFacts } from '../api/node.ts';
 import { formatProblem } from '../api/problem.ts';
+import { withJumps } from '../chains/jumps.ts';
+import { type Effects, effectsOf } from '../effects/effects.ts';
+import { tellOthers, tellServices } from '../effects/words.ts';
 import { present } from '../errors/invariant.ts';
+import { classNode } from '../iptables/classes/questions.ts';
 import { parseRuleset } from '../iptables/parse.ts';
 import { ParseError } from '../iptables/saved-text.ts';
+import { prepare } from '../iptables/simulator/prepare.ts';
+import { RulesetError } from '../iptables/simulator/walk.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import type { FindingLocation } from '../lint/locator.ts';
-import type { Family } from '../net/address.ts';
+import { type Family, familyOf } from '../net/address.ts';
 import { enumerate } from '../text/lists.ts';
 import { printable } from '../text/printable.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
 import { wrap } from '../text/wrap.ts';
 import { diffRules } from './diff.ts';
 import type { ClusterRun, GoldenResult, GoldenRun, LocatedProblem } from './golden.ts';
-import { type ServiceSummary, summaryOfRules } from './summary.ts';
 
 /** What `golden update` would do to a golden file. */
 export type FileChange = 'none' | 'added' | 'changed' | 'removed';
@@ -27,7 +33,7 @@ export interface FileReport {
 }
 
 export interface ServiceReport {
-  /** `namespace/name`, or '' for what is the node's own. */
+  /** `namespace/name`, or '' for packets to no Service. */
   readonly service: string;
   readonly sentences: readonly SentenceReport[];
   /** Its place in a manifest, or else a golden file. */
@@ -103,13 +109,42 @@ function serviceReports({ results, locationOf }: ClusterRun, golden: string): Se
   return services.toSorted((a, b) => Number(a.service === '') - Number(b.service === ''));
 }
 
-function changesOf({ family, expected, actual }: GoldenResult): readonly ServiceSummary[] {
+/** What changes of a Service, or of packets to none. */
+interface ServiceChanges {
+  /** `namespace/name`, or '' for packets to no Service. */
+  readonly service: string;
+  readonly sentences: readonly string[];
+}
+
+/** What the packets of a node notice of the change of a golden file. */
+function changesOf({ family, expected, actual, node }: GoldenResult): readonly ServiceChanges[] {
   if (expected === undefined || actual === undefined || expected === actual) return [];
-  const node = (sentence: string) => [{ service: '', sentences: [sentence] }];
+  const ofNone = (sentence: string) => [{ service: '', sentences: [sentence] }];
   const before = parseGolden(expected, family);
-  if (before instanceof ParseError) return node(`the golden file does not hold rules (${before.message})`);
-  const changes = summaryOfRules(before, parseRuleset(actual, family));
-  return changes.length > 0 ? changes : node('the same rules, written in another way');
+  if (before instanceof ParseError) return ofNone(`the golden file does not hold rules (${before.message})`);
+  const effects = effectsOfChange(before, parseRuleset(actual, family), present(node, 'node of rules'));
+  if (effects instanceof RulesetError) {
+    return ofNone(`no packet can be sent through the golden file (${effects.message})`);
+  }
+  const others = tellOthers(effects);
+  const changes = [
+    ...tellServices(effects),
+    ...(others.length > 0 ? [{ service: '', sentences: others }] : []),
+  ];
+  return changes.length > 0 ? changes : ofNone('nothing changes for any packet');
+}
+
+/** Somebody may have edited a golden file so that a chain is missing. */
+function effectsOfChange(before: Ruleset, after: Ruleset, node: NodeFacts): Effects | RulesetError {
+  const { family } = before;
+  const own = [...addressesOfNode(node)].filter((address) => familyOf(address) === family);
+  const [was, is] = [prepare(withJumps(before)), prepare(withJumps(after))];
+  try {
+    return effectsOf(was, is, classNode(own, family, own.length > 0));
+  } catch (error) {
+    if (error instanceof RulesetError) return error;
+    throw error;
+  }
 }
 
 /** Somebody may have edited a golden file, or left marks of a merge in it. */

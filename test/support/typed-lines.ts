@@ -417,6 +417,18 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt diff --form shop.yaml --to shop.yaml', "2 error: unknown option '--form' (Did you mean --from?)"],
   ['svc2ipt explain web --kubeconfg x', "2 error: unknown option '--kubeconfg' (Did you mean --kubeconfig?)"],
   ['svc2ipt explain web -x', "2 error: unknown option '-x'"],
+  ['svc2ipt diff --effects --from shop.yaml --to shop.yaml', '0 Nothing changes for any packet.'],
+  ['svc2ipt diff --effects --from shop.yaml --to shop.yaml --all-nodes -n shop', '0 On node-a:'],
+  ['svc2ipt diff --prove --from shop.yaml --to shop.yaml', '2 error: --prove goes with --effects'],
+  [
+    'svc2ipt diff --effect --from shop.yaml --to shop.yaml',
+    "2 error: unknown option '--effect' (Did you mean --effects?)",
+  ],
+  [
+    'svc2ipt diff --effects --from-save shop.yaml --to shop.yaml --from shop.yaml',
+    '2 error: --from and --from-save name one side twice',
+  ],
+  ['svc2ipt diff --effects --from shop.yaml --server URL --prove', '0 Nothing changes for any packet.'],
   [
     'svc2ipt explain web api -f shop.yaml',
     "2 error: too many arguments for 'explain'. Expected 1 argument but got 2: web, api.",

@@ -44,7 +44,7 @@ async function golden(command: string, ...options: readonly string[]) {
 const FORMATS = ['text', 'json', 'junit', 'github', 'markdown'];
 
 describe.each(FORMATS)('-o %s', (format) => {
-  const SENTENCE = 'cluster IP 10.96.0.10:80/tcp -> cluster IP 10.96.0.11:80/tcp';
+  const SENTENCE = 'cluster IP 10.96.0.11:80: opened; packets are refused';
 
   test.each<[string, Readonly<Record<string, string>>, string[], number, boolean, boolean]>([
     ['nothing', {}, [], 0, false, false],
@@ -98,7 +98,11 @@ test('JSON is JSON, also where a cluster is broken', async () => {
             service: 'shop/web',
             sentences: [
               {
-                sentence: 'shop/web: cluster IP 10.96.0.10:80/tcp -> cluster IP 10.96.0.11:80/tcp',
+                sentence: 'cluster IP 10.96.0.10:80: closed; packets were refused',
+                files: ['a/ipv4.rules'],
+              },
+              {
+                sentence: 'cluster IP 10.96.0.11:80: opened; packets are refused',
                 files: ['a/ipv4.rules'],
               },
             ],
@@ -120,6 +124,8 @@ test('JSON is JSON, also where a cluster is broken', async () => {
 });
 
 describe('what the golden file says is told', () => {
+  const ofAnother = (text: string) =>
+    text.replaceAll('shop/web', 'shop/api').replaceAll('10.96.0.10', '10.96.0.12');
   const edit = async (change: (text: string) => string) => {
     const file = join(folder, 'golden/a/ipv4.rules');
     await writeFile(file, change(await readFile(file, 'utf8')));
@@ -129,7 +135,20 @@ describe('what the golden file says is told', () => {
     [
       'in another order',
       (text) => text.replace(/(:KUBE-SERVICES .*\n)(:KUBE-EXTERNAL.*\n)/, '$2$1'),
-      ["  the node's own rules", '    the same rules, written in another way (ipv4)'],
+      ["  the node's own rules", '    nothing changes for any packet (ipv4)'],
+    ],
+    [
+      'in other words',
+      (text) => text.replaceAll('shop/web', 'shop/api'),
+      ["  the node's own rules", '    nothing changes for any packet (ipv4)'],
+    ],
+    [
+      'where a chain is missing',
+      (text) => text.replace('-j REJECT', '-j KUBE-NOWHERE'),
+      [
+        "  the node's own rules",
+        '    no packet can be sent through the golden file (filter KUBE-SERVICES, rule 1:',
+      ],
     ],
     [
       'where it is no text of rules',
@@ -141,12 +160,12 @@ describe('what the golden file says is told', () => {
     ],
     [
       'of a Service that no manifest has',
-      (text) => text.replaceAll('shop/web', 'shop/api'),
+      ofAnother,
       [
         '  shop/api',
-        expect.stringMatching(/^ {4}shop\/api goes: cluster IP 10\.96\.0\.10:80\/tcp/),
+        '    cluster IP 10.96.0.12:80: closed; packets were refused (ipv4)',
         '  shop/web',
-        expect.stringMatching(/^ {4}shop\/web comes: cluster IP 10\.96\.0\.10:80\/tcp/),
+        '    cluster IP 10.96.0.10:80: opened; packets are refused (ipv4)',
       ],
     ],
   ])('%s', async (_, change, expected) => {
@@ -158,7 +177,7 @@ describe('what the golden file says is told', () => {
   });
 
   test('at the golden file, where no manifest has the Service', async () => {
-    await edit((text) => text.replaceAll('shop/web', 'shop/api'));
+    await edit(ofAnother);
     const { stdout } = await golden('check', '-o', 'github');
     expect(
       stdout

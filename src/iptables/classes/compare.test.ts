@@ -16,6 +16,7 @@ import { simulate } from '../simulator/simulate.ts';
 import type { Chain, Match, Rule, Ruleset } from '../types.ts';
 import { type Comparison, compareRulesets, type Difference } from './compare.ts';
 import { exampleOf, isIn } from './example.ts';
+import { classNode } from './questions.ts';
 
 /** On a node that forwards only what it is told to, so that this shows. */
 function inKernel(ruleset: Ruleset): Ruleset {
@@ -52,6 +53,19 @@ describe('all layouts are the same to every packet', () => {
     test.each(FAMILIES)('%s', async (family) => {
       expect(differences(await fixtureInput(fixture), family).slice(0, 2)).toEqual([]);
     });
+  });
+
+  test.each(FAMILIES)("where nobody knows which addresses are the node's own, %s", (family) => {
+    fc.assert(
+      fc.property(rawCluster, (raw) => {
+        const input = load(raw);
+        const [one, other] = LAYOUT_NAMES.map((layout) => prepare(rulesOf(input, family, layout)));
+        if (!one || !other) throw new Error('there are two layouts');
+        const { differences } = compareRulesets(one, other, classNode([], family, false));
+        expect(differences.slice(0, 2)).toEqual([]);
+      }),
+      { numRuns: 10 },
+    );
   });
 
   test.each(FAMILIES)('of random clusters, %s', (family) => {

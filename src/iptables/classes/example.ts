@@ -22,6 +22,8 @@ const LIKELY: Readonly<Record<Family, readonly bigint[]>> = {
   ipv6: ['2001:db8:99::9', 'fd00::9'].map(addressValue),
 };
 
+const [TCP, UDP] = [6n << 16n, 17n << 16n];
+
 /** A packet of a class. */
 export function exampleOf(
   packets: PacketClass,
@@ -31,7 +33,7 @@ export function exampleOf(
 ): ClassExample {
   const { facts } = packets;
   const [destination, source] = pair(packets, family, start === 'begins' ? local : undefined);
-  const service = likely(packets.service, [(6n << 16n) + 80n, 6n << 16n, 17n << 16n]);
+  const service = likely(packets.service, [TCP + 80n, TCP + 8080n, UDP + 53n, TCP, UDP]);
   const protocol = canonicalProtocol(String(service >> 16n));
   const ports = carriesPorts(protocol)
     ? { destinationPort: Number(service & 0xffffn), sourcePort: Number(likely(packets.sourcePort, [40000n])) }
@@ -85,18 +87,24 @@ function pair(
   family: Family,
   own: Ranges | undefined,
 ): [bigint, bigint] {
-  const to = likely(destination, LIKELY[family].slice(0, 1));
+  const to = likelyAddress(destination, LIKELY[family].slice(0, 1));
   const same = facts.get(TO_ITSELF);
   if (same === true) return [to, to];
   const others = without(source, [to, to]);
   const left = others.length > 0 ? others : source;
   const ofNode = own && common(left, own);
-  const from = likely(ofNode && ofNode.length > 0 ? ofNode : left, LIKELY[family]);
+  const from = likelyAddress(ofNode && ofNode.length > 0 ? ofNode : left, LIKELY[family]);
   if (same === false && from === to) {
     const other = without(destination, [from, from])[0];
     if (other !== undefined) return [other, from];
   }
   return [to, from];
+}
+
+/** The first of a range is often that of a network, which nobody has. */
+function likelyAddress(ranges: Ranges, wanted: readonly bigint[]): bigint {
+  const value = likely(ranges, wanted);
+  return value % 2n === 0n && !wanted.includes(value) && holds(ranges, value + 1n) ? value + 1n : value;
 }
 
 function likely(ranges: Ranges, wanted: readonly bigint[]): bigint {

@@ -2,8 +2,19 @@
  * Classes of packets: all that a conjunction of answers leaves. A class is split by a question into those packets that
  * answer yes and those that answer no, so that classes that come of splitting never share a packet and lose none.
  */
-import { addressBits, type Family } from '../../net/address.ts';
-import { between, common, isEmpty, labelOf, onlyOne, type Ranges, sameRanges, without } from './ranges.ts';
+import { addressBits, addressValue, type Family, parseAddress } from '../../net/address.ts';
+import {
+  between,
+  common,
+  holds,
+  isEmpty,
+  labelOf,
+  only,
+  onlyOne,
+  type Ranges,
+  sameRanges,
+  without,
+} from './ranges.ts';
 
 /** What is a number of a packet as it comes to the node, or begins there. */
 export const DIMENSIONS = ['destination', 'service', 'source', 'sourcePort', 'state'] as const;
@@ -92,21 +103,49 @@ const IN_INTERFACE = 'in-interface ';
 
 /** A class without what no packet can be; undefined where that leaves nothing. */
 function possible(packets: PacketClass): PacketClass | undefined {
-  const { source, destination, facts } = packets;
-  if (isEmpty(source) || isEmpty(destination)) return undefined;
+  if (isEmpty(packets.source) || isEmpty(packets.destination)) return undefined;
+  const { facts } = packets;
   if (facts.size === 0) return packets;
   if (!canBeInterface(facts) || !canBeSeen(facts)) return undefined;
+  const here = withoutOtherOwners(withoutOtherOwners(packets, 'source'), 'destination');
+  const { source, destination } = here;
+  if (isEmpty(source) || isEmpty(destination)) return undefined;
   const same = facts.get(TO_ITSELF);
   if (same === true) {
     const both = common(source, destination);
     if (isEmpty(both)) return undefined;
     return sameRanges(both, source) && sameRanges(both, destination)
-      ? packets
-      : { ...packets, source: both, destination: both };
+      ? here
+      : { ...here, source: both, destination: both };
   }
   return same === false && onlyOne(source) !== undefined && onlyOne(source) === onlyOne(destination)
     ? undefined
-    : packets;
+    : here;
+}
+
+/** An address is the node's own or not, whoever asks for it: by what it is, or as the source of a packet. */
+function withoutOtherOwners(packets: PacketClass, side: 'source' | 'destination'): PacketClass {
+  const isLocal = packets.facts.get(localFact(side));
+  if (isLocal === undefined) return packets;
+  let ranges = packets[side];
+  for (const [fact, is] of packets.facts) {
+    const address = is === isLocal ? undefined : localAddress(fact);
+    if (address !== undefined && holds(ranges, address)) ranges = without(ranges, only(address));
+  }
+  return ranges === packets[side] ? packets : { ...packets, [side]: ranges };
+}
+
+/** The name of the fact that an address is the node's own: the source or destination of a packet, or a certain one. */
+export function localFact(whose: string): string {
+  return `${LOCAL}${whose}`;
+}
+
+const LOCAL = 'local ';
+
+function localAddress(fact: string): bigint | undefined {
+  if (!fact.startsWith(LOCAL)) return undefined;
+  const address = parseAddress(fact.slice(LOCAL.length));
+  return address === undefined ? undefined : addressValue(address);
 }
 
 /** Whether an interface can have a name that fits these patterns, and does not fit those. */

@@ -19,6 +19,7 @@ import {
   type ClassQuestion,
   fitsPattern,
   inInterfaceFact,
+  localFact,
   STATES,
   seenFact,
   TO_ITSELF,
@@ -263,7 +264,7 @@ export function stateSorter(states: readonly string[]): Sorter {
 export function localSorter(side: Side): Sorter {
   return (flow, here) => {
     const now = flow[side];
-    const perhaps = now === undefined ? `local ${side}` : `local ${formatAddress(here.family, now)}`;
+    const perhaps = localFact(now === undefined ? side : formatAddress(here.family, now));
     const sorter = some([
       addressSorter(side, here.local),
       every([addressSorter(side, here.perhapsLocal), put({ fact: perhaps })]),
