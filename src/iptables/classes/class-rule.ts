@@ -44,11 +44,16 @@ function stepOf(
 }
 
 /** Those that fit one of a rule's matches; the others go on. */
-export function takeStep(step: RuleStep, flow: ClassFlow, here: Here, others: ClassFlow[]): ClassFlow[] {
+export function takeStep(
+  step: RuleStep,
+  flow: ClassFlow,
+  here: Here,
+  others: ClassFlow[],
+): readonly ClassFlow[] {
   switch (step.step) {
     case 'sort': {
       const { yes, no } = step.sorter(flow, here);
-      others.push(...no);
+      for (const flow of no) others.push(flow);
       return yes;
     }
     case 'chance': {

@@ -197,31 +197,31 @@ function outcomeLabel({ flow, verdict, rejectWith }: ClassEnd, family: Family): 
 /** Packets, and the ways of them all in each ruleset. */
 interface Cell {
   readonly packets: PacketClass;
-  readonly before: readonly ClassEnd[];
-  readonly after: readonly ClassEnd[];
+  readonly before: ClassEnd[];
+  readonly after: ClassEnd[];
 }
 
 /** Divides packets by which of these ways they may take. */
 function overlay(before: readonly ClassEnd[], after: readonly ClassEnd[]): Cell[] {
-  let cells: Cell[] = [];
+  const cells: Cell[] = [];
   const lay = (end: ClassEnd, side: 'before' | 'after') => {
     let left: PacketClass[] = [end.flow.packets];
-    const next: Cell[] = [];
-    for (const cell of cells) {
-      const both = left.flatMap((packets) => commonClass(packets, cell.packets) ?? []);
-      if (both.length === 0) {
-        next.push(cell);
-        continue;
-      }
-      // What is left of a class is disjoint, and so is what it has in common with others.
-      for (const packets of both) next.push({ ...cell, packets, [side]: [...cell[side], end] });
-      for (const packets of apartFrom(cell.packets, both)) next.push({ ...cell, packets });
+    for (let i = 0, count = cells.length; i < count && left.length > 0; i++) {
+      const cell = cells[i];
+      if (!cell) continue;
+      const others = otherClasses(cell.packets, end.flow.packets);
+      if (others[0] === cell.packets) continue;
       left = left.flatMap((packets) => otherClasses(packets, cell.packets));
+      if (others.length > 0) {
+        const both = commonClass(cell.packets, end.flow.packets);
+        if (!both) continue;
+        cells[i] = { packets: both, before: [...cell.before], after: [...cell.after] };
+        for (const packets of others)
+          cells.push({ ...cell, packets, before: [...cell.before], after: [...cell.after] });
+      }
+      cells[i]?.[side].push(end);
     }
-    for (const packets of left) {
-      next.push({ packets, before: [], after: [], [side]: [end] });
-    }
-    cells = next;
+    for (const packets of left) cells.push({ packets, before: [], after: [], [side]: [end] });
   };
   for (const end of before) lay(end, 'before');
   for (const end of after) lay(end, 'after');

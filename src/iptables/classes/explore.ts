@@ -80,12 +80,12 @@ const HOOKS = {
 
 type Hook = keyof typeof HOOKS;
 
-function arrive(journey: Journey, flows: ClassFlow[]): ClassFlow[] {
+function arrive(journey: Journey, flows: readonly ClassFlow[]): ClassFlow[] {
   const { local, away } = route(journey, pass(journey, 'PREROUTING', flows));
   return [...pass(journey, 'INPUT', local), ...pass(journey, 'POSTROUTING', pass(journey, 'FORWARD', away))];
 }
 
-function leave(journey: Journey, flows: ClassFlow[]): ClassFlow[] {
+function leave(journey: Journey, flows: readonly ClassFlow[]): ClassFlow[] {
   const sent = pass(journey, 'POSTROUTING', pass(journey, 'OUTPUT', flows));
   const { local, away } = route(journey, sent);
   return [...away, ...arrive({ ...journey, again: true }, local)];
@@ -93,13 +93,16 @@ function leave(journey: Journey, flows: ClassFlow[]): ClassFlow[] {
 
 const toLocal = localSorter('destination');
 
-function route(journey: Journey, flows: readonly ClassFlow[]): { local: ClassFlow[]; away: ClassFlow[] } {
+function route(
+  journey: Journey,
+  flows: readonly ClassFlow[],
+): { local: readonly ClassFlow[]; away: readonly ClassFlow[] } {
   const sorted = sortAll(toLocal, flows, hereOf(journey, 'PREROUTING', 'lo'));
   return { local: sorted.yes, away: sorted.no };
 }
 
 function sortAll(sorter: Sorter, flows: readonly ClassFlow[], here: Here): SortedFlows {
-  const sorted: SortedFlows = { yes: [], no: [] };
+  const sorted = { yes: [] as ClassFlow[], no: [] as ClassFlow[] };
   for (const flow of flows) {
     const { yes, no } = sorter(flow, here);
     sorted.yes.push(...yes);
@@ -235,10 +238,13 @@ function walkRule(
 ): ClassFlow[] {
   const on: ClassFlow[] = [];
   for (const flow of flows) {
-    let fitting = [flow];
+    let fitting: readonly ClassFlow[] = [flow];
     for (const step of rule.steps) {
-      if (fitting.length === 0) break;
-      fitting = fitting.flatMap((flow) => takeStep(step, flow, walk.here, on));
+      const [only, another] = fitting;
+      if (only === undefined) break;
+      // As nearly always.
+      if (another === undefined) fitting = takeStep(step, only, walk.here, on);
+      else fitting = fitting.flatMap((flow) => takeStep(step, flow, walk.here, on));
     }
     if (fitting.length > 0) on.push(...follow(walk, rule.rule, fitting, returned, depth));
   }
@@ -248,10 +254,10 @@ function walkRule(
 function follow(
   walk: Walk,
   rule: PreparedRule,
-  flows: ClassFlow[],
+  flows: readonly ClassFlow[],
   returned: ClassFlow[],
   depth: number,
-): ClassFlow[] {
+): readonly ClassFlow[] {
   const { effect } = rule;
   const end = (flows: readonly ClassFlow[], verdict: Verdict, rejectWith?: string): ClassFlow[] => {
     for (const flow of flows) walk.ended.push({ flow, verdict, rejectWith });

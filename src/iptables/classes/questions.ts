@@ -55,15 +55,18 @@ export function classNode(own: readonly string[], family: Family, isAll: boolean
 
 /** What packets are sorted into. */
 export interface SortedFlows {
-  readonly yes: ClassFlow[];
-  readonly no: ClassFlow[];
+  readonly yes: readonly ClassFlow[];
+  readonly no: readonly ClassFlow[];
 }
+
+/** Shared by all that have nobody. */
+const NOBODY: readonly ClassFlow[] = [];
 
 /** Sorts a class by whether its packets fit. */
 export type Sorter = (flow: ClassFlow, here: Here) => SortedFlows;
 
-export const ALL: Sorter = (flow) => ({ yes: [flow], no: [] });
-export const NONE: Sorter = (flow) => ({ yes: [], no: [flow] });
+export const ALL: Sorter = (flow) => ({ yes: [flow], no: NOBODY });
+export const NONE: Sorter = (flow) => ({ yes: NOBODY, no: [flow] });
 
 const constant = (fits: boolean): Sorter => (fits ? ALL : NONE);
 
@@ -72,7 +75,7 @@ export function every(sorters: readonly Sorter[]): Sorter {
   const [single, another] = sorters;
   if (single && !another) return single;
   return (flow, here) => {
-    let yes = [flow];
+    let yes: readonly ClassFlow[] = [flow];
     const no: ClassFlow[] = [];
     for (const sorter of sorters) {
       if (yes.length === 0) break;
@@ -102,11 +105,11 @@ function some(sorters: readonly Sorter[]): Sorter {
 function put(question: ClassQuestion): Sorter {
   return (flow) => {
     const { yes, no } = ask(flow.packets, question);
-    if (yes === flow.packets) return { yes: [flow], no: [] };
-    if (no === flow.packets) return { yes: [], no: [flow] };
+    if (yes === flow.packets) return { yes: [flow], no: NOBODY };
+    if (no === flow.packets) return { yes: NOBODY, no: [flow] };
     return {
-      yes: yes ? [{ ...flow, packets: yes }] : [],
-      no: no ? [{ ...flow, packets: no }] : [],
+      yes: yes ? [{ ...flow, packets: yes }] : NOBODY,
+      no: no ? [{ ...flow, packets: no }] : NOBODY,
     };
   };
 }
@@ -134,7 +137,7 @@ export function addressSorter(side: Side, ranges: Ranges): Sorter {
 function interfaceSorter(side: 'in' | 'out', pattern: string): Sorter {
   return (flow, here) => {
     const name = side === 'in' ? here.inInterface : here.outInterface;
-    if (pattern === '+') return { yes: [flow], no: [] };
+    if (pattern === '+') return { yes: [flow], no: NOBODY };
     switch (name) {
       case '':
       case 'lo':
@@ -334,7 +337,7 @@ export function recentSorter(
   here: Here,
 ): SortedFlows {
   const entry = recentEntry({ list, side, mask }, flow);
-  if (!more && flow.recent.includes(entry)) return { yes: [flow], no: [] };
+  if (!more && flow.recent.includes(entry)) return { yes: [flow], no: NOBODY };
   const fact = seenFact(entry, seconds);
   return more ? asItIs(`recent ${fact}`)(flow, here) : put({ fact })(flow, here);
 }
