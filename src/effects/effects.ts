@@ -187,6 +187,13 @@ function keyOf({ servicePort, protocol, address = 'node', port }: ServiceAddress
   return `${servicePort} ${protocol} ${address} ${port}`;
 }
 
+/** Where packets go comes first. */
+const KINDS: readonly PacketEffect['kind'][] = ['fate', 'masquerading', 'affinity', 'mark'];
+
+function orderOf(kind: PacketEffect['kind'] | undefined): number {
+  return kind === undefined ? KINDS.length : KINDS.indexOf(kind);
+}
+
 /** What changes on one way in: those that change alike are told as one. */
 function effectsOfPlace(
   differences: readonly Difference[],
@@ -201,7 +208,8 @@ function effectsOfPlace(
   });
   const told = withoutConsequences(all, family);
   const groups = Map.groupBy(told, ({ kind, before, after }) => labelOfChange(kind, before, after));
-  return [...groups.values()].flatMap((same): PacketEffect[] => {
+  const inOrder = [...groups.values()].sort(([a], [b]) => orderOf(a?.kind) - orderOf(b?.kind));
+  return inOrder.flatMap((same): PacketEffect[] => {
     const alike = same.map(({ difference }) => difference);
     // A packet as it usually is shows it best, of those that there are most of.
     const [shown] = same.toSorted((a, b) => byOddness(a.difference, b.difference));

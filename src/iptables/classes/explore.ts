@@ -218,12 +218,20 @@ function walkChain(
   return left.length > flows.length ? mergeClassFlows(left) : left;
 }
 
+/** So many chains are kept ready, and of those with fewer rules only some. */
+const MOST_CHAINS = 2000;
+const SMALL = 16;
+
 function indexOf(rules: ClassRuleset, chain: PreparedChain): RuleIndex {
   const known = rules.chains.get(chain);
   if (known) return known;
   const index = indexRules(
     chain.rules.map((rule) => classRule(rule, rules.family)).filter(({ idle }) => !idle),
   );
+  // Nearly all chains are those of one endpoint, and packets come to each of them a few times in a row.
+  if (rules.chains.size > MOST_CHAINS) {
+    for (const [small, { rules: few }] of rules.chains) if (few.length < SMALL) rules.chains.delete(small);
+  }
   rules.chains.set(chain, index);
   return index;
 }
