@@ -13,29 +13,31 @@ export interface NodeEffects {
   readonly families: readonly Effects[];
 }
 
+export interface TextOptions {
+  readonly proves: boolean;
+  /** Whether no Service is left out. */
+  readonly whole: boolean;
+  /** Columns of the terminal. */
+  readonly width: number;
+  readonly paint: Paint<'title'>;
+}
+
 /** What changes, Service by Service; families that tell the same are told as one. */
 export function effectsText(
   nodes: readonly NodeEffects[],
-  {
-    proves,
-    width,
-    paint,
-  }: { readonly proves: boolean; readonly width: number; readonly paint: Paint<'title'> },
+  { proves, whole, width, paint }: TextOptions,
 ): string {
   return nodes
     .map(({ nodeName, families }) => {
       const title = nodeName === undefined ? [] : [paint('title', `On ${nodeName}:`)];
-      return [...title, ...nodeText(families, proves, width, paint)].map((line) => `${line}\n`).join('');
+      return [...title, ...nodeText(families, { proves, whole, width, paint })]
+        .map((line) => `${line}\n`)
+        .join('');
     })
     .join('\n');
 }
 
-function nodeText(
-  families: readonly Effects[],
-  proves: boolean,
-  width: number,
-  paint: Paint<'title'>,
-): string[] {
+function nodeText(families: readonly Effects[], { proves, whole, width, paint }: TextOptions): string[] {
   const changed = families.filter(({ services, others }) => services.length + others.length > 0);
   const lines = changed.flatMap((effects) => {
     const services = tellServices(effects).map(({ service, sentences }) => ({ name: service, sentences }));
@@ -48,7 +50,9 @@ function nodeText(
     ]);
   });
   return [
-    ...(lines.length > 0 ? lines : ['Nothing changes for any packet.']),
+    ...(lines.length > 0
+      ? lines
+      : [whole ? 'Nothing changes for any packet.' : 'Nothing changes for these Services.']),
     ...undecidedLines(families, width),
     ...(proves ? proof(families, lines.length === 0, width) : []),
   ];
@@ -65,9 +69,12 @@ function undecidedLines(families: readonly Effects[], width: number): string[] {
 }
 
 function proof(families: readonly Effects[], same: boolean, width: number): string[] {
-  const classes = families.reduce((sum, { classes }) => sum + classes, 0).toLocaleString('en');
-  const told = same
-    ? `Proved: each of ${classes} classes of packets, which are all that there are, has the same fate in both.`
-    : `Not the same: of ${classes} classes of packets, those above have another fate.`;
+  const count = families.reduce((sum, { classes }) => sum + classes, 0);
+  const classes = count.toLocaleString('en');
+  const told = !same
+    ? `Not the same: of ${classes} classes of packets that can meet another rule, those above have another fate.`
+    : count === 0
+      ? 'Proved: every packet meets the same rules in both.'
+      : `Proved: each of ${classes} classes of packets that can meet another rule has the same fate in both. All other packets meet the same rules.`;
   return wrap(told, width);
 }

@@ -27,6 +27,11 @@ export async function diffEffects(
   options: DiffCommandOptions,
   sides: readonly Sides[],
 ): Promise<CommandOutcome> {
+  if (options.prove && isNarrowed(options)) {
+    throw new InputError([
+      { at: ['--prove'], message: 'is about every packet, and -n, -A and -l leave some out' },
+    ]);
+  }
   const nodes = [];
   for (const { nodeName, before, after } of sides) {
     const families: Effects[] = [];
@@ -39,10 +44,11 @@ export async function diffEffects(
     families.every(({ services, others }) => services.length === 0 && others.length === 0),
   );
   const proves = options.prove === true;
+  const whole = !isNarrowed(options);
   const output =
     options.output === 'json'
       ? `${JSON.stringify(effectsJSON(nodes), undefined, 2)}\n`
-      : effectsText(nodes, { proves, width: terminalWidth(), paint });
+      : effectsText(nodes, { proves, whole, width: terminalWidth(), paint });
   return { output, exitCode: same ? 0 : 1 };
 }
 

@@ -95,7 +95,7 @@ describe('what changes is told, and whether anything does', () => {
     ['--from dual.json --to-save other.save', 1, PORTS],
     ['--from dual.json --to other.json --family ipv6', 1, PORTS.slice(PORTS.indexOf('IPv6') + 5)],
     ['--from one.json --to api.json -n shop', 1, SECOND],
-    ['--from two.json --to api.json -n shop', 0, NOTHING],
+    ['--from two.json --to api.json -n shop', 0, 'Nothing changes for these Services.\n'],
     [
       '--from two.json --to api.json -n test',
       1,
@@ -105,13 +105,15 @@ describe('what changes is told, and whether anything does', () => {
       '--from two.json --to two.json --prove',
       0,
       expect.stringMatching(
-        /^Nothing changes for any packet\.\nProved: each of \d+ classes of packets, which are all that there are, has the\nsame fate in both\.\n$/,
+        /^Nothing changes for any packet\.\nProved: every packet meets the same rules in both\.\n$/,
       ),
     ],
     [
       '--from one.json --to two.json --prove',
       1,
-      expect.stringMatching(/\nNot the same: of \d+ classes of packets, those above have another fate\.\n$/),
+      expect.stringMatching(
+        /\nNot the same: of \d+ classes of packets that can meet another rule, those above\nhave another fate\.\n$/,
+      ),
     ],
     [
       '--from-save dual.save --to-save string.save --family ipv4',
@@ -218,6 +220,10 @@ describe('mistakes', () => {
     [
       '--effects --from-save dual.save --to two.json --all-nodes',
       'these rules are those of one node: --all-nodes goes with --from and --to',
+    ],
+    [
+      '--effects --prove --from one.json --to two.json -n shop',
+      '--prove: is about every packet, and -n, -A and -l leave some out',
     ],
     ['--effects --from-save none.save --to two.json', 'none.save: no such file or folder'],
     ['--effects --from-save garbage.save --to-save dual.save', expect.stringMatching(/garbage\.save/)],
