@@ -151,6 +151,40 @@ function namedDestinations(ruleset: PreparedRuleset): ReadonlySet<string> {
   return named;
 }
 
+/** A way that packets may take, and what it comes to. */
+interface Way {
+  readonly packets: PacketClass;
+  readonly outcome: ClassOutcome;
+  /** What two ways share that come to the same, but for the mark and how probable they are; and with the mark. */
+  readonly label: string;
+  readonly labelWithMark: string;
+}
+
+function wayOf({ flow, verdict, rejectWith }: ClassEnd, family: Family): Way {
+  const { packets, translation, recent, met, probability, chances } = flow;
+  const dnat = sentTo(flow, family);
+  const source = typeof translation === 'object' ? translation.to : translation;
+  const label = [verdict, rejectWith, dnat, source, recent.join(), met.join()].join('|');
+  const mark = markOf(flow.mark, packets);
+  const outcome: ClassOutcome = {
+    verdict,
+    rejectWith,
+    dnat,
+    masqueraded: translation === 'masquerade',
+    snat: typeof translation === 'object' ? translation.to : undefined,
+    recent,
+    met,
+    mark,
+    probability,
+    chances,
+  };
+  return { packets, outcome, label, labelWithMark: withMark(label, mark) };
+}
+
+function withMark(label: string, { keep, flip }: ClassOutcome['mark']): string {
+  return `${label}|${keep}|${flip}`;
+}
+
 /** Where the ways that packets take in one ruleset come to something else than those in the other. */
 function differencesOf(
   before: readonly ClassEnd[],
@@ -158,73 +192,66 @@ function differencesOf(
   start: Start,
   family: Family,
 ): Difference[] {
-  const [a, b] = [byOutcome(before, family), byOutcome(after, family)];
+  const ways = {
+    before: before.map((end) => wayOf(end, family)),
+    after: after.map((end) => wayOf(end, family)),
+  };
+  const [a, b] = [ways.before, ways.after].map((side) => Map.groupBy(side, ({ label }) => label));
   const different: PacketClass[] = [];
-  for (const key of new Set([...a.keys(), ...b.keys()])) {
-    for (const cell of overlay(a.get(key) ?? [], b.get(key) ?? [])) {
+  for (const label of new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])])) {
+    for (const cell of overlay(a?.get(label) ?? [], b?.get(label) ?? [])) {
       if (!sameWays(cell)) different.push(...apartFrom(cell.packets, different));
     }
   }
   // Packets that fare alike in both are told together.
   return different.flatMap((packets) => {
-    const within = (ends: readonly ClassEnd[]) =>
-      ends.flatMap((end) => {
-        const both = commonClass(end.flow.packets, packets);
-        return both ? [{ ...end, flow: { ...end.flow, packets: both } }] : [];
+    const within = (ways: readonly Way[]) =>
+      ways.flatMap((way) => {
+        const both = commonClass(way.packets, packets);
+        return both ? [{ ...way, packets: both }] : [];
       });
-    return overlay(within(before), within(after)).map(
+    return overlay(within(ways.before), within(ways.after)).map(
       (cell): Difference => ({
         start,
         packets: cell.packets,
-        before: outcomesOf(cell.before, cell.packets, family),
-        after: outcomesOf(cell.after, cell.packets, family),
+        before: outcomesOf(cell.before, cell.packets),
+        after: outcomesOf(cell.after, cell.packets),
       }),
     );
   });
 }
 
-/** The ways by what they come to, but for the mark. */
-function byOutcome(ends: readonly ClassEnd[], family: Family): Map<string, ClassEnd[]> {
-  return Map.groupBy(ends, (end) => outcomeLabel(end, family));
-}
-
-function outcomeLabel({ flow, verdict, rejectWith }: ClassEnd, family: Family): string {
-  const { translation, recent, met } = flow;
-  const source = typeof translation === 'object' ? translation.to : translation;
-  return [verdict, rejectWith, sentTo(flow, family), source, recent.join(), met.join()].join('|');
-}
-
 /** Packets, and the ways of them all in each ruleset. */
 interface Cell {
   readonly packets: PacketClass;
-  readonly before: ClassEnd[];
-  readonly after: ClassEnd[];
+  readonly before: Way[];
+  readonly after: Way[];
 }
 
 /** Divides packets by which of these ways they may take. */
-function overlay(before: readonly ClassEnd[], after: readonly ClassEnd[]): Cell[] {
+function overlay(before: readonly Way[], after: readonly Way[]): Cell[] {
   const cells: Cell[] = [];
-  const lay = (end: ClassEnd, side: 'before' | 'after') => {
-    let left: PacketClass[] = [end.flow.packets];
+  const lay = (way: Way, side: 'before' | 'after') => {
+    let left: PacketClass[] = [way.packets];
     for (let i = 0, count = cells.length; i < count && left.length > 0; i++) {
       const cell = cells[i];
       if (!cell) continue;
-      const others = otherClasses(cell.packets, end.flow.packets);
+      const others = otherClasses(cell.packets, way.packets);
       if (others[0] === cell.packets) continue;
       left = left.flatMap((packets) => otherClasses(packets, cell.packets));
       if (others.length > 0) {
-        const both = commonClass(cell.packets, end.flow.packets);
+        const both = commonClass(cell.packets, way.packets);
         if (!both) continue;
         cells[i] = { packets: both, before: [...cell.before], after: [...cell.after] };
         for (const packets of others)
           cells.push({ ...cell, packets, before: [...cell.before], after: [...cell.after] });
       }
-      cells[i]?.[side].push(end);
+      cells[i]?.[side].push(way);
     }
-    for (const packets of left) cells.push({ packets, before: [], after: [], [side]: [end] });
+    for (const packets of left) cells.push({ packets, before: [], after: [], [side]: [way] });
   };
-  for (const end of before) lay(end, 'before');
-  for (const end of after) lay(end, 'after');
+  for (const way of before) lay(way, 'before');
+  for (const way of after) lay(way, 'after');
   return cells;
 }
 
@@ -250,52 +277,44 @@ function sameWays({ packets, before, after }: Cell): boolean {
 
 const NEVER = { probability: 0, chances: 0 };
 
-function byMark(ends: readonly ClassEnd[], packets: PacketClass) {
+function byMark(ways: readonly Way[], packets: PacketClass) {
   const sums = new Map<string, typeof NEVER>();
-  for (const { flow } of ends) {
-    const { keep, flip } = markOf(flow, packets);
-    const key = `${keep} ${flip}`;
+  for (const { outcome, label } of ways) {
+    const key = withMark(label, markOf(outcome.mark, packets));
     const sum = sums.get(key) ?? NEVER;
     sums.set(key, {
-      probability: sum.probability + flow.probability,
-      chances: sum.chances + flow.chances,
+      probability: sum.probability + outcome.probability,
+      chances: sum.chances + outcome.chances,
     });
   }
   return sums;
 }
 
-/** The mark in the end, as far as it is known of these packets what it was. */
-function markOf({ mark }: ClassFlow, { facts }: PacketClass): ClassFlow['mark'] {
-  let { keep, flip } = mark;
-  if (keep === 0) return mark;
+/** A mark in the end, as far as it is known of these packets what it was at the beginning. */
+function markOf(mark: ClassOutcome['mark'], { facts }: PacketClass): ClassOutcome['mark'] {
+  if (mark.keep === 0) return mark;
+  let known = mark;
   for (const [fact, is] of facts) {
     const bit = markBit(fact);
-    if (bit === undefined || (keep & bit) === 0) continue;
-    keep = (keep & ~bit) >>> 0;
-    if (is) flip = (flip ^ bit) >>> 0;
+    if (bit === undefined || (known.keep & bit) === 0) continue;
+    known = { keep: (known.keep & ~bit) >>> 0, flip: is ? (known.flip ^ bit) >>> 0 : known.flip };
   }
-  return { keep, flip };
+  return known;
 }
 
-function outcomesOf(ends: readonly ClassEnd[], packets: PacketClass, family: Family): ClassOutcome[] {
+function outcomesOf(ways: readonly Way[], packets: PacketClass): ClassOutcome[] {
   const outcomes = new Map<string, ClassOutcome>();
-  for (const end of ends) {
-    const { flow, verdict, rejectWith } = end;
-    const mark = markOf(flow, packets);
-    const key = `${outcomeLabel(end, family)} ${mark.keep} ${mark.flip}`;
+  for (const { outcome, label, labelWithMark } of ways) {
+    const mark = markOf(outcome.mark, packets);
+    const isKnown = mark !== outcome.mark;
+    const key = isKnown ? withMark(label, mark) : labelWithMark;
     const same = outcomes.get(key);
-    outcomes.set(key, {
-      verdict,
-      rejectWith,
-      dnat: sentTo(flow, family),
-      masqueraded: flow.translation === 'masquerade',
-      snat: typeof flow.translation === 'object' ? flow.translation.to : undefined,
-      recent: flow.recent,
-      met: flow.met,
-      mark,
-      probability: (same?.probability ?? 0) + flow.probability,
-      chances: (same?.chances ?? 0) + flow.chances,
-    });
+    if (!same) {
+      outcomes.set(key, isKnown ? { ...outcome, mark } : outcome);
+      continue;
+    }
+    const probability = same.probability + outcome.probability;
+    outcomes.set(key, { ...same, probability, chances: same.chances + outcome.chances });
   }
   return [...outcomes.values()];
 }
