@@ -53,7 +53,7 @@ describe.skipIf(!MAY_USE_NAMESPACES)('packets to the API server and back are dro
       const follower = talkTo('follow.ts');
       await follower.ask('start', { kubeconfig, liveness }, knownSchema);
       const known = () => follower.ask('known', {}, knownSchema);
-      const patience = { timeout: 60_000, interval: 100 };
+      const patience = { timeout: 180_000, interval: 100 };
       await expect.poll(known, patience).toEqual({ failures: [], services: ['default/a'] });
 
       const port = new URL(url).port;

@@ -163,7 +163,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
   }
 
   async function eventually<T>(actual: () => Promise<T>, expected: T): Promise<void> {
-    const end = performance.now() + 60_000;
+    const end = performance.now() + 180_000;
     let last = await actual();
     while (JSON.stringify(last) !== JSON.stringify(expected) && performance.now() < end) {
       await sleep(50);

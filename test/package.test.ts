@@ -51,7 +51,7 @@ beforeAll(async () => {
   packed = await pack(join(folder, 'checkout'));
   await install();
   manifest = JSON.parse(await readFile(inConsumer('node_modules/svc2ipt/package.json'), 'utf8'));
-}, 120_000);
+}, 400_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -293,5 +293,5 @@ describe('scripts/release', () => {
 
     // And once is enough.
     expect((await release(NEXT)).stderr).toContain('there is a tag');
-  }, 120_000);
+  }, 400_000);
 });

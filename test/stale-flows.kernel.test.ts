@@ -72,7 +72,7 @@ const ENDS: readonly (readonly [name: string, after: readonly Manifest[], lost: 
 ];
 
 /** Milliseconds: a flow that is left stays for ever, and an agent that fails waits longer each time. */
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 
 const IN_TURN = { concurrent: false };
 

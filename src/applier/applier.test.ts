@@ -480,5 +480,5 @@ describe('applyChanges', () => {
       ),
       { numRuns: 15 },
     );
-  }, 60_000);
+  }, 300_000);
 });
