@@ -191,7 +191,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     await server.delete(...objects(second));
   });
 
-  test('10,000 changes, compressed: afterwards the rules are those of the last state', async () => {
+  test(`${CHANGES} changes, compressed: afterwards the rules are those of the last state`, async () => {
     const many = (i: number, endpoints: LabService['endpoints']): LabService => ({
       name: `s${i}`,
       index: i,

@@ -4,6 +4,7 @@ import { FAMILIES } from '../src/net/address.ts';
 import { type LabService, labRules } from './support/kernel/cluster.ts';
 import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { often } from './support/long-form.ts';
 
 const PLACES = BACKENDS.flatMap((backend) => FAMILIES.map((family): Firewall => ({ backend, family })));
 
@@ -153,7 +154,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $family', 
   });
 
   test('come and go beside ours, and none is lost', async () => {
-    const EDITS = 150;
+    const EDITS = often(50, 150);
     await using firewall = await FirewallNamespace.create(on);
     // The same edits where nobody else is show what there should be in the end.
     await using alone = await FirewallNamespace.create(on);
