@@ -10,6 +10,7 @@ import { allFixtures, fixtureInput } from './support/fixture-input.ts';
 import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
 import { LAYOUT } from './support/kernel/layout.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { someOf } from './support/long-form.ts';
 
 /** What a fixture compiles to, in the layout that the tests run on. */
 async function rulesetOf(fixture: Fixture, family: Family): Promise<{ ruleset: Ruleset; nfacct: boolean }> {
@@ -38,7 +39,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
   { concurrent: true },
   (on) => {
     describe('holds, and is known to hold, the rules of', () => {
-      test.each(FIXTURES)('%s', async (_, fixture) => {
+      test.each(someOf(FIXTURES, BACKENDS.indexOf(on.backend), 2))('%s', async (_, fixture) => {
         const { ruleset, nfacct } = await rulesetOf(fixture, on.family);
         await using firewall = await FirewallNamespace.create(on);
         if (nfacct) await firewall.addCounters();

@@ -83,6 +83,8 @@ export const FILES = {
   'manifests/cluster.yaml': manifests([...SIMPLE, ...NODES, CLIENT]),
   'old/web.yaml': manifests([...web(), ...NODES]),
   'new/web.yaml': manifests([...web({ sessionAffinity: 'ClientIP' }), ...NODES]),
+  'before.txt': saved('[0:0]'),
+  'after.txt': saved('[12:720]'),
   'clusters/shop/web.yaml': manifests(web()),
   'clusters/shop/host.yaml': stringify({ name: 'node1', ips: ['192.168.0.1'] }),
   'kube-proxy.yaml': stringify(CONFIGURATION),
@@ -98,3 +100,15 @@ export const NODE_FILES = {
   }),
   '/etc/svc2ipt/manifests/web.yaml': FILES['web.yaml'],
 };
+
+/** What iptables-save prints of a node that nothing happens on, after so many packets. */
+function saved(counters: string): string {
+  return [
+    '*nat',
+    `:PREROUTING ACCEPT ${counters}`,
+    ':KUBE-SERVICES - [0:0]',
+    '-A PREROUTING -j KUBE-SERVICES',
+    'COMMIT',
+    '',
+  ].join('\n');
+}
