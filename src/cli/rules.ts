@@ -25,7 +25,7 @@ import {
   readNamed,
   readNode,
 } from './inputs.ts';
-import { thisNode } from './node.ts';
+import { type ThisNode, thisNode } from './node.ts';
 import type { InputOptions, RulesOptions, WorkloadsOptions } from './options.ts';
 import { warn } from './run.ts';
 import { pipedText } from './standard-input.ts';
@@ -217,20 +217,27 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
   return { input, node, family, families, compiled: false, live: false, rules: onceEach(rules) };
 }
 
-/** Opens the rules of this node's kernel. */
-export async function openKernel(
+async function openKernel(
   options: RulesOptions,
   sources: readonly SourceText[] | undefined,
 ): Promise<RulesSource> {
-  const { host, facts } = await thisNode(options.backend);
-  const input = sources && (await readInput(options, facts, { sources: Promise.resolve(sources) }));
+  const here = await thisNode(options.backend);
+  const input = sources && (await readInput(options, here.facts, { sources: Promise.resolve(sources) }));
+  return kernelRules(here, input, input?.node ?? (await readNode(options, here.facts)));
+}
+
+/** The rules of this node's kernel. */
+export function kernelRules(
+  { host }: ThisNode,
+  input: CompilerInput | undefined,
+  node: NodeFacts,
+): RulesSource {
   const rules = async (family: Family): Promise<NodeRules> => {
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);
     const text = await savedText(programs);
     return textRules(text, programs.save, () => prepareText(text, family, programs.save));
   };
-  const node = input?.node ?? (await readNode(options, facts));
   const families = FAMILIES.filter((family) => host.iptables[family] !== undefined);
   return { input, node, family: undefined, families, compiled: false, live: true, rules: onceEach(rules) };
 }

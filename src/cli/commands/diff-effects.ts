@@ -1,14 +1,13 @@
 /** `svc2ipt diff --effects`: what a change does to packets, and the proof that it does nothing. */
-import { addressesOfNode, type NodeFacts } from '../../api/node.ts';
 import { InputError } from '../../api/problem.ts';
 import { appliedTo } from '../../effects/applied.ts';
 import { type Effects, effectsOf } from '../../effects/effects.ts';
 import { effectsJSON } from '../../effects/json.ts';
+import { knownClassNode } from '../../effects/known-node.ts';
 import { effectsText } from '../../effects/text.ts';
-import { classNode } from '../../iptables/classes/questions.ts';
 import { parseRuleset } from '../../iptables/parse.ts';
 import { type PreparedRuleset, prepare } from '../../iptables/simulator/prepare.ts';
-import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
+import { FAMILIES, type Family } from '../../net/address.ts';
 import { paint, terminalWidth } from '../paint.ts';
 import { checkedRules, type NodeRules, type RulesSource, readRules } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
@@ -67,7 +66,7 @@ async function effectsOfFamily(family: Family, before: RulesSource, after: Rules
   const [was, is] = [await before.rules(family), await after.rules(family)];
   return checkedRules(() => {
     const wanted = after.compiled && !before.compiled ? applied(was, is, family) : is.prepared;
-    return effectsOf(was.prepared, wanted, nodeOf(after.input?.node ?? before.node, family));
+    return effectsOf(was.prepared, wanted, knownClassNode(after.input?.node ?? before.node, family));
   });
 }
 
@@ -75,11 +74,6 @@ async function effectsOfFamily(family: Family, before: RulesSource, after: Rules
 function applied(found: NodeRules, wanted: NodeRules, family: Family): PreparedRuleset {
   const read = ({ name, text }: NodeRules) => readRules(name, () => parseRuleset(text(), family));
   return prepare(appliedTo(read(found), read(wanted)));
-}
-
-function nodeOf(facts: NodeFacts, family: Family) {
-  const own = [...addressesOfNode(facts)].filter((address) => familyOf(address) === family);
-  return classNode(own, family, own.length > 0);
 }
 
 /** What options leave of Services; what is of no Service stays. */

@@ -222,6 +222,10 @@ describe('mistakes', () => {
       'these rules are those of one node: --all-nodes goes with --from and --to',
     ],
     [
+      '--effects --from one.json --to two.json -f two.json',
+      '--from and --to are two sides already: leave out -f, -k and the cluster',
+    ],
+    [
       '--effects --prove --from one.json --to two.json -n shop',
       '--prove: is about every packet, and -n, -A and -l leave some out',
     ],

@@ -25,7 +25,7 @@ import {
 } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
-import { compiledRules, openKernel, openSavedText } from '../rules.ts';
+import { compiledRules, kernelRules, openSavedText } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import { pipedText } from '../standard-input.ts';
@@ -34,16 +34,15 @@ import { diffEffects, type Sides } from './diff-effects.ts';
 
 export async function diffAction(options: DiffCommandOptions): Promise<CommandOutcome> {
   const { from, to, allNodes, effects } = options;
+  if (from !== undefined && to !== undefined && namesObjects(options)) {
+    throw problem('--from and --to are two sides already: leave out -f, -k and the cluster');
+  }
   if (effects !== undefined) return await diffEffects(options, await sidesOf(options));
   for (const option of ['prove', 'fromSave', 'toSave'] as const) {
     if (options[option] !== undefined) throw problem(`${FLAGS[option]} goes with --effects`);
   }
   const other = () => readOther(options);
-  if (from !== undefined && to !== undefined) {
-    if (namesObjects(options))
-      throw problem('--from and --to are two sides already: leave out -f, -k and the cluster');
-    return await diffManifests(options, from, to);
-  }
+  if (from !== undefined && to !== undefined) return await diffManifests(options, from, to);
   if (from !== undefined) return await diffManifests(options, from, await other());
   if (to !== undefined) return await diffManifests(options, await other(), to);
   if (allNodes !== undefined) throw problem('--all-nodes needs --from and --to: a kernel is of one node');
@@ -68,16 +67,18 @@ async function sidesOf(options: DiffCommandOptions): Promise<Sides[]> {
     throw problem('these rules are those of one node: --all-nodes goes with --from and --to');
   }
   if (fromSave === undefined && toSave === undefined && from === undefined && to === undefined) {
-    const kernel = await openKernel(options, undefined);
-    const after = await readInput(options, (await thisNode(options.backend)).facts, { defaultCluster: true });
-    return [{ nodeName: undefined, before: kernel, after: compiledRules(after) }];
+    const here = await thisNode(options.backend);
+    const input = await readInput(options, here.facts, { defaultCluster: true });
+    const before = kernelRules(here, undefined, input.node);
+    return [{ nodeName: undefined, before, after: compiledRules(input) }];
   }
-  const save = async (path: string) => await openSavedText(options, await readSource(path));
-  const side = async (saved: string | undefined, manifests: Side | undefined) =>
+  const side = async (saved: string | undefined, manifests: Side | undefined, told: Told = {}) =>
     saved === undefined
-      ? await readSide(options, manifests ?? (await readOther(options)))
-      : await save(saved);
-  const [before, after] = await allOf([side(fromSave, from), side(toSave, to)]);
+      ? await readSide(options, manifests ?? (await readOther(options)), told)
+      : await openSavedText(options, await readSource(saved));
+  const [before, after] = await inTurn(side(fromSave, from), (before) =>
+    side(toSave, to, before && !('rules' in before) ? toldAfter(before) : {}),
+  );
   const inputs = [before, after].flatMap((side) => ('rules' in side ? [] : [side]));
   return nodesOf(options, ...inputs).map((nodeName): Sides => {
     const [was, is] = [before, after].map((side) => {
@@ -122,12 +123,9 @@ async function diffKernel(options: DiffCommandOptions): Promise<CommandOutcome> 
 
 /** What a change of manifests does to a node; no kernel is looked at. */
 async function diffManifests(options: DiffCommandOptions, from: Side, to: Side): Promise<CommandOutcome> {
-  const first = readSide(options, from);
-  // One after the other, as standard input and what is told have an order; what is wrong in both is told all the same.
-  const second = first
-    .catch(() => undefined)
-    .then((before) => readSide(options, to, { toldOfPods: (before?.made.pods.length ?? 0) > 0 }));
-  const [before, after] = await allOf([first, second]);
+  const [before, after] = await inTurn(readSide(options, from), (before) =>
+    readSide(options, to, before && toldAfter(before)),
+  );
   const families = FAMILIES.filter((family) => options.family === undefined || family === options.family);
   const differences = nodesOf(options, before, after).flatMap((node) =>
     families.map((family): FamilyDifferences => {
@@ -142,11 +140,24 @@ async function diffManifests(options: DiffCommandOptions, from: Side, to: Side):
   return report(narrowed(differences, options, [before, after]), 'both give the same rules');
 }
 
-async function readSide(
-  options: DiffCommandOptions,
-  side: Side,
-  told: { readonly toldOfPods?: boolean } = {},
-): Promise<CompilerInput> {
+/** One after the other, as standard input and what is told have an order; what is wrong in both is told all the same. */
+async function inTurn<A, B>(
+  first: Promise<A>,
+  second: (first: A | undefined) => Promise<B>,
+): Promise<[A, B]> {
+  return await allOf([first, first.catch(() => undefined).then(second)]);
+}
+
+interface Told {
+  readonly toldOfPods?: boolean;
+}
+
+/** What need not be told of the second side, as it was of the first. */
+function toldAfter({ made }: CompilerInput): Told {
+  return { toldOfPods: made.pods.length > 0 };
+}
+
+async function readSide(options: DiffCommandOptions, side: Side, told: Told = {}): Promise<CompilerInput> {
   if ('sources' in side) {
     return await readInputWithWorkloads(options, { ...told, sources: Promise.resolve(side.sources) });
   }
