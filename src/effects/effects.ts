@@ -9,12 +9,12 @@ import {
   type Difference,
 } from '../iptables/classes/compare.ts';
 import { type ClassExample, exampleOf } from '../iptables/classes/example.ts';
-import { type PacketClass, seenIn } from '../iptables/classes/packet-class.ts';
+import { localFact, type PacketClass, seenIn } from '../iptables/classes/packet-class.ts';
 import {
   type ClassNode,
   markBit,
   rangeOf,
-  serviceRange,
+  serviceValue,
   undecidedWords,
 } from '../iptables/classes/questions.ts';
 import { common, countOf, holds, isEmpty, onlyOne, without } from '../iptables/classes/ranges.ts';
@@ -169,17 +169,14 @@ class Addresses {
 
   /** Those that all packets of a class are to; none where they are to others as well. */
   of({ destination, service, facts }: PacketClass): Place[] {
-    const isTo = ({ to }: Place) => {
-      const port = serviceRange(to.protocol, [to.port, to.port])[0] ?? 0n;
-      return holds(service, port);
-    };
+    const isTo = ({ to }: Place) => holds(service, serviceValue(to.protocol, to.port));
     const address = onlyOne(destination);
     if (countOf(service) > MANY_PORTS) return [];
     const named = address === undefined ? [] : (this.#byAddress.get(address) ?? []).filter(isTo);
     if (named.length > 0) return named;
     const { local } = this.#node;
     const isLocal = isEmpty(local) ? false : countOf(common(destination, local)) === countOf(destination);
-    return isLocal || facts.get('local destination') === true ? this.#nodePorts.filter(isTo) : [];
+    return isLocal || facts.get(localFact('destination')) === true ? this.#nodePorts.filter(isTo) : [];
   }
 }
 

@@ -1,8 +1,8 @@
 /** Who sends the packets that something changes for, in words. */
 import type { Difference } from '../iptables/classes/compare.ts';
-import { everyPacket, STATES } from '../iptables/classes/packet-class.ts';
+import { everyPacket, inInterfacePattern, STATES } from '../iptables/classes/packet-class.ts';
 import type { ClassNode } from '../iptables/classes/questions.ts';
-import { inInterfacePattern, markBit, undecidedWords } from '../iptables/classes/questions.ts';
+import { markBit, undecidedWords } from '../iptables/classes/questions.ts';
 import {
   between,
   common,

@@ -1,19 +1,19 @@
 /** What there is to tell of a run: cluster by cluster and Service by Service, and the lines that differ. */
 import { join } from 'node:path';
-import { addressesOfNode, type NodeFacts } from '../api/node.ts';
+import type { NodeFacts } from '../api/node.ts';
 import { formatProblem } from '../api/problem.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { type Effects, effectsOf } from '../effects/effects.ts';
+import { knownClassNode } from '../effects/known-node.ts';
 import { tellOthers, tellServices } from '../effects/words.ts';
 import { present } from '../errors/invariant.ts';
-import { classNode } from '../iptables/classes/questions.ts';
 import { parseRuleset } from '../iptables/parse.ts';
 import { ParseError } from '../iptables/saved-text.ts';
 import { prepare } from '../iptables/simulator/prepare.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import type { FindingLocation } from '../lint/locator.ts';
-import { type Family, familyOf } from '../net/address.ts';
+import type { Family } from '../net/address.ts';
 import { enumerate } from '../text/lists.ts';
 import { printable } from '../text/printable.ts';
 import type { DiffLine } from '../text/unified-diff.ts';
@@ -137,10 +137,9 @@ function changesOf({ family, expected, actual, node }: GoldenResult): readonly S
 /** Somebody may have edited a golden file so that a chain is missing. */
 function effectsOfChange(before: Ruleset, after: Ruleset, node: NodeFacts): Effects | RulesetError {
   const { family } = before;
-  const own = [...addressesOfNode(node)].filter((address) => familyOf(address) === family);
   const [was, is] = [prepare(withJumps(before)), prepare(withJumps(after))];
   try {
-    return effectsOf(was, is, classNode(own, family, own.length > 0));
+    return effectsOf(was, is, knownClassNode(node, family));
   } catch (error) {
     if (error instanceof RulesetError) return error;
     throw error;

@@ -6,7 +6,7 @@ import { parseRuleset } from '../parse.ts';
 import { prepare, prepareSaved } from '../simulator/prepare.ts';
 import { affectedBoxes } from './affected.ts';
 import { type Comparison, compareRulesets } from './compare.ts';
-import { classNode, serviceRange } from './questions.ts';
+import { classNode, serviceValue } from './questions.ts';
 import { holds } from './ranges.ts';
 
 const NODE = classNode(['192.168.0.2'], 'ipv4', true);
@@ -62,7 +62,7 @@ function text(nat: readonly string[], filter: readonly string[]): string {
 function told({ differences }: Comparison): string[] {
   const texts = differences.flatMap(({ start, packets, before, after }) =>
     PLACES.flatMap(([address, protocol, port]) => {
-      const [service = 0n] = serviceRange(protocol, [port, port]);
+      const service = serviceValue(protocol, port);
       const isThere = holds(packets.destination, addressValue(address)) && holds(packets.service, service);
       const sides = [before, after].map((side) =>
         side.map(({ dnat, verdict }) => `${verdict} ${dnat}`).sort(),
@@ -130,7 +130,7 @@ describe('what may fare differently', () => {
       ['udp', 80],
       ['tcp', 443],
     ] as const) {
-      const [service = 0n] = serviceRange(protocol, [port, port]);
+      const service = serviceValue(protocol, port);
       expect(box && holds(box.service, service)).toBe(true);
     }
   });

@@ -4,6 +4,7 @@
  */
 import { addressValue, parseAddress } from '../../net/address.ts';
 import { printRule } from '../print.ts';
+import { type OnlyDestination, onlyDestinationOf } from '../simulator/candidates.ts';
 import type { GivenChain, PreparedChain, PreparedRule, PreparedRuleset } from '../simulator/prepare.ts';
 import type { Rule, TableName } from '../types.ts';
 import { everyPacket } from './packet-class.ts';
@@ -152,19 +153,10 @@ function byPlace({ rules }: PreparedChain): Map<string, Placed[]> {
   return places;
 }
 
-/** Only rules that look may be told apart by what they look at. */
-function keyOf({ rule: { matches }, onlyLooks }: PreparedRule, by: 'address' | 'port'): string {
-  if (!onlyLooks) return '';
-  const address = matches.find((match) => match.match === 'destination');
-  const isOne = address !== undefined && address.negated !== true && !address.address.includes('/');
-  if (by === 'port') return portKeyOf(matches);
-  return isOne ? address.address : '';
-}
-
-function portKeyOf(matches: Rule['matches']): string {
-  const port = matches.find((match) => match.match === 'destination-port');
-  const protocol = matches.find((match) => match.match === 'protocol');
-  return port && port.last === undefined && protocol ? `${protocol.protocol} ${port.port}` : '';
+function keyOf(rule: PreparedRule, by: OnlyDestination['by']): string {
+  const only = onlyDestinationOf(rule);
+  if (only?.by !== by) return '';
+  return only.by === 'address' ? only.address : `${only.protocol} ${only.port}`;
 }
 
 /** What a rule says of where the packets are sent that it is for. */

@@ -3,11 +3,12 @@
  * of both ask; each class is followed through both, and each packet is of one class at the start.
  */
 import type { Family } from '../../net/address.ts';
+import { onlyDestinationOf } from '../simulator/candidates.ts';
 import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
 import { type AffectedBox, affectedBoxes } from './affected.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
 import { type ClassEnd, type ClassRuleset, explore, forClasses } from './explore.ts';
-import { commonClass, everyPacket, otherClasses, type PacketClass } from './packet-class.ts';
+import { commonClass, everyPacket, localFact, otherClasses, type PacketClass } from './packet-class.ts';
 import { type ClassNode, markBit, rangeOf } from './questions.ts';
 import { common, isEmpty, labelOf, only, union, without } from './ranges.ts';
 
@@ -85,7 +86,7 @@ export function compareRulesets(
  */
 function startingAt(start: Start, packets: PacketClass, { local, perhapsLocal }: ClassNode): PacketClass {
   if (start === 'begins') return packets;
-  const facts = isEmpty(perhapsLocal) ? packets.facts : new Map([['local source', false] as const]);
+  const facts = isEmpty(perhapsLocal) ? packets.facts : new Map([[localFact('source'), false] as const]);
   return { ...packets, source: without(packets.source, local), facts };
 }
 
@@ -136,13 +137,11 @@ function namedDestinations(ruleset: PreparedRuleset): ReadonlySet<string> {
   for (let chain = todo.pop(); chain; chain = todo.pop()) {
     if (seen.has(chain)) continue;
     seen.add(chain);
-    for (const { rule, effect, table } of chain.rules) {
-      const address = rule.matches.find((match) => match.match === 'destination')?.address;
-      const port = rule.matches.some(
-        (match) => match.match === 'destination-port' && match.last === undefined,
-      );
-      if (address !== undefined && !address.includes('/')) named.add(address);
-      else if (!port && (effect.effect === 'jump' || effect.effect === 'goto')) {
+    for (const rule of chain.rules) {
+      const { effect, table } = rule;
+      const only = onlyDestinationOf(rule);
+      if (only?.by === 'address') named.add(only.address);
+      else if (only === undefined && (effect.effect === 'jump' || effect.effect === 'goto')) {
         const next = ruleset.chain(table, effect.chain);
         if (next) todo.push(next);
       }

@@ -1,11 +1,20 @@
 /** One packet for a class, and whether a packet is in a class. */
 import { addressValue, type Family, familyOf, formatAddress } from '../../net/address.ts';
 import type { Packet, SimulatedNode } from '../simulator/packet.ts';
-import { canonicalProtocol, protocolNumber } from '../simulator/protocols.ts';
+import { canonicalProtocol, WITH_PORTS } from '../simulator/protocols.ts';
 import type { ConntrackState } from '../types.ts';
 import type { Start } from './class-flow.ts';
-import { DIMENSIONS, fitsPattern, type PacketClass, STATES, seenIn, TO_ITSELF } from './packet-class.ts';
-import { type ClassNode, carriesPorts, inInterfacePattern, markBit, TRANSLATED } from './questions.ts';
+import {
+  DIMENSIONS,
+  fitsPattern,
+  inInterfacePattern,
+  localOf,
+  type PacketClass,
+  STATES,
+  seenIn,
+  TO_ITSELF,
+} from './packet-class.ts';
+import { type ClassNode, markBit, serviceValue, TRANSLATED } from './questions.ts';
 import { common, holds, type Ranges, without } from './ranges.ts';
 
 /** A packet, and what else must be so for it to be of a class. */
@@ -22,7 +31,7 @@ const LIKELY: Readonly<Record<Family, readonly bigint[]>> = {
   ipv6: ['2001:db8:99::9', 'fd00::9'].map(addressValue),
 };
 
-const [TCP, UDP] = [6n << 16n, 17n << 16n];
+const [TCP, UDP] = [serviceValue('tcp', 0), serviceValue('udp', 0)];
 
 /** A packet of a class. */
 export function exampleOf(
@@ -35,7 +44,7 @@ export function exampleOf(
   const [destination, source] = pair(packets, family, start === 'begins' ? local : undefined);
   const service = likely(packets.service, [TCP + 80n, TCP + 8080n, UDP + 53n, TCP, UDP]);
   const protocol = canonicalProtocol(String(service >> 16n));
-  const ports = carriesPorts(protocol)
+  const ports = WITH_PORTS.includes(protocol)
     ? { destinationPort: Number(service & 0xffffn), sourcePort: Number(likely(packets.sourcePort, [40000n])) }
     : {};
   const assumed: [string, boolean][] = [];
@@ -46,6 +55,7 @@ export function exampleOf(
   const states: ConntrackState[] = [STATES[Number(packets.state[0] ?? 0n)] ?? 'NEW'];
   for (const [fact, is] of facts) {
     const [bit, pattern, seen] = [markBit(fact), inInterfacePattern(fact), seenIn(fact)];
+    const whose = localOf(fact);
     if (bit !== undefined) mark = is ? (mark | bit) >>> 0 : mark;
     else if (pattern !== undefined) patterns.push([pattern, is]);
     else if (seen !== undefined) {
@@ -55,9 +65,9 @@ export function exampleOf(
         const age = Math.min(before, seen.seconds);
         recent.set(seen.entry, new Map([[formatAddress(family, source), Number.isFinite(age) ? age : 1e9]]));
       }
-    } else if (fact === 'local source') owns.set(formatAddress(family, source), is);
-    else if (fact === 'local destination') owns.set(formatAddress(family, destination), is);
-    else if (fact.startsWith('local ')) owns.set(fact.slice('local '.length), is);
+    } else if (whose === 'source') owns.set(formatAddress(family, source), is);
+    else if (whose === 'destination') owns.set(formatAddress(family, destination), is);
+    else if (whose !== undefined) owns.set(whose, is);
     else if (fact === TRANSLATED.DNAT || fact === TRANSLATED.SNAT) {
       if (is) states.push(fact === TRANSLATED.DNAT ? 'DNAT' : 'SNAT');
     } else if (fact !== TO_ITSELF) assumed.push([fact, is]);
@@ -145,11 +155,10 @@ function numbersOf({
   destinationPort = 0,
   states = ['NEW'],
 }: Packet) {
-  const number = BigInt(protocolNumber(canonicalProtocol(protocol)) ?? 0);
   return {
     source: addressValue(source),
     destination: addressValue(destination),
-    service: (number << 16n) + BigInt(destinationPort),
+    service: serviceValue(canonicalProtocol(protocol), destinationPort),
     sourcePort: BigInt(sourcePort),
     state: BigInt(STATES.findIndex((state) => states.includes(state))),
   };
@@ -165,9 +174,9 @@ function answerOf(fact: string, packet: Packet, node: SimulatedNode): boolean | 
     return age !== undefined && age <= seen.seconds;
   }
   if (fact === TO_ITSELF) return packet.source === packet.destination;
-  if (fact === 'local source') return node.isLocal(packet.source);
-  if (fact === 'local destination') return node.isLocal(packet.destination);
-  if (fact.startsWith('local ')) return node.isLocal(fact.slice('local '.length));
+  const whose = localOf(fact);
+  if (whose !== undefined)
+    return node.isLocal(whose === 'source' || whose === 'destination' ? packet[whose] : whose);
   if (fact === TRANSLATED.DNAT) return packet.states?.includes('DNAT') ?? false;
   if (fact === TRANSLATED.SNAT) return packet.states?.includes('SNAT') ?? false;
   return undefined;

@@ -4,8 +4,10 @@
  */
 import { type Family, joinPort } from '../../net/address.ts';
 import type { Translation, Verdict } from '../simulator/effects.ts';
+import { HOOKS, type Hook } from '../simulator/hooks.ts';
 import type { PreparedChain, PreparedRule, PreparedRuleset } from '../simulator/prepare.ts';
-import { RulesetError } from '../simulator/walk.ts';
+import { WITH_PORTS } from '../simulator/protocols.ts';
+import { chainOf, RulesetError, TOO_DEEP } from '../simulator/walk.ts';
 import { type ClassFlow, mergeClassFlows, type Start, startOfClass } from './class-flow.ts';
 import { type ClassRule, classRule, takeStep } from './class-rule.ts';
 import type { PacketClass } from './packet-class.ts';
@@ -19,7 +21,6 @@ import {
   type SortedFlows,
   type Sorter,
   stateSorter,
-  WITH_PORTS,
 } from './questions.ts';
 import { only, onlyOne } from './ranges.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
@@ -69,16 +70,6 @@ interface Journey {
   readonly again: boolean;
   readonly ended: ClassEnd[];
 }
-
-const HOOKS = {
-  PREROUTING: ['raw', 'mangle', 'nat'],
-  INPUT: ['mangle', 'filter', 'security', 'nat'],
-  FORWARD: ['mangle', 'filter', 'security'],
-  OUTPUT: ['raw', 'mangle', 'nat', 'filter', 'security'],
-  POSTROUTING: ['mangle', 'nat'],
-} as const;
-
-type Hook = keyof typeof HOOKS;
 
 function arrive(journey: Journey, flows: readonly ClassFlow[]): ClassFlow[] {
   const { local, away } = route(journey, pass(journey, 'PREROUTING', flows));
@@ -190,9 +181,6 @@ interface Walk {
   readonly ended: ClassEnd[];
 }
 
-/** Deeper than any kernel lets chains lead into chains. */
-const TOO_DEEP = 512;
-
 /** Sends classes through a chain, and gives those that come out at its end, or return from it. */
 function walkChain(
   walk: Walk,
@@ -287,9 +275,9 @@ function follow(
     case 'notrack':
       return flows.map((flow) => (flow.tracked === 'not yet' ? { ...flow, tracked: 'not at all' } : flow));
     case 'jump':
-      return walkChain(walk, chainOf(walk, rule, effect.chain), flows, depth + 1);
+      return walkChain(walk, chainOf(walk.rules.ruleset, rule, effect.chain), flows, depth + 1);
     case 'goto':
-      returned.push(...walkChain(walk, chainOf(walk, rule, effect.chain), flows, depth + 1));
+      returned.push(...walkChain(walk, chainOf(walk.rules.ruleset, rule, effect.chain), flows, depth + 1));
       return [];
     case 'return':
       returned.push(...flows);
@@ -366,10 +354,4 @@ function translateSource(flow: ClassFlow, to: Translation, here: Here): ClassFlo
     ...yes.map((flow) => ({ ...flow, ...sent })),
     ...no.map((flow) => ({ ...flow, ...sent, isSNAT: true })),
   ];
-}
-
-function chainOf({ rules }: Walk, { table, chain, number }: PreparedRule, name: string): PreparedChain {
-  const found = rules.ruleset.chain(table, name);
-  if (!found) throw new RulesetError(`${table} ${chain}, rule ${number}: there is no chain ${name}`);
-  return found;
 }

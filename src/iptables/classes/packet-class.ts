@@ -101,6 +101,11 @@ export function inInterfaceFact(pattern: string): string {
 
 const IN_INTERFACE = 'in-interface ';
 
+/** The interfaces that a fact is about; undefined where it is about something else. */
+export function inInterfacePattern(fact: string): string | undefined {
+  return fact.startsWith(IN_INTERFACE) ? fact.slice(IN_INTERFACE.length) : undefined;
+}
+
 /** A class without what no packet can be; undefined where that leaves nothing. */
 function possible(packets: PacketClass): PacketClass | undefined {
   if (isEmpty(packets.source) || isEmpty(packets.destination)) return undefined;
@@ -142,17 +147,23 @@ export function localFact(whose: string): string {
 
 const LOCAL = 'local ';
 
+/** Whose address a fact asks whether it is the node's own; undefined where it is about something else. */
+export function localOf(fact: string): string | undefined {
+  return fact.startsWith(LOCAL) ? fact.slice(LOCAL.length) : undefined;
+}
+
 function localAddress(fact: string): bigint | undefined {
-  if (!fact.startsWith(LOCAL)) return undefined;
-  const address = parseAddress(fact.slice(LOCAL.length));
+  const address = parseAddress(localOf(fact) ?? '');
   return address === undefined ? undefined : addressValue(address);
 }
 
 /** Whether an interface can have a name that fits these patterns, and does not fit those. */
 function canBeInterface(facts: Facts): boolean {
-  const asked = [...facts].filter(([name]) => name.startsWith(IN_INTERFACE));
-  if (asked.length < 2) return true;
-  const patterns = asked.map(([name, fits]) => ({ pattern: name.slice(IN_INTERFACE.length), fits }));
+  const patterns = [...facts].flatMap(([name, fits]) => {
+    const pattern = inInterfacePattern(name);
+    return pattern === undefined ? [] : [{ pattern, fits }];
+  });
+  if (patterns.length < 2) return true;
   // Of the patterns that fit, the longest is a name that all others must fit.
   const longest = patterns
     .filter(({ fits }) => fits)

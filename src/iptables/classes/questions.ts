@@ -11,12 +11,14 @@ import {
 } from '../../net/address.ts';
 import { isHairpinProgram } from '../hairpin-program.ts';
 import { type Option, type Part, partsOf } from '../parts.ts';
-import { canonicalProtocol, protocolNumber } from '../simulator/protocols.ts';
+import { PORT_SIDES, portRange } from '../simulator/foreign-matches.ts';
+import { canonicalProtocol, protocolNumber, WITH_PORTS } from '../simulator/protocols.ts';
 import type { Match } from '../types.ts';
 import type { ClassFlow } from './class-flow.ts';
 import {
   ask,
   type ClassQuestion,
+  everyPacket,
   fitsPattern,
   inInterfaceFact,
   localFact,
@@ -49,8 +51,7 @@ export interface ClassNode {
  */
 export function classNode(own: readonly string[], family: Family, isAll: boolean): ClassNode {
   const local = union([...own, LOOPBACK[family]].map(rangeOf));
-  const others = without(between(0n, (1n << BigInt(addressBits(family))) - 1n), local);
-  return { local, perhapsLocal: isAll ? NOTHING : others };
+  return { local, perhapsLocal: isAll ? NOTHING : without(everyPacket(family).source, local) };
 }
 
 /** What packets are sorted into. */
@@ -157,14 +158,17 @@ function interfaceSorter(side: 'in' | 'out', pattern: string): Sorter {
 
 const PORT_BITS = 16n;
 
-/** Protocols that have ports. */
-export const WITH_PORTS = ['tcp', 'udp', 'dccp', 'sctp', 'udplite'];
+/** The number of a protocol and a port, as the dimension `service` has it. */
+export function serviceValue(protocol: string, port: number): bigint {
+  return (BigInt(protocolNumber(protocol) ?? 0) << PORT_BITS) + BigInt(port);
+}
 
-/** All packets of a protocol. */
-export function serviceRange(protocol: string, ports: readonly [number, number] = [0, 0xffff]): Ranges {
-  const number = BigInt(protocolNumber(protocol) ?? 0);
-  const base = number << PORT_BITS;
-  return between(base + BigInt(ports[0]), base + BigInt(ports[1]));
+/** All packets of a protocol, or those to some of its ports. */
+export function serviceRange(
+  protocol: string,
+  [first, last]: readonly [number, number] = [0, 0xffff],
+): Ranges {
+  return between(serviceValue(protocol, first), serviceValue(protocol, last));
 }
 
 function protocolSorter(text: string): Sorter {
@@ -219,17 +223,6 @@ function markSorter(value: number, mask: number): Sorter {
 /** The bit of the mark that a fact is about; undefined where it is about something else. */
 export function markBit(fact: string): number | undefined {
   return fact.startsWith('mark ') ? Number(fact.slice('mark '.length)) : undefined;
-}
-
-/** The interfaces that a fact is about; undefined where it is about something else. */
-export function inInterfacePattern(fact: string): string | undefined {
-  const [, pattern] = /^in-interface (.*)$/.exec(fact) ?? [];
-  return pattern;
-}
-
-/** Whether a protocol has ports. */
-export function carriesPorts(protocol: string): boolean {
-  return WITH_PORTS.includes(protocol);
 }
 
 function hex(value: number): string {
@@ -446,7 +439,7 @@ function optionSorter(extension: string, { name, values }: Option, family: Famil
         .split(',')
         .map(portRange)
         .filter((range) => range !== undefined);
-      const sides = MANY_PORTS[name];
+      const sides = PORT_SIDES[name];
       if (!sides || ranges.length < value.split(',').length) return undefined;
       return some(sides.flatMap((side) => ranges.map((range) => portSorter(side, range, WITH_PORTS))));
     }
@@ -475,17 +468,3 @@ const PORTS: Readonly<Record<string, 'sourcePort' | 'destinationPort'>> = {
   '--sport': 'sourcePort',
   '--dport': 'destinationPort',
 };
-
-const MANY_PORTS: Readonly<Record<string, readonly ('sourcePort' | 'destinationPort')[]>> = {
-  '--sports': ['sourcePort'],
-  '--dports': ['destinationPort'],
-  '--ports': ['sourcePort', 'destinationPort'],
-};
-
-/** `80`, `80:90`, `80:` or `:90`. */
-function portRange(text: string): readonly [number, number] | undefined {
-  const [, first, range, last] = /^(\d*)(?:(:)(\d*))?$/.exec(text) ?? [];
-  if (first === undefined || (first === '' && range === undefined)) return undefined;
-  if (range === undefined) return [Number(first), Number(first)];
-  return [first === '' ? 0 : Number(first), last === '' ? 0xffff : Number(last)];
-}

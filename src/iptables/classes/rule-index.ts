@@ -1,8 +1,10 @@
 /** Which rules of a chain the packets of a class can fit, and what parts of the class each is for. */
 import { addressValue } from '../../net/address.ts';
+import { onlyDestinationOf } from '../simulator/candidates.ts';
+import { WITH_PORTS } from '../simulator/protocols.ts';
 import type { ClassFlow } from './class-flow.ts';
 import { type ClassRule, mayFit } from './class-rule.ts';
-import { type Here, serviceRange, WITH_PORTS } from './questions.ts';
+import { type Here, serviceValue } from './questions.ts';
 import { common, holds, isEmpty, only, onlyOne, type Ranges, union, without } from './ranges.ts';
 
 /** A part of a class, and the rules that it comes to, in their order. */
@@ -28,19 +30,21 @@ interface Keyed {
 
 export function indexRules(rules: readonly ClassRule[]): RuleIndex {
   if (rules.length < WORTH_AN_INDEX) return { rules, candidates: (flow) => [{ flow, rules }] };
-  const [byAddress, byPort]: Map<bigint, ClassRule[]>[] = [new Map(), new Map()];
+  const [byAddress, byPort] = [new Map<bigint, ClassRule[]>(), new Map<bigint, ClassRule[]>()];
   const others: ClassRule[] = [];
   for (const rule of rules) {
-    const key = keyOf(rule);
-    if (key === undefined) others.push(rule);
-    else {
-      const map = key.by === 'address' ? byAddress : byPort;
-      const same = map?.get(key.value);
-      if (same) same.push(rule);
-      else map?.set(key.value, [rule]);
+    const only = onlyDestinationOf(rule.rule);
+    if (only === undefined) {
+      others.push(rule);
+      continue;
     }
+    const map = only.by === 'address' ? byAddress : byPort;
+    const value = only.by === 'address' ? addressValue(only.address) : serviceValue(only.protocol, only.port);
+    const same = map.get(value);
+    if (same) same.push(rule);
+    else map.set(value, [rule]);
   }
-  const keyed: Keyed = { byAddress: byAddress ?? new Map(), byPort: byPort ?? new Map(), others };
+  const keyed: Keyed = { byAddress, byPort, others };
   return { rules, candidates: (flow, here) => partsOf(keyed, flow, here) };
 }
 
@@ -67,10 +71,7 @@ function byService(rules: Keyed['byPort'], flow: ClassFlow, here: Here): readonl
   if (rules.size === 0) return [{ flow, rules: [] }];
   const { destinationPort: now } = flow;
   if (now !== undefined) {
-    const found = WITH_PORTS.flatMap((protocol) => {
-      const [key = 0n] = serviceRange(protocol, [now, now]);
-      return rules.get(key) ?? [];
-    });
+    const found = WITH_PORTS.flatMap((protocol) => rules.get(serviceValue(protocol, now)) ?? []);
     return [{ flow, rules: found }];
   }
   const single = onlyOne(flow.packets.service);
@@ -99,23 +100,4 @@ function splitBy(
 
 function withNumbers(flow: ClassFlow, dimension: 'destination' | 'service', ranges: Ranges): ClassFlow {
   return { ...flow, packets: { ...flow.packets, [dimension]: common(flow.packets[dimension], ranges) } };
-}
-
-/** The only address, or else the only port, that a rule is for. */
-function keyOf({
-  rule,
-  steps,
-}: ClassRule): { readonly by: 'address' | 'port'; readonly value: bigint } | undefined {
-  // What a rule does before it looks, it does to any packet.
-  if (steps.some(({ step }) => step !== 'sort')) return undefined;
-  const { matches } = rule.rule;
-  const address = matches.find((match) => match.match === 'destination');
-  if (address && address.negated !== true && !address.address.includes('/')) {
-    return { by: 'address', value: addressValue(address.address) };
-  }
-  const port = matches.find((match) => match.match === 'destination-port');
-  const protocol = matches.find((match) => match.match === 'protocol');
-  if (!port || port.last !== undefined || !protocol) return undefined;
-  const [value = 0n] = serviceRange(protocol.protocol, [port.port, port.port]);
-  return { by: 'port', value };
 }

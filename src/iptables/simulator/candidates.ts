@@ -35,16 +35,32 @@ export function candidatesIn<R extends Candidate>(rules: readonly R[]): (header:
   };
 }
 
-/** The only address, or else the only port, that a rule is for. */
-function destinationOfRule({ rule: { matches }, onlyLooks }: Candidate): string | undefined {
+/** Where the packets are sent that a rule is for. */
+export type OnlyDestination =
+  | { readonly by: 'address'; readonly address: string }
+  | { readonly by: 'port'; readonly protocol: string; readonly port: number };
+
+/** The only address, or else the only port, that a rule is for; undefined where it is for others, too. */
+export function onlyDestinationOf({
+  rule: { matches },
+  onlyLooks,
+}: Pick<Candidate, 'rule' | 'onlyLooks'>): OnlyDestination | undefined {
   const address = matches.find((match) => match.match === 'destination');
-  if (address && !address.negated && !address.address.includes('/')) return address.address;
+  if (address && !address.negated && !address.address.includes('/')) {
+    return { by: 'address', address: address.address };
+  }
   const port = matches.find((match) => match.match === 'destination-port');
   const protocol = matches.find((match) => match.match === 'protocol');
   // What a rule does before it looks at the port, it does to any packet.
   return port && port.last === undefined && protocol && onlyLooks
-    ? portKey(protocol.protocol, port.port)
+    ? { by: 'port', protocol: protocol.protocol, port: port.port }
     : undefined;
+}
+
+/** As a text. */
+function destinationOfRule(rule: Candidate): string | undefined {
+  const only = onlyDestinationOf(rule);
+  return only?.by === 'port' ? portKey(only.protocol, only.port) : only?.address;
 }
 
 function portKey(protocol: string, port: number): string {

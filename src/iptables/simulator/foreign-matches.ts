@@ -87,7 +87,8 @@ function port({ name, values: [value = ''] }: Option, protocol: string): Test | 
   return range && side && portTest(side, range, protocol);
 }
 
-const PORT_SIDES: Readonly<Record<string, readonly ('sourcePort' | 'destinationPort')[]>> = {
+/** The ports that options of xt_multiport look at: any of them. */
+export const PORT_SIDES: Readonly<Record<string, readonly ('sourcePort' | 'destinationPort')[]>> = {
   '--sports': ['sourcePort'],
   '--dports': ['destinationPort'],
   '--ports': ['sourcePort', 'destinationPort'],
@@ -104,7 +105,7 @@ function multiport({ name, values: [value = ''] }: Option): Test | undefined {
 }
 
 /** `80`, `80:90`, `80:` or `:90`. */
-function portRange(text: string): readonly [number, number] | undefined {
+export function portRange(text: string): readonly [number, number] | undefined {
   const [, first, range, last] = /^(\d*)(?:(:)(\d*))?$/.exec(text) ?? [];
   if (first === undefined || (first === '' && range === undefined)) return undefined;
   if (range === undefined) return [Number(first), Number(first)];

@@ -4,7 +4,7 @@ import type { ConntrackState } from '../types.ts';
 import { parseBytecode, runProgram } from './bytecode.ts';
 import type { Flow } from './flow.ts';
 import type { SimulatedNode } from './packet.ts';
-import { canonicalProtocol, protocolNumber } from './protocols.ts';
+import { canonicalProtocol, protocolNumber, WITH_PORTS } from './protocols.ts';
 
 /** Whether a packet fits; undefined where that cannot be told. */
 export type Test = (flow: Flow, node: SimulatedNode) => boolean | undefined;
@@ -66,9 +66,6 @@ export function protocolTest(text: string): Test {
   };
 }
 
-/** Protocols that have ports. */
-const WITH_PORTS: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp', 'dccp', 'udplite']);
-
 /**
  * A test for ports from `first` to `last`.
  * @param protocol the only one that is meant, or undefined for any
@@ -79,7 +76,7 @@ export function portTest(
   protocol?: string,
 ): Test {
   return ({ header }) => {
-    if (protocol === undefined ? !WITH_PORTS.has(header.protocol) : header.protocol !== protocol)
+    if (protocol === undefined ? !WITH_PORTS.includes(header.protocol) : header.protocol !== protocol)
       return false;
     const port = header[side];
     return port === undefined ? undefined : first <= port && port <= last;

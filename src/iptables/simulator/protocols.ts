@@ -26,3 +26,6 @@ export function canonicalProtocol(text: string): string {
   const known = Object.entries(PROTOCOLS).find(([, known]) => known === number);
   return known?.[0] ?? text.toLowerCase();
 }
+
+/** Protocols that have ports. */
+export const WITH_PORTS: readonly string[] = ['tcp', 'udp', 'sctp', 'dccp', 'udplite'];

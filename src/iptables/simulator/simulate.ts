@@ -1,6 +1,7 @@
 /** What becomes of a packet that comes to a node, or begins there. */
 import { type Fate, outcomesOf } from './fate.ts';
 import { BEFORE_TRACKING, type Flow, mergeFlows, startOf, statesOf } from './flow.ts';
+import { HOOKS, type Hook } from './hooks.ts';
 import type { Packet, SimulatedNode } from './packet.ts';
 import { mergeStages, type Stage, stagePacket } from './path.ts';
 import type { PreparedChain, PreparedRule, PreparedRuleset } from './prepare.ts';
@@ -55,17 +56,6 @@ interface Journey {
   readonly undecided: Set<PreparedRule>;
   readonly stages: Stage[] | undefined;
 }
-
-/** The tables that have something to say at each hook, in the kernel's order (netfilter_ipv4.h). */
-const HOOKS = {
-  PREROUTING: ['raw', 'mangle', 'nat'],
-  INPUT: ['mangle', 'filter', 'security', 'nat'],
-  FORWARD: ['mangle', 'filter', 'security'],
-  OUTPUT: ['raw', 'mangle', 'nat', 'filter', 'security'],
-  POSTROUTING: ['mangle', 'nat'],
-} as const;
-
-type Hook = keyof typeof HOOKS;
 
 /** Packets that come in by an interface. */
 function arrive(journey: Journey, flows: Flow[]): Flow[] {

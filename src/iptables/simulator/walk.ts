@@ -29,7 +29,7 @@ export interface Ended {
 export class RulesetError extends OperationalError {}
 
 /** Deeper than any kernel lets chains lead into chains. */
-const TOO_DEEP = 512;
+export const TOO_DEEP = 512;
 
 /**
  * Sends a packet through a chain, in all the forms that chance has made of it.
@@ -96,9 +96,9 @@ function follow({ walk, rule, returned, depth }: Here, flows: Flow[]): Flow[] {
         flow.states === BEFORE_TRACKING ? { ...flow, states: ['UNTRACKED'] } : flow,
       );
     case 'jump':
-      return walkChain(walk, chainOf(walk, rule, effect.chain), flows, depth + 1);
+      return walkChain(walk, chainOf(walk.ruleset, rule, effect.chain), flows, depth + 1);
     case 'goto':
-      returned.push(...walkChain(walk, chainOf(walk, rule, effect.chain), flows, depth + 1));
+      returned.push(...walkChain(walk, chainOf(walk.ruleset, rule, effect.chain), flows, depth + 1));
       return [];
     case 'return':
       returned.push(...flows);
@@ -114,7 +114,15 @@ function follow({ walk, rule, returned, depth }: Here, flows: Flow[]): Flow[] {
   }
 }
 
-function chainOf({ ruleset }: Walk, { table, chain, number }: PreparedRule, name: string): PreparedChain {
+/**
+ * The chain that a rule leads to.
+ * @throws RulesetError where there is none
+ */
+export function chainOf(
+  ruleset: PreparedRuleset,
+  { table, chain, number }: PreparedRule,
+  name: string,
+): PreparedChain {
   const found = ruleset.chain(table, name);
   if (!found) throw new RulesetError(`${table} ${chain}, rule ${number}: there is no chain ${name}`);
   return found;
