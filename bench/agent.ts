@@ -29,6 +29,7 @@ import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
 import { type ApiObject, FakeApiServer } from '../test/support/api-server/fake-api-server.ts';
+import { CLUSTER_CIDR, NEW_PODS, NODE, podsOf as podsOfService, serviceObject, sliceObject } from './api-objects.ts';
 import type { Probed } from './probe.ts';
 import { percentile, table } from './statistics.ts';
 
@@ -54,60 +55,8 @@ const [services, endpoints, latencies, changes, rate] = [
   Number(given.rate),
 ];
 
-const NODE = 'node-0';
-const CLUSTER_CIDR = '10.128.0.0/9';
 const AGENT = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js');
-const POD_NETWORK = (10n << 24n) + (128n << 16n);
-const SERVICE_NETWORK = (10n << 24n) + (64n << 16n);
-/** Pods that replace others have addresses from here on. */
-const NEW_PODS = POD_NETWORK + (1n << 22n);
-
-const nameOf = (i: number) => `service-${String(i).padStart(5, '0')}`;
-
-function service(i: number): ApiObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: nameOf(i), namespace: 'default' },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP: formatAddress('ipv4', SERVICE_NETWORK + BigInt(i)),
-      clusterIPs: [formatAddress('ipv4', SERVICE_NETWORK + BigInt(i))],
-      ipFamilies: ['IPv4'],
-      ipFamilyPolicy: 'SingleStack',
-      selector: { app: nameOf(i) },
-      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }],
-    },
-  };
-}
-
-const podsOf = (i: number) =>
-  Array.from({ length: endpoints }, (_, j) => POD_NETWORK + BigInt(i * endpoints + j));
-
-function slice(i: number, pods: readonly bigint[]): ApiObject {
-  const name = nameOf(i);
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: `${name}-abcde`,
-      namespace: 'default',
-      labels: {
-        'kubernetes.io/service-name': name,
-        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
-      },
-    },
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-    endpoints: pods.map((pod, j) => ({
-      addresses: [formatAddress('ipv4', pod)],
-      conditions: { ready: true, serving: true, terminating: false },
-      nodeName: `node-${(i + j) % 100}`,
-      zone: 'zone-0',
-      targetRef: { kind: 'Pod', namespace: 'default', name: `${name}-${j}`, uid: `${i}-${j}` },
-    })),
-  };
-}
+const podsOf = (i: number) => podsOfService(i, endpoints);
 
 const progress = new SingleBar({
   format: '{what} {bar} {value}/{total}, {rss} MB',
@@ -141,8 +90,8 @@ async function probedUntilNow(next: string): Promise<Probed> {
 const server = new FakeApiServer();
 await server.start();
 for (let i = 0; i < services; i++) {
-  server.put(service(i));
-  server.put(slice(i, podsOf(i)));
+  server.put(serviceObject(i));
+  server.put(sliceObject(i, podsOf(i)));
 }
 
 const started = performance.now();
@@ -216,10 +165,10 @@ let pods = 0n;
 /** A Service with one of its pods replaced. */
 function replacePod(i: number): NewPod & { object: ApiObject } {
   const address = NEW_PODS + ++pods;
-  const object = slice(i, [...podsOf(i).slice(1), address]);
-  const [servicePort] = resolveServicePorts(serviceSchema.parse(service(i)), 'ipv4', false);
+  const object = sliceObject(i, [...podsOf(i).slice(1), address]);
+  const [servicePort] = resolveServicePorts(serviceSchema.parse(serviceObject(i)), 'ipv4', false);
   const entry = {
-    service: serviceSchema.parse(service(i)),
+    service: serviceSchema.parse(serviceObject(i)),
     endpointSlices: [endpointSliceSchema.parse(object)],
   };
   if (!servicePort) throw new Error('a Service of a benchmark has a port');
@@ -263,10 +212,10 @@ const begun = performance.now();
 for (let n = 0; n < changes; n++) {
   const i = random(services);
   const kind = random(10);
-  if (kind === 0) server.delete(service(i));
-  else if (kind === 1) server.delete(slice(i, []));
-  else if (kind <= 3) server.put(service(i));
-  else if (kind <= 5) server.put(slice(i, podsOf(i)));
+  if (kind === 0) server.delete(serviceObject(i));
+  else if (kind === 1) server.delete(sliceObject(i, []));
+  else if (kind <= 3) server.put(serviceObject(i));
+  else if (kind <= 5) server.put(sliceObject(i, podsOf(i)));
   else server.put(replacePod(i).object);
   const due = begun + ((n + 1) / rate) * 1000;
   if (due > performance.now()) await sleep(due - performance.now());

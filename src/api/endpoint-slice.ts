@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { familyOf } from '../net/address.ts';
 import {
   dnsLabel,
+  givenLabels,
   type KnownPart,
-  labels,
   list,
   namespacedMetadata,
   optional,
@@ -33,9 +33,10 @@ export const REGION_LABELS = ['topology.kubernetes.io/region', 'kubernetes.io/re
 
 /** The first of the labels that is there and not empty. */
 export function firstLabel(
-  labels: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>> | null | undefined,
   keys: readonly string[],
 ): string | undefined {
+  if (!labels) return undefined;
   return keys.map((key) => labels[key]).find((value) => value !== undefined && value !== '');
 }
 
@@ -44,38 +45,42 @@ const named = z.object({ name: z.string() });
 /** Whether it is of the right family only the slice tells. */
 const sliceAddress = z.string({ error: 'an address' }).transform((text) => ({ text, ...parseUnicast(text) }));
 
+/**
+ * There are hundreds of thousands of these, and each schema that makes something else of a value takes its time: what may
+ * be absent is `nullish` here, and one function makes the endpoint of it.
+ */
 const endpoint = z
   .object({
     addresses: z.array(sliceAddress).min(1, { error: 'at least one address' }),
-    conditions: optional(
-      z.object({
-        ready: optional(z.boolean()),
-        serving: optional(z.boolean()),
-        terminating: optional(z.boolean()),
-      }),
-    ),
-    nodeName: optional(z.string()),
-    zone: optional(z.string()),
-    deprecatedTopology: labels,
-    hints: optional(z.object({ forZones: list(named), forNodes: list(named) })),
+    conditions: z
+      .object({
+        ready: z.boolean().nullish(),
+        serving: z.boolean().nullish(),
+        terminating: z.boolean().nullish(),
+      })
+      .nullish(),
+    nodeName: z.string().nullish(),
+    zone: z.string().nullish(),
+    deprecatedTopology: givenLabels.nullish(),
+    hints: z.object({ forZones: z.array(named).nullish(), forNodes: z.array(named).nullish() }).nullish(),
   })
-  .transform((endpoint) => ({
-    addresses: endpoint.addresses,
-    ready: endpoint.conditions?.ready ?? true,
-    serving: endpoint.conditions?.serving ?? true,
-    terminating: endpoint.conditions?.terminating ?? false,
-    nodeName: endpoint.nodeName,
-    zone: endpoint.zone ?? firstLabel(endpoint.deprecatedTopology, ZONE_LABELS),
-    region: firstLabel(endpoint.deprecatedTopology, REGION_LABELS),
-    forZones: namesOf(endpoint.hints?.forZones),
-    forNodes: namesOf(endpoint.hints?.forNodes),
+  .transform(({ addresses, conditions, nodeName, zone, deprecatedTopology, hints }) => ({
+    addresses,
+    ready: conditions?.ready ?? true,
+    serving: conditions?.serving ?? true,
+    terminating: conditions?.terminating ?? false,
+    nodeName: nodeName ?? undefined,
+    zone: zone ?? firstLabel(deprecatedTopology, ZONE_LABELS),
+    region: firstLabel(deprecatedTopology, REGION_LABELS),
+    forZones: namesOf(hints?.forZones),
+    forNodes: namesOf(hints?.forNodes),
   }));
 
 /** Most endpoints have no hints: these share one list of none. */
 const NONE: readonly string[] = [];
 
-function namesOf(list: readonly { readonly name: string }[] = []): readonly string[] {
-  return list.length === 0 ? NONE : list.map(({ name }) => name);
+function namesOf(list: readonly { readonly name: string }[] | null | undefined): readonly string[] {
+  return list?.length ? list.map(({ name }) => name) : NONE;
 }
 
 const slicePort = z

@@ -125,15 +125,11 @@ function isLabelKey(key: string): boolean {
   return LABEL_NAME.test(key.slice(slash + 1)) && (slash < 0 || isSubdomain(key.slice(0, slash)));
 }
 
-/**
- * Labels or a selector, empty where absent. Not a `z.record`, which passes over `__proto__` in silence: a selector
- * must not lose a key.
- */
-export const labels = z
+/** Labels. Not a `z.record`, which passes over `__proto__` in silence: a selector must not lose a key. */
+export const givenLabels = z
   .custom<Record<string, unknown>>((value) => isMapping(value), { error: 'a mapping', abort: false })
-  .nullish()
   .transform((labels, context): Record<string, string> => {
-    const entries = Object.entries(labels ?? {}).map(([key, value]): [string, string] => {
+    const entries = Object.entries(labels).map(([key, value]): [string, string] => {
       const text = value ?? '';
       if (!isLabelKey(key)) {
         addSentence(
@@ -153,6 +149,9 @@ export const labels = z
     });
     return Object.fromEntries(entries);
   });
+
+/** Labels or a selector, empty where absent. */
+export const labels = givenLabels.nullish().transform((labels): Record<string, string> => labels ?? {});
 
 function isMapping(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

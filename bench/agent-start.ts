@@ -1,0 +1,187 @@
+/**
+ * How long the agent takes from the start of its process to all rules in the kernel, and what it costs:
+ * `scripts/bench-kernel start`, which runs this in a network namespace of its own. An API server is beside it in a process of
+ * its own, over TLS; the bare load of the same rules, by iptables-restore into empty tables, is in the same run.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { execa, execaSync } from 'execa';
+import { layoutNameSchema } from '../src/api/fields.ts';
+import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
+import { CLUSTER_CIDR, NODE } from './api-objects.ts';
+import { median, table } from './statistics.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    backend: { type: 'string', default: 'nft' },
+    layout: { type: 'string', default: 'fast' },
+    sizes: { type: 'string', default: '5000x10' },
+    runs: { type: 'string', default: '3' },
+    idle: { type: 'string', default: '0' },
+    agent: { type: 'string', default: join(import.meta.dirname, '..', 'dist', 'cli', 'main.js') },
+    flags: { type: 'string', default: '' },
+    parts: { type: 'boolean', default: false },
+  },
+});
+const backend = given.backend as Backend;
+const layout = layoutNameSchema.parse(given.layout);
+
+/** Hundredths of a second, in which Linux counts processor time. */
+const TICKS = 100;
+
+/** What a process and the children it has waited for have used, in seconds. */
+function processorTime(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / TICKS;
+}
+
+/** Resident memory of a process and all that it has started, in MB. */
+function memoryOfTree(pid: number): number {
+  const residents = new Map<number, { parent: number; kilobytes: number }>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+      residents.set(Number(name), { parent: of('PPid'), kilobytes: of('VmRSS') });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const isOurs = (one: number): boolean => one === pid || (one > 1 && isOurs(residents.get(one)?.parent ?? 0));
+  const sum = [...residents].reduce((sum, [one, { kilobytes }]) => sum + (isOurs(one) ? kilobytes : 0), 0);
+  return Math.round(sum / 1024);
+}
+
+interface Started {
+  readonly seconds: number;
+  readonly processor: number;
+  readonly peak: number;
+  readonly later: number;
+  /** Share of a core while nothing changes, in percent. */
+  readonly idle: number | undefined;
+  readonly log: readonly string[];
+}
+
+async function start(kubeconfig: string): Promise<Started> {
+  const begun = performance.now();
+  const agent = execa(
+    process.execPath,
+    [
+      ...given.flags.split(' ').filter((flag) => flag !== ''),
+      ...[given.agent, 'agent', '--kubeconfig', kubeconfig, '--hostname-override', NODE],
+      ...['--cluster-cidr', CLUSTER_CIDR, '--backend', backend, '--layout', layout],
+      ...['--conntrack-max-per-core', '0', '--oom-score-adj', '0', '-v', '4'],
+    ],
+    { stdin: 'ignore', stdout: { file: '/tmp/w/gc.txt' }, reject: false, buffer: false },
+  );
+  const pid = agent.pid ?? 0;
+  const log: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const ready = new Set<string>();
+  agent.stderr.setEncoding('utf8').on('data', (text: string) => {
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      log.push(`${(performance.now() - begun).toFixed(0).padStart(6)} ${line}`);
+      const family = /Rules are in the kernel" family="(\w+)"/.exec(line)?.[1];
+      if (family !== undefined) ready.add(family);
+    }
+    if (ready.has('ipv4') && ready.has('ipv6')) done.resolve();
+  });
+  let peak = 0;
+  const sampler = setInterval(() => {
+    peak = Math.max(peak, memoryOfTree(pid));
+  }, 100);
+  await Promise.race([done.promise, agent.then(() => Promise.reject(new Error(log.join('\n'))))]);
+  const seconds = (performance.now() - begun) / 1000;
+  const processor = processorTime(pid);
+  log.push(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(13, 17).join(' '));
+  await sleep(2000);
+  clearInterval(sampler);
+  const hwm = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  let idle: number | undefined;
+  if (Number(given.idle) > 0) {
+    await sleep(20_000);
+    const before = processorTime(pid);
+    await sleep(Number(given.idle) * 1000);
+    idle = ((processorTime(pid) - before) / Number(given.idle)) * 100;
+  }
+  const later = memoryOfTree(pid);
+  agent.kill('SIGTERM');
+  await agent;
+  return { seconds, processor, peak: Math.max(peak, Math.round(hwm)), later, idle, log };
+}
+
+function flush(): void {
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const { iptables } = iptablesPrograms(family, backend);
+    for (const name of ['nat', 'filter', 'mangle', 'raw']) {
+      execaSync(iptables, ['-t', name, '-F']);
+      execaSync(iptables, ['-t', name, '-X']);
+    }
+  }
+}
+
+/** Seconds for the bare load of what is in the kernel into empty tables. */
+function bareLoad(): number {
+  const { save, restore } = iptablesPrograms('ipv4', backend);
+  const { stdout } = execaSync(save);
+  flush();
+  const begun = performance.now();
+  execaSync(restore, [], { input: stdout });
+  return (performance.now() - begun) / 1000;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'svc2ipt-bench-'));
+let server: ChildProcess | undefined;
+try {
+  const rows: string[][] = [];
+  for (const size of given.sizes.split(',')) {
+    server = fork(join(import.meta.dirname, 'api-server.ts'), size.split('x'), { execArgv: [] });
+    const [kubeconfig] = await once(server, 'message');
+    const file = join(folder, 'kubeconfig');
+    writeFileSync(file, String(kubeconfig));
+    const cold: Started[] = [];
+    const bare: number[] = [];
+    const again: Started[] = [];
+    for (let run = 0; run < Number(given.runs); run++) {
+      flush();
+      cold.push(await start(file));
+      again.push(await start(file));
+      bare.push(bareLoad());
+    }
+    if (given.parts) console.log([...(cold.at(-1)?.log ?? []), '', ...(again.at(-1)?.log ?? [])].join('\n'));
+    const of = (all: readonly Started[], field: 'seconds' | 'processor' | 'peak' | 'later') =>
+      median(all.map((one) => one[field]));
+    const load = median(bare);
+    for (const [name, all] of [
+      ['start', cold],
+      ['start again', again],
+    ] as const) {
+      rows.push([
+        `${size}, ${name}`,
+        of(all, 'seconds').toFixed(2),
+        of(all, 'processor').toFixed(2),
+        load.toFixed(2),
+        (of(all, 'seconds') / load).toFixed(2),
+        String(of(all, 'peak')),
+        String(of(all, 'later')),
+        all.map(({ idle }) => idle?.toFixed(2) ?? '-').join(' '),
+      ]);
+    }
+    server.disconnect();
+    flush();
+  }
+  console.log(
+    table([`${backend}, ${layout} layout`, 's', 'processor s', 'bare load s', 'times', 'peak MB', 'later MB', 'idle %'], rows),
+  );
+} finally {
+  if (server?.connected) server.disconnect();
+  rmSync(folder, { recursive: true });
+}
