@@ -54,7 +54,8 @@ function memoryOfTree(pid: number): number {
       // It has ended meanwhile.
     }
   }
-  const isOurs = (one: number): boolean => one === pid || (one > 1 && isOurs(residents.get(one)?.parent ?? 0));
+  const isOurs = (one: number): boolean =>
+    one === pid || (one > 1 && isOurs(residents.get(one)?.parent ?? 0));
   const sum = [...residents].reduce((sum, [one, { kilobytes }]) => sum + (isOurs(one) ? kilobytes : 0), 0);
   return Math.round(sum / 1024);
 }
@@ -179,7 +180,19 @@ try {
     flush();
   }
   console.log(
-    table([`${backend}, ${layout} layout`, 's', 'processor s', 'bare load s', 'times', 'peak MB', 'later MB', 'idle %'], rows),
+    table(
+      [
+        `${backend}, ${layout} layout`,
+        's',
+        'processor s',
+        'bare load s',
+        'times',
+        'peak MB',
+        'later MB',
+        'idle %',
+      ],
+      rows,
+    ),
   );
 } finally {
   if (server?.connected) server.disconnect();

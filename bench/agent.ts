@@ -29,7 +29,14 @@ import { resolveServicePorts } from '../src/compiler/service-ports.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { completeFacts, resolveNode } from '../src/sources/node.ts';
 import { type ApiObject, FakeApiServer } from '../test/support/api-server/fake-api-server.ts';
-import { CLUSTER_CIDR, NEW_PODS, NODE, podsOf as podsOfService, serviceObject, sliceObject } from './api-objects.ts';
+import {
+  CLUSTER_CIDR,
+  NEW_PODS,
+  NODE,
+  podsOf as podsOfService,
+  serviceObject,
+  sliceObject,
+} from './api-objects.ts';
 import type { Probed } from './probe.ts';
 import { percentile, table } from './statistics.ts';
 

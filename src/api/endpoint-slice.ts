@@ -1,6 +1,6 @@
 /** `discovery.k8s.io/v1` EndpointSlice and the older `v1` Endpoints, reduced to what decides rules. */
 import { z } from 'zod';
-import { familyOf } from '../net/address.ts';
+import { type Family, familyOf } from '../net/address.ts';
 import {
   dnsLabel,
   givenLabels,
@@ -17,10 +17,10 @@ import {
   unicastAddress,
   withRules,
 } from './fields.ts';
-import { show } from './problem.ts';
+import { isMapping, show, withShortcut } from './problem.ts';
 import { SERVICE_PROXY_NAME_LABEL } from './service.ts';
 
-export type EndpointSlice = Readonly<z.output<typeof endpointSliceSchema>>;
+export type EndpointSlice = Readonly<z.output<typeof wholeSchema>>;
 export type SliceEndpoint = EndpointSlice['endpoints'][number];
 export type SlicePort = EndpointSlice['ports'][number];
 
@@ -45,10 +45,7 @@ const named = z.object({ name: z.string() });
 /** Whether it is of the right family only the slice tells. */
 const sliceAddress = z.string({ error: 'an address' }).transform((text) => ({ text, ...parseUnicast(text) }));
 
-/**
- * There are hundreds of thousands of these, and each schema that makes something else of a value takes its time: what may
- * be absent is `nullish` here, and one function makes the endpoint of it.
- */
+/** What may be absent is `nullish` here, and one function makes the endpoint of it: each schema that does so takes its time. */
 const endpoint = z
   .object({
     addresses: z.array(sliceAddress).min(1, { error: 'at least one address' }),
@@ -100,10 +97,28 @@ const sliceSchema = z.object({
   ports: list(slicePort),
 });
 
-export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
+const wholeSchema = withRules(sliceSchema, (known, rules) => {
   checkAddresses(known, rules);
-  checkNames(known, rules);
-}).transform(({ metadata, addressType, endpoints, ports }) => ({
+  checkNames(known?.ports, rules);
+}).transform(({ endpoints, ...rest }) => ({
+  ...withoutEndpoints(rest),
+  /** Of the addresses of each endpoint, the first is what counts. */
+  endpoints:
+    rest.addressType === 'FQDN'
+      ? []
+      : endpoints.map(({ addresses: [first, ...others], ...endpoint }) => ({
+          ...endpoint,
+          address: first?.address ?? '',
+          ...(others.length > 0 && { otherAddresses: others.map(({ address }) => address) }),
+        })),
+}));
+
+/** All but the endpoints. */
+const withoutEndpoints = ({
+  metadata,
+  addressType,
+  ports,
+}: Omit<z.output<typeof sliceSchema>, 'endpoints'>) => ({
   kind: 'EndpointSlice' as const,
   namespace: metadata.namespace,
   name: metadata.name,
@@ -114,17 +129,72 @@ export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
       : metadata.labels[SERVICE_NAME_LABEL],
   ...skipped(metadata.labels, addressType),
   family: addressType === 'IPv6' ? ('ipv6' as const) : ('ipv4' as const),
-  /** Of the addresses of each endpoint, the first is what counts. */
-  endpoints:
-    addressType === 'FQDN'
-      ? []
-      : endpoints.map(({ addresses: [first, ...others], ...endpoint }) => ({
-          ...endpoint,
-          address: first?.address ?? '',
-          ...(others.length > 0 && { otherAddresses: others.map(({ address }) => address) }),
-        })),
   ports,
-}));
+});
+
+const restSchema = withRules(sliceSchema.omit({ endpoints: true }), (known, rules) =>
+  checkNames(known?.ports, rules),
+).transform(withoutEndpoints);
+
+/** A cluster has hundreds of thousands of endpoints, and zod takes some 15 microseconds for each. */
+export const endpointSliceSchema = withShortcut(
+  wholeSchema,
+  (value): z.output<typeof wholeSchema> | undefined => {
+    if (!isMapping(value) || !Array.isArray(value.endpoints)) return undefined;
+    const rest = restSchema.safeParse(value).data;
+    if (!rest || value.addressType === 'FQDN') return undefined;
+    const endpoints: SliceEndpoint[] = [];
+    for (const one of value.endpoints as readonly unknown[]) {
+      const endpoint = usualEndpoint(one, rest.family);
+      if (!endpoint) return undefined;
+      endpoints.push(endpoint);
+    }
+    return { ...rest, endpoints };
+  },
+);
+
+/** An endpoint as the EndpointSlice controller writes it; undefined for any other, and where anything is wrong with it. */
+function usualEndpoint(value: unknown, family: Family): SliceEndpoint | undefined {
+  if (!isMapping(value)) return undefined;
+  const { addresses, conditions = {}, nodeName, zone, hints = {}, deprecatedTopology } = value;
+  if (!Array.isArray(addresses) || addresses.length !== 1 || deprecatedTopology !== undefined)
+    return undefined;
+  const [text] = addresses as readonly unknown[];
+  if (typeof text !== 'string' || !isMapping(conditions) || !isMapping(hints)) return undefined;
+  const { address, expected } = parseUnicast(text);
+  const { ready, serving, terminating } = conditions;
+  const forZones = usualNames(hints.forZones);
+  const forNodes = usualNames(hints.forNodes);
+  if (expected !== undefined || familyOf(address) !== family || !forZones || !forNodes) return undefined;
+  if (!isTextOrAbsent(nodeName) || !isTextOrAbsent(zone)) return undefined;
+  if (!isFlagOrAbsent(ready) || !isFlagOrAbsent(serving) || !isFlagOrAbsent(terminating)) {
+    return undefined;
+  }
+  return {
+    ready: ready ?? true,
+    serving: serving ?? true,
+    terminating: terminating ?? false,
+    nodeName,
+    zone,
+    region: undefined,
+    forZones,
+    forNodes,
+    address,
+  };
+}
+
+function usualNames(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return NONE;
+  if (!Array.isArray(value)) return undefined;
+  const names = value.map((one: unknown) => (isMapping(one) ? one.name : undefined));
+  return names.every((name) => typeof name === 'string') ? (names.length === 0 ? NONE : names) : undefined;
+}
+
+const isTextOrAbsent = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === 'string';
+
+const isFlagOrAbsent = (value: unknown): value is boolean | undefined =>
+  value === undefined || typeof value === 'boolean';
 
 /** An EndpointSlice that kube-proxy does not even look at, though its label names a Service. */
 interface Skipped {
@@ -169,9 +239,9 @@ function expectedAddress(
   return ofType ? expected : `an ${addressType} address`;
 }
 
-function checkNames(slice: KnownSlice, { complain }: Rules): void {
+function checkNames(ports: NonNullable<KnownSlice>['ports'], { complain }: Rules): void {
   const names = new Set<string>();
-  for (const [i, port] of slice?.ports?.entries() ?? []) {
+  for (const [i, port] of ports?.entries() ?? []) {
     const name = port?.name;
     if (name === undefined) continue;
     if (names.has(name)) complain(['ports', i, 'name'], ownName(name));

@@ -50,7 +50,7 @@ type ContainerPort = z.output<typeof container>['ports'][number];
 export function containerPortsOf(spec: {
   readonly containers: readonly z.output<typeof container>[];
   readonly initContainers: readonly z.output<typeof container>[];
-  readonly hostNetwork: boolean | undefined;
+  readonly hostNetwork?: boolean | undefined;
 }): ContainerPort[] {
   return [
     ...spec.containers,

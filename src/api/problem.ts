@@ -52,6 +52,25 @@ export function formatProblem({ at, message }: Problem): string {
   return printable(at.length > 0 ? `${at.join(', ')}: ${message}` : message);
 }
 
+/** Whether a value is what JSON and YAML have between braces. */
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const shortcuts = new WeakMap<z.ZodType, (value: unknown) => unknown>();
+
+/**
+ * Gives a schema a short way for what nearly all its values are like.
+ * @param read gives exactly what the schema gives, or undefined for whatever it does not know
+ */
+export function withShortcut<Schema extends z.ZodType>(
+  schema: Schema,
+  read: (value: unknown) => z.output<Schema> | undefined,
+): Schema {
+  shortcuts.set(schema, read);
+  return schema;
+}
+
 /**
  * Checks a value against a schema. A failed check becomes one problem for each field that is wrong; the schema's
  * own error texts say what was expected, and this adds what was found.
@@ -62,6 +81,8 @@ export function check<Schema extends z.ZodType>(
   value: unknown,
   at: readonly string[],
 ): { ok: true; value: z.output<Schema> } | { ok: false; problems: Problem[] } {
+  const known = shortcuts.get(schema)?.(value) as z.output<Schema> | undefined;
+  if (known !== undefined) return { ok: true, value: known };
   const result = schema.safeParse(value, { error: defaultExpectation, reportInput: true });
   if (result.success) return { ok: true, value: result.data };
   return { ok: false, problems: result.error.issues.flatMap((issue) => toProblems(issue, at)) };

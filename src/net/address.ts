@@ -28,11 +28,16 @@ export function addressBits(family: Family): 32 | 128 {
   return family === 'ipv4' ? 32 : 128;
 }
 
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+/** Nearly all addresses are as they should be already. */
+const CANONICAL_IPV4 = new RegExp(`^(?:${OCTET}\\.){3}${OCTET}$`);
+
 /**
  * The canonical form of an address, or undefined where the text is none. Octets with leading zeros are decimal,
  * as in kube-proxy's `ParseIPSloppy`; an IPv4-mapped IPv6 address is the IPv4 address.
  */
 export function parseAddress(text: string): string | undefined {
+  if (CANONICAL_IPV4.test(text)) return text;
   const value = text.includes(':') ? ipv6Value(text) : ipv4Value(text);
   if (value === undefined) return undefined;
   if (!text.includes(':')) return formatAddress('ipv4', value);

@@ -18,9 +18,9 @@ import { quotable } from '../../text/printable.ts';
 
 export interface AccessOptions {
   /** A kubeconfig file; the pod's service account unless given. */
-  readonly kubeconfig: string | undefined;
+  readonly kubeconfig?: string | undefined;
   /** The server's URL, whatever the kubeconfig says. */
-  readonly master: string | undefined;
+  readonly master?: string | undefined;
   /** More kubeconfig files: what they name counts where none before them has the name, as of those in KUBECONFIG. */
   readonly others?: readonly string[];
   /** Which context, cluster and user of the kubeconfig; those of its current context unless given. */

@@ -1,6 +1,6 @@
 /** The cluster as the Kubernetes API tells it: Services, EndpointSlices and this node, followed for ever. */
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ClusterState } from '../../api/cluster.ts';
 import { endpointSliceSchema, SERVICE_NAME_LABEL } from '../../api/endpoint-slice.ts';
 import { type Node, nodeSchema } from '../../api/node.ts';
@@ -19,6 +19,7 @@ import {
   listWatch,
   type Resource,
 } from './list-watch.ts';
+import { mappingAt, textAt } from './raw-object.ts';
 
 /** What is taken of an object: undefined where it cannot be used. */
 interface Reduced<T> {
@@ -244,16 +245,19 @@ interface Identity {
   readonly serviceName: string | undefined;
 }
 
+/** Asked for each event, before and beside what the schemas say of it: so it is no schema. */
 function identityOf(raw: unknown): Identity {
-  const { name = '', namespace } = nameSchema.safeParse(raw).data?.metadata ?? {};
-  const serviceName = serviceNameSchema.safeParse(raw).data?.metadata.labels[SERVICE_NAME_LABEL];
+  const metadata = mappingAt(raw, 'metadata');
+  const name = textAt(metadata, 'name') ?? '';
+  const namespace = textAt(metadata, 'namespace');
+  const serviceName = textAt(mappingAt(metadata, 'labels'), SERVICE_NAME_LABEL);
   return { name, namespace, key: namespace === undefined ? name : `${namespace}/${name}`, serviceName };
 }
 
 const placeOf = (path: string, key: string): string => `${path} ${key}`;
 
 function triggerTimeOf(raw: unknown): string | undefined {
-  return triggerTimeSchema.safeParse(raw).data?.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
+  return textAt(mappingAt(mappingAt(raw, 'metadata'), 'annotations'), LAST_CHANGE_TRIGGER_TIME);
 }
 
 /** Of an object with thousands of endpoints, all may be wrong in the same way. */
@@ -278,13 +282,3 @@ interface Store<T> {
   set(object: T): boolean;
   delete(key: string): boolean;
 }
-
-const nameSchema = z.object({
-  metadata: z.object({ name: z.string().optional(), namespace: z.string().optional() }),
-});
-const serviceNameSchema = z.object({
-  metadata: z.object({ labels: z.object({ [SERVICE_NAME_LABEL]: z.string() }) }),
-});
-const triggerTimeSchema = z.object({
-  metadata: z.object({ annotations: z.object({ [LAST_CHANGE_TRIGGER_TIME]: z.string() }) }),
-});

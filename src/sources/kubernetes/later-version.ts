@@ -3,7 +3,7 @@
  * for it, so it is read as kube-proxy v1.36 reads it, which looks for the values that it knows and takes any other one
  * for none of them.
  */
-import { type Problem, show } from '../../api/problem.ts';
+import { isMapping, type Problem, show } from '../../api/problem.ts';
 
 /** An object as the schemas know it, and what it loses by that. */
 export interface KnownObject {
@@ -105,8 +105,4 @@ function isForeign(value: unknown, known: ReadonlySet<string>): boolean {
 
 function mappingOf(value: unknown): Mapping | undefined {
   return isMapping(value) ? value : undefined;
-}
-
-export function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ApiError, type Connection, type Query } from './connection.ts';
+import { mappingAt, textAt } from './raw-object.ts';
 
 /** What is followed. */
 export interface Resource<T> {
@@ -222,10 +223,6 @@ interface WatchEvent {
 const eventSchema = z.object({ type: z.string(), object: z.unknown() });
 const eventTypeSchema = z.enum(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK']);
 const errorSchema = z.object({ code: z.number().optional(), message: z.string().optional() });
-const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
-const endSchema = z.object({
-  metadata: z.object({ annotations: z.object({ 'k8s.io/initial-events-end': z.literal('true') }) }),
-});
 
 /**
  * The events of one watch, until the server ends it. Throws an ApiError for an ERROR event.
@@ -275,8 +272,11 @@ function eventOf(line: string): WatchEvent | undefined {
   }
   const known = eventTypeSchema.safeParse(type).data;
   if (known === undefined) return undefined;
-  const resourceVersion = versionSchema.safeParse(object).data?.metadata.resourceVersion;
-  const endsList = known === 'BOOKMARK' && endSchema.safeParse(object).success;
+  const metadata = mappingAt(object, 'metadata');
+  const resourceVersion = textAt(metadata, 'resourceVersion');
+  const endsList =
+    known === 'BOOKMARK' &&
+    textAt(mappingAt(metadata, 'annotations'), 'k8s.io/initial-events-end') === 'true';
   return { type: known, object, resourceVersion, endsList };
 }
 

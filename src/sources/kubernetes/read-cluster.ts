@@ -1,9 +1,10 @@
 /** A cluster as the Kubernetes API tells it at one moment: for commands that look at it once. */
+import { isMapping } from '../../api/problem.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import type { SourceText } from '../source-text.ts';
 import type { AccessOptions } from './access.ts';
 import { ApiError, type Connection, connectTo } from './connection.ts';
-import { isMapping, knownService, knownSlice } from './later-version.ts';
+import { knownService, knownSlice } from './later-version.ts';
 import { DEFAULT_TIMES, listAll } from './list-watch.ts';
 import { type LiveKind, NEEDED } from './live-kinds.ts';
 

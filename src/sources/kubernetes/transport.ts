@@ -66,7 +66,12 @@ export class Transport {
 
   /** Sends a request. Rejects where no answer comes; any status is an answer. */
   async send(request: Request): Promise<TransportAnswer> {
-    const session = await unlessAborted(this.#sessionTo(request.url), request.signal);
+    let session = await unlessAborted(this.#sessionTo(request.url), request.signal);
+    if (session?.http2.destroyed) {
+      // Whoever destroyed it is about to tell.
+      this.#session = undefined;
+      session = await unlessAborted(this.#sessionTo(request.url), request.signal);
+    }
     return session ? overHTTP2(session, request) : overHTTP1(this.#access, this.#liveness, request);
   }
 
