@@ -13,7 +13,7 @@ const APPLIER = [`test/{apply,foreign,node,restore,round-trip,traffic${LOAD}}.ke
 const PROGRAMS = [
   'src/cli/**/*.test.ts',
   'src/manual/{completion/completion,man-pages}.test.ts',
-  'src/sources/kubernetes/connection.test.ts',
+  'src/sources/kubernetes/{connection,plain-access}.test.ts',
   'test/{audit,bill-of-materials,deploy,deploy-ci,documentation,package,release}.test.ts',
 ];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];

@@ -59,6 +59,13 @@ export async function runAgent(
     ownGroups: true,
     ended: later(stop, LAST_WORK),
   });
+  // Credentials are found out meanwhile, by a process of its own or a program of the kubeconfig. Why they cannot be is told
+  // where they are needed.
+  const connecting =
+    settings.manifests === undefined && !settings.initOnly
+      ? connect({ ...settings, onRequest: (request) => metrics.apiAnswered(request) })
+      : undefined;
+  connecting?.catch(() => {});
   if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
@@ -97,12 +104,12 @@ export async function runAgent(
     for (const server of servers) await server.start({ hardFail: configuration.bindAddressHardFail });
     log.info('Starting', { version, node: agent.nodeName, families: families.join(' '), dryRun });
     const { manifests, configFile } = settings;
-    if (manifests === undefined) {
-      const connection = await connect({ ...settings, onRequest: (request) => metrics.apiAnswered(request) });
+    const connection = await connecting;
+    if (connection) {
       events = new Events(connection, agent.nodeName, log);
       tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
       running.push(agent.run(new KubernetesSource(connection, agent.nodeName, agent.listener), stop));
-    } else {
+    } else if (manifests !== undefined) {
       const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
       running.push(agent.run(new WatchedFolder(manifests, options, agent.listener), stop));
     }

@@ -90,6 +90,11 @@ export class FamilyRules {
     this.#log = log;
   }
 
+  /** Begins to read the kernel for the first sync. */
+  readAhead(): void {
+    this.#applier.readAhead();
+  }
+
   /** Whether there was a sync, so that there are rules. */
   get compiled(): boolean {
     return this.#compiler !== undefined;
@@ -125,7 +130,9 @@ export class FamilyRules {
    */
   doubt(): Doubt | undefined {
     const doubt = this.#kernel.watch.doubt();
-    return this.compiled && !this.dryRun ? doubt : undefined;
+    if (this.compiled && !this.dryRun) return doubt;
+    if (doubt) this.#applier.forgetAhead();
+    return undefined;
   }
 
   /**
@@ -205,9 +212,11 @@ export class FamilyRules {
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
     const compiler = known ?? new IncrementalCompiler(node, options);
+    const first = !this.compiled;
     this.#compiler = compiler;
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
+    if (first && this.#kernel.watch.doubt()) this.#applier.forgetAhead();
     if (!this.dryRun) this.#flows.expect(compiler.udpDestinations());
     const result = await this.#apply(known && changes, compiler);
     if (!this.dryRun) await this.#afterRules(compiler);

@@ -3,7 +3,8 @@
  *
  * The client library knows all that a kubeconfig may say, of certificates, tokens, and programs that give tokens. It
  * also brings every type of the Kubernetes API, which is 55 MB of memory for as long as the process lives, a quarter of
- * what an agent may have. So it runs in a process of its own, which ends once it has told what it found.
+ * what an agent may have. So it runs in a process of its own, which ends once it has told what it found; and only where
+ * what there is to be read is not plain (plain-access.ts).
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -15,6 +16,7 @@ import { z } from 'zod';
 import { CommandError, failureOf } from '../../errors/command-error.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { quotable } from '../../text/printable.ts';
+import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 
 export interface AccessOptions {
   /** A kubeconfig file; the pod's service account unless given. */
@@ -74,6 +76,8 @@ export async function findAccess(options: AccessOptions, patience = PATIENCE): P
   if (options.kubeconfig === undefined && options.master !== undefined) {
     return { server: options.master, tls: {}, headers: {} };
   }
+  const plain = await plainly(options);
+  if (plain) return plain;
   let answer: z.output<typeof answerSchema>;
   try {
     const { ipcOutput } = await execaNode(import.meta.filename, [], {
@@ -91,6 +95,13 @@ export async function findAccess(options: AccessOptions, patience = PATIENCE): P
   }
   if ('error' in answer) throw new AccessError(`${nameOf(options)}: ${answer.error}`);
   return answer.access;
+}
+
+/** Without the library, where it is not needed. */
+async function plainly({ kubeconfig, master, others = [], context, cluster, user }: AccessOptions) {
+  if (kubeconfig === undefined) return await serviceAccountAccess();
+  const isChosen = [context, cluster, user].some((name) => name !== undefined);
+  return others.length > 0 || isChosen ? undefined : await plainAccess(kubeconfig, master);
 }
 
 function processProblem(error: unknown, patience: number): string {
