@@ -25,7 +25,8 @@ const { values: given } = parseArgs({
     idle: { type: 'string', default: '0' },
     agent: { type: 'string', default: join(import.meta.dirname, '..', 'dist', 'cli', 'main.js') },
     flags: { type: 'string', default: '' },
-    parts: { type: 'boolean', default: false },
+    /** Prints the agent's log, with milliseconds since the start of the process. */
+    log: { type: 'boolean', default: false },
   },
 });
 const backend = given.backend as Backend;
@@ -80,7 +81,7 @@ async function start(kubeconfig: string): Promise<Started> {
       ...['--cluster-cidr', CLUSTER_CIDR, '--backend', backend, '--layout', layout],
       ...['--conntrack-max-per-core', '0', '--oom-score-adj', '0', '-v', '4'],
     ],
-    { stdin: 'ignore', stdout: { file: '/tmp/w/gc.txt' }, reject: false, buffer: false },
+    { stdin: 'ignore', stdout: 'ignore', reject: false, buffer: false },
   );
   const pid = agent.pid ?? 0;
   const log: string[] = [];
@@ -102,7 +103,6 @@ async function start(kubeconfig: string): Promise<Started> {
   await Promise.race([done.promise, agent.then(() => Promise.reject(new Error(log.join('\n'))))]);
   const seconds = (performance.now() - begun) / 1000;
   const processor = processorTime(pid);
-  log.push(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(13, 17).join(' '));
   await sleep(2000);
   clearInterval(sampler);
   const hwm = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
@@ -157,7 +157,7 @@ try {
       again.push(await start(file));
       bare.push(bareLoad());
     }
-    if (given.parts) console.log([...(cold.at(-1)?.log ?? []), '', ...(again.at(-1)?.log ?? [])].join('\n'));
+    if (given.log) console.log([...(cold.at(-1)?.log ?? []), '', ...(again.at(-1)?.log ?? [])].join('\n'));
     const of = (all: readonly Started[], field: 'seconds' | 'processor' | 'peak' | 'later') =>
       median(all.map((one) => one[field]));
     const load = median(bare);

@@ -4,7 +4,12 @@ import type { HostFacts } from '../api/node.ts';
 import type { Host } from '../applier/host.ts';
 import { FAMILIES } from '../net/address.ts';
 
-/** What a machine tells of the node that it is; its name as kube-proxy v1.36 makes it of the machine's. */
+/** The name of this machine's node, as kube-proxy v1.36 makes it of the machine's, unless it is told another one. */
+export function machineName(): string {
+  return hostname().trim().toLowerCase();
+}
+
+/** What a machine tells of the node that it is. */
 export function machineFacts({
   iptables,
   nfacct,
@@ -12,7 +17,7 @@ export function machineFacts({
   interfaceAddresses,
 }: Host): HostFacts {
   return {
-    name: hostname().trim().toLowerCase(),
+    name: machineName(),
     interfaceAddresses,
     randomFully: iptables.ipv4?.randomFully,
     bpf: FAMILIES.every((family) => iptables[family]?.bpf !== false),

@@ -7,8 +7,10 @@ import { nodeKernel } from '../applier/node-kernel.ts';
 import { watchKernel } from '../applier/watch/watch.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
-import { connect } from '../sources/kubernetes/connection.ts';
+import { LateListener, running } from '../sources/early-source.ts';
+import { type Connection, connect, type SentRequest } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
+import type { Source, SourceListener } from '../sources/source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
 import { untilChanged } from './config-watch.ts';
@@ -17,7 +19,7 @@ import { ProxyHealth } from './health/health.ts';
 import { HealthCheckServers } from './health/health-check-servers.ts';
 import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
-import { machineFacts } from './machine.ts';
+import { machineFacts, machineName } from './machine.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { observerOf } from './observer.ts';
 import { prepareNode } from './prepare.ts';
@@ -59,13 +61,17 @@ export async function runAgent(
     ownGroups: true,
     ended: later(stop, LAST_WORK),
   });
-  // Credentials are found out meanwhile, by a process of its own or a program of the kubeconfig. Why they cannot be is told
-  // where they are needed.
-  const connecting =
+  // What is needed of the API server comes while this node is looked at. What goes wrong is told where it is needed.
+  const late = new LateListener();
+  const requests: SentRequest[] = [];
+  let answered = (request: SentRequest): void => {
+    requests.push(request);
+  };
+  const early =
     settings.manifests === undefined && !settings.initOnly
-      ? connect({ ...settings, onRequest: (request) => metrics.apiAnswered(request) })
+      ? followEarly(settings, { listener: late, onRequest: (request) => answered(request), stop })
       : undefined;
-  connecting?.catch(() => {});
+  early?.catch(() => {});
   if (!dryRun) await prepareNode(settings, log);
   if (settings.initOnly) return;
   const host = await detectHost(settings.backend);
@@ -77,6 +83,8 @@ export async function runAgent(
   const families = iptables.map(({ family }) => family);
   const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
   const metrics = new Metrics({ version, families, log, ...readPackets });
+  answered = (request) => metrics.apiAnswered(request);
+  requests.forEach(answered);
   const health = new ProxyHealth({ syncPeriod: configuration.iptables.syncPeriod, families });
   const healthCheckServers = new HealthCheckServers({ healthy: () => health.healthy, log });
   let events: Events | undefined;
@@ -99,29 +107,45 @@ export async function runAgent(
     log.info('SIGHUP: everything is compared with the kernel');
   };
   process.on('SIGHUP', compare);
-  const running: Promise<void>[] = [];
+  const tasks: Promise<void>[] = [];
   try {
     for (const server of servers) await server.start({ hardFail: configuration.bindAddressHardFail });
     log.info('Starting', { version, node: agent.nodeName, families: families.join(' '), dryRun });
     const { manifests, configFile } = settings;
-    const connection = await connecting;
-    if (connection) {
-      events = new Events(connection, agent.nodeName, log);
+    const followed = await early;
+    if (followed) {
+      events = new Events(followed.connection, agent.nodeName, log);
       tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
-      running.push(agent.run(new KubernetesSource(connection, agent.nodeName, agent.listener), stop));
+      tasks.push(agent.run(followed.source, stop));
+      late.hear(agent.listener);
     } else if (manifests !== undefined) {
       const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false };
-      running.push(agent.run(new WatchedFolder(manifests, options, agent.listener), stop));
+      tasks.push(agent.run(new WatchedFolder(manifests, options, agent.listener), stop));
     }
-    if (configFile !== undefined) running.push(untilConfigurationChanges(configFile, stop));
-    await Promise.race(running);
+    if (configFile !== undefined) tasks.push(untilConfigurationChanges(configFile, stop));
+    await Promise.race(tasks);
   } finally {
     ended.abort();
-    await Promise.allSettled(running);
+    await Promise.allSettled(tasks);
     process.off('SIGHUP', compare);
     watches.close();
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
+}
+
+/** Connects to the API server, and begins to follow the cluster at once. */
+async function followEarly(
+  settings: AgentSettings,
+  {
+    listener,
+    stop,
+    onRequest,
+  }: { listener: SourceListener; stop: AbortSignal; onRequest(request: SentRequest): void },
+): Promise<{ connection: Connection; source: Source }> {
+  const connection = await connect({ ...settings, onRequest });
+  const nodeName = settings.configuration.hostnameOverride || machineName();
+  const source = new KubernetesSource(connection, nodeName, listener);
+  return { connection, source: running(source, source.run(stop)) };
 }
 
 /** A signal that comes so many milliseconds after another; nothing waits for it. */

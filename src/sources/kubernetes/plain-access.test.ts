@@ -48,13 +48,6 @@ describe('what is plain is read as the client library reads it', () => {
         { 'client-certificate-data': base64(TLS.cert), 'client-key-data': base64(TLS.key) },
       ),
     ],
-    [
-      'both within, which counts, and in files',
-      config(
-        { 'certificate-authority-data': base64(TLS.cert), 'certificate-authority': 'key' },
-        { 'client-certificate-data': base64(TLS.cert), 'client-key': 'key' },
-      ),
-    ],
     ['a token', config(CA, { token: 'a-token' })],
     ['nobody in particular, and no certificate of its own', config({}, {})],
     [
@@ -98,6 +91,10 @@ describe('what is not plain is left to the library', () => {
     ['a password', config(CA, { username: 'a', password: 'b' })],
     ['somebody else', config(CA, { token: 't', as: 'admin' })],
     ['a token and a file of one', config(CA, { token: 't', tokenFile: 'token' })],
+    [
+      'a certificate both within and in a file',
+      config({ ...CA, 'certificate-authority-data': base64(TLS.cert) }, {}),
+    ],
     ['no verification', config({ 'insecure-skip-tls-verify': true }, {})],
     ["another server's name", config({ ...CA, 'tls-server-name': 'kubernetes' }, {})],
     ['a proxy', config({ ...CA, 'proxy-url': 'http://proxy:3128' }, {})],

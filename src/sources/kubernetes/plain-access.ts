@@ -88,6 +88,8 @@ export async function plainAccess(
     if (!cluster || !user || (user.token !== undefined && user.tokenFile !== undefined)) return undefined;
     const folder = dirname(kubeconfig);
     const read = async (data: string | undefined, file: string | undefined) => {
+      // client-go takes the one, the library (v2.0) the other.
+      if (data !== undefined && file !== undefined) throw new Error('said twice');
       if (data !== undefined) return Buffer.from(data, 'base64');
       return file === undefined ? undefined : await readFile(resolve(folder, file));
     };

@@ -100,7 +100,8 @@ export class FakeApiServer {
       ? createServer(answer)
       : this.#tls.http2
         ? createSecureServer(
-            { ...this.#tls, allowHTTP1: true },
+            // A list of 250,000 endpoints is written at once, and takes no request's place.
+            { ...this.#tls, allowHTTP1: true, maxSessionMemory: 1000 },
             answer as unknown as Parameters<typeof createSecureServer>[1],
           )
         : createHTTPSServer(this.#tls, answer);
