@@ -87,7 +87,7 @@ export function parseObjects(
     // The API server prints an empty list as null at times.
     const items: unknown = head.value.items === null ? [] : head.value.items;
     if (kind === '') {
-      const hint = head.value.resources ? ' (a kustomization? kubectl kustomize prints what it makes)' : '';
+      const hint = head.value.resources ? ' (a kustomization? build it with kubectl kustomize)' : '';
       problems.push({ at, message: `expected a Kubernetes object, got a mapping without kind${hint}` });
     } else if (kind === 'List' && items !== undefined && !Array.isArray(items)) {
       problems.push({ at: [...at, 'items'], message: `expected a list, got ${show(items)}` });

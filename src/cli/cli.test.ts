@@ -571,7 +571,7 @@ describe('in a shell', PROCESSES, () => {
   test.each<[string, string]>([
     [
       'agent --write-config-to /dev/full',
-      '--write-config-to, /dev/full: cannot be written, as no space is left',
+      '--write-config-to, /dev/full: cannot be written: no space is left',
     ],
     ['agent --write-config-to none/agent.yaml', '--write-config-to, none/agent.yaml: no such file or folder'],
     ['agent --write-config-to .', '--write-config-to, .: is a folder, expected a file'],
