@@ -137,7 +137,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain web-1 --save node.save', '2 error: no Service, Pod or chain "web-1" in the rules'],
   [
     'svc2ipt explain pod/web-1 --save node.save',
-    '2 error: no Pod "web-1" is known: name manifests that have it with -f, or a cluster',
+    '2 error: no Pod "web-1" is known: pass manifests that have it with -f, or a cluster',
   ],
   ['svc2ipt explain web-1 --save node.save -f shop.yaml', '0 Service shop/web, NodePort'],
   [

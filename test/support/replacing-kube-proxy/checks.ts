@@ -46,7 +46,7 @@ const CHECKS: readonly Check[] = [
       expect(output).toMatch(new RegExp(`^I.*"Starting" .*node="${NODE_NAME}"`, 'm'));
       const warnings = output.match(/^[WE].*$/gm) ?? [];
       expect(
-        warnings.filter((line) => !/oom_score_adj cannot be set|nodePortAddresses is unset/.test(line)),
+        warnings.filter((line) => !/Cannot set oom_score_adj|nodePortAddresses is unset/.test(line)),
       ).toEqual([]);
     },
   },
