@@ -448,7 +448,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       await eventually(() => status('/healthz'), 200);
       expect(await memoryOf(agent.pid)).toBeLessThan(memoryBefore + MORE_MEMORY);
       agent.readLog();
-      await tells(/"Lines of the log were left out, as nobody read it" lines=\d+/);
+      await tells(/"Dropped log lines that nobody read" lines=\d+/);
       expect(times('broken-')).toBeLessThan(5000);
       await server.delete(...broken(0));
       await putChange();

@@ -101,7 +101,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         value: '<mode>',
         field: 'mode',
-        help: 'svc2ipt has no other mode than iptables',
+        help: 'iptables, the only mode that svc2ipt has',
       },
       {
         name: 'detect-local-mode',
@@ -175,7 +175,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         takes: 'text',
         value: '<name>',
         setting: 'backend',
-        help: 'the iptables to use, nft or legacy (default: the one in use on this node)',
+        help: 'the iptables to use, nft or legacy (default: the one that the node already uses)',
       },
       {
         name: 'layout',
