@@ -409,7 +409,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['kubectl svc2ipt lint --server URL', '0 no findings'],
   [
     'kubectl svc2ipt explain web',
-    "2 error: the pod's service account: not running in a Pod (KUBERNETES_SERVICE_HOST is unset): pass a file with --kubeconfig",
+    "2 error: the Pod's service account: not running in a Pod (KUBERNETES_SERVICE_HOST is unset): pass a file with --kubeconfig",
   ],
   ['kubectl svc2ipt --help', '0 Usage: kubectl svc2ipt [options] [command]'],
   ['cat shop.yaml | kubectl svc2ipt explain web', '0 Service shop/web, NodePort'],

@@ -102,7 +102,7 @@ function processProblem(error: unknown, patience: number): string {
 }
 
 function nameOf({ kubeconfig, others = [] }: AccessOptions): string {
-  return kubeconfig === undefined ? "the pod's service account" : [kubeconfig, ...others].join(', ');
+  return kubeconfig === undefined ? "the Pod's service account" : [kubeconfig, ...others].join(', ');
 }
 
 type Question = AccessOptions & { readonly patience: number };

@@ -113,7 +113,7 @@ test('the address that is given counts more than that of the kubeconfig', async 
 
 test.each<[string, string | undefined, RegExp]>([
   ['a kubeconfig that is not there', '/nowhere/kubeconfig', /^\/nowhere\/kubeconfig: ENOENT/],
-  ['no kubeconfig, and no pod', undefined, /^the pod's service account: this is no pod .*--kubeconfig/],
+  ['no kubeconfig, and no pod', undefined, /^the Pod's service account: not running in a Pod .*--kubeconfig/],
 ])('%s', async (_, kubeconfig, message) => {
   await expect(connect({ kubeconfig, master: undefined })).rejects.toThrow(message);
 });
