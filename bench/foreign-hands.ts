@@ -165,10 +165,10 @@ for (const [name, fault] of FAULTS) {
   const from = agent.told.log.length;
   await fault();
   const start = performance.now();
-  await agent.tells(/Somebody changed our rules/, from);
+  await agent.tells(/Another program changed our rules/, from);
   rows.push([name, `${((performance.now() - start) / 1000).toFixed(1)} s`]);
   const drift = await fetch(`${METRICS}/debug/drift?family=ipv4`).then((answer) => answer.text());
-  if (!drift.startsWith('# ipv4: the kernel holds what was wanted')) throw new Error(drift.slice(0, 2000));
+  if (!drift.startsWith('# ipv4: the kernel has the compiled rules')) throw new Error(drift.slice(0, 2000));
 }
 await agent.end();
 await rm(folder, { recursive: true });

@@ -136,7 +136,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
     agent = await fromServer();
     await eventually(() => answers(1), both('pod-1 sees pod-2'));
     await server.stop();
-    await agent.tells(/does not answer/);
+    await agent.tells(/Cannot read from the API server/);
     expect(await answers(1)).toEqual(both('pod-1 sees pod-2'));
     await server.start();
     await server.put(...objects({ ...WEB, endpoints: ['pod-3'] }));

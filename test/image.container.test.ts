@@ -143,7 +143,7 @@ describe.skipIf(!available)('the image', () => {
         exitCode: 0,
       },
     );
-    const message = "iptables-nft may not look at the node's rules: run as root, or with CAP_NET_ADMIN";
+    const message = 'iptables-nft is not permitted to read the rules: run as root or with CAP_NET_ADMIN';
     const withoutCapabilities = await run(node.container({ args: AGENT }));
     expect(withoutCapabilities).toMatchObject({ exitCode: 1, output: expect.stringContaining(message) });
     const asNobody = node.container({ args: AGENT, capabilities: ['NET_ADMIN'] }).withUser('65532');

@@ -253,7 +253,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
     });
     // Once, however often it was tried.
     expect(times(` did not end within ${PATIENCE} s, and was stopped`)).toBe(faults);
-    expect(times('see what holds it up (run it by hand; dmesg, top), and try again')).toBe(faults);
+    expect(times('find out what delays it (run it by hand; dmesg, top), then try again')).toBe(faults);
     // One family may have come later than the other.
     await tells(/"Rules can be written again" family="ipv." attempts=\d+ seconds=\d+/);
   });
@@ -269,9 +269,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       expect(await endsBy('SIGTERM')).toEqual({ exitCode: 0 });
       expect(await hangs()).toBe(false);
       expect(log()).toMatch(
-        new RegExp(
-          `${iptables}-save .*did not end before svc2ipt had to, and was stopped.*start svc2ipt again`,
-        ),
+        new RegExp(`${iptables}-save .*still ran when svc2ipt ended, and was stopped.*start svc2ipt again`),
       );
       expect(log()).not.toContain('retryInSeconds');
       await programs.mend(`${iptables}-save`);
@@ -294,16 +292,14 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       ] as const) {
         await programs.spoil(`${iptables}-save`, script);
         agent.signal('SIGHUP');
-        await tells(
-          new RegExp(`${iptables}-save .*exit code 0, and what it printed cannot be right: .*${problem}`),
-        );
+        await tells(new RegExp(`${iptables}-save .*exit code 0, but its output is invalid: .*${problem}`));
         await programs.mend(`${iptables}-save`);
         await eventually(() => status('/livez'), 200);
       }
       await inStep();
     });
     expect(await restores()).toBe(0);
-    expect(log()).toContain(`see which program it is (command -v ${iptables}-save)`);
+    expect(log()).toContain(`check which program it is (command -v ${iptables}-save)`);
   });
 
   if (backend === 'legacy') {
@@ -312,14 +308,14 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       await calmly(async () => {
         await programs.spoil('conntrack', 'echo garbage; exit');
         await putChange();
-        const printed = 'ended with exit code 0, and what it printed cannot be right: line 1 is';
+        const printed = 'ended with exit code 0, but its output is invalid: line 1 is';
         await tells(new RegExp(`conntrack -L -f ipv4 -p udp ${printed} .*garbage`));
         // The rules do not wait for it.
         await inStep();
         await programs.mend('conntrack');
         await tells(/"Rules can be written again" family="ipv4"/);
       });
-      expect(log()).toContain('see which program it is (command -v conntrack)');
+      expect(log()).toContain('check which program it is (command -v conntrack)');
     });
   }
 
@@ -355,7 +351,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       });
       // One for each change and family, none for the clock.
       expect(await restores()).toBeLessThanOrEqual(6);
-      expect(times('"Rules could not be written')).toBe(0);
+      expect(times('"Cannot write rules')).toBe(0);
     });
   }
 
@@ -452,7 +448,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       await eventually(() => status('/healthz'), 200);
       expect(await memoryOf(agent.pid)).toBeLessThan(memoryBefore + MORE_MEMORY);
       agent.readLog();
-      await tells(/"Lines of the log were left out, as nobody read it" lines=\d+/);
+      await tells(/"Dropped log lines that nobody read" lines=\d+/);
       expect(times('broken-')).toBeLessThan(5000);
       await server.delete(...broken(0));
       await putChange();
@@ -494,7 +490,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       await write();
       // Checks, addresses, probes and a file that has changed: all of them want one.
       await status('/livez');
-      await tells(/Addresses stay as they were known last/);
+      await tells(/Cannot read the addresses of this node; keeping the last known ones/);
       await sleep(1000 * SYNC_PERIOD);
       await limit(1000);
       crowd.kill('SIGKILL');
@@ -504,11 +500,11 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
     });
     expect(log()).toContain('the machine has no room for another process (EMFILE)');
     expect(log()).toContain('raise the limits (ulimit -a)');
-    expect(times('Addresses stay as they were known last')).toBe(1);
+    expect(times('Cannot read the addresses of this node; keeping the last known ones')).toBe(1);
     // Whoever changes rules is still found out.
     mark = agent.log.length;
     await lab.run('node', [iptables, '-t', 'nat', '-F', 'KUBE-POSTROUTING']);
-    await tells(/Somebody changed our rules: mended/);
+    await tells(/Another program changed our rules; repaired/);
     await inStep();
   });
 

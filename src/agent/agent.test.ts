@@ -402,7 +402,7 @@ describe.each([
     // Services, EndpointSlices and Nodes, and each in few ways: a connection that breaks, then one that is refused.
     const { told, warnings } = lab;
     await eventually(() => told.sourceFailures >= 60, true);
-    const away = warnings.filter((warning) => warning.startsWith('The API server does not answer'));
+    const away = warnings.filter((warning) => warning.startsWith('Cannot read from the API server'));
     expect(away.length).toBeGreaterThanOrEqual(3);
     expect(away.length).toBeLessThanOrEqual(9);
     await lab.server.start();
@@ -504,7 +504,7 @@ describe('detectLocalMode NodeCIDR', () => {
     await lab.settled();
     lab.server.put(node({ podCIDR: '10.244.7.0/24' }));
     expect(await lab.ended).toEqual(
-      new RestartError('the pod ranges of this node were 10.244.1.0/24 and are 10.244.7.0/24'),
+      new RestartError('the Pod ranges of this node changed from 10.244.1.0/24 to 10.244.7.0/24'),
     );
   });
 });
@@ -514,8 +514,8 @@ describe('what it warns of', () => {
     'nodePortAddresses is unset: node ports are served on all addresses of this node. ' +
     'To serve them on its primary address alone, set it to primary (--nodeport-addresses primary).';
   const NO_SUCH =
-    ': no endpoint counts as one of this node, so Services with a Local policy drop traffic here, and ' +
-    'topology hints do not count. Set hostnameOverride (--hostname-override) to the name of its Node.';
+    ': no endpoint is on this node, so Services with a Local policy drop traffic here and topology hints have ' +
+    'no effect. Set hostnameOverride (--hostname-override) to the name of its Node.';
 
   /** Until everything that a timer begins is done. */
   const settle = () => sleep(80);

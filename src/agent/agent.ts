@@ -138,7 +138,7 @@ export class Agent {
         this.#sourceFaults.set(resource, fault);
         const told = fault.happened(error.message);
         if (!told) return;
-        log.warning('The API server does not answer as it should; the rules stay', {
+        log.warning('Cannot read from the API server; the rules stay', {
           resource,
           error: error.message,
           ...(told.attempts > 1 ? told : {}),
@@ -195,7 +195,7 @@ export class Agent {
     const { detectLocalMode } = this.#options.configuration;
     const ranges = this.#facts?.podCIDRs ?? [];
     if (detectLocalMode === 'NodeCIDR' && ranges.length > 0 && !isDeepStrictEqual(ranges, facts.podCIDRs)) {
-      const message = `the pod ranges of this node were ${ranges.join(', ')} and are ${facts.podCIDRs.join(', ')}`;
+      const message = `the Pod ranges of this node changed from ${ranges.join(', ')} to ${facts.podCIDRs.join(', ')}`;
       this.#broken.reject(new RestartError(message));
       return;
     }
@@ -224,8 +224,8 @@ export class Agent {
     const message = await this.#source?.noSuchNode(this.nodeName, machineFacts().name, stopped);
     if (message === undefined || this.#node || stopped.aborted) return;
     log.warning(
-      `${message}: no endpoint counts as one of this node, so Services with a Local policy drop traffic here, and ` +
-        'topology hints do not count. Set hostnameOverride (--hostname-override) to the name of its Node.',
+      `${message}: no endpoint is on this node, so Services with a Local policy drop traffic here and topology hints have ` +
+        'no effect. Set hostnameOverride (--hostname-override) to the name of its Node.',
     );
   }
 
@@ -246,7 +246,7 @@ export class Agent {
     const node = this.#facts;
     if (!this.#source?.synced || !node) return undefined;
     if (configuration.detectLocalMode === 'NodeCIDR' && node.podCIDRs.length === 0) {
-      if (!this.#waiting) log.warning('No rules until the Node object has pod ranges', { node: node.name });
+      if (!this.#waiting) log.warning('No rules until the Node object has Pod ranges', { node: node.name });
       this.#waiting = true;
       return undefined;
     }

@@ -51,7 +51,7 @@ export class Events {
       const path = `/apis/events.k8s.io/v1/namespaces/${object.metadata.namespace}/events`;
       await this.#connection.post(path, object, AbortSignal.timeout(PATIENCE));
     } catch (error) {
-      this.#log.detail(2, 'Event was not taken', { reason: event.reason, error: String(error) });
+      this.#log.detail(2, 'Cannot create Event', { reason: event.reason, error: String(error) });
     }
   }
 

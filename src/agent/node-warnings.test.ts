@@ -27,7 +27,7 @@ const EVERYWHERE =
   'nodePortAddresses is unset: node ports are served on all addresses of this node. ' +
   'To serve them on its primary address alone, set it to primary (--nodeport-addresses primary).';
 const NOT_MASQUERADED =
-  'Traffic from outside to a cluster IP is not masqueraded, so its answers may get lost; and what Pods send to an ' +
+  'Traffic from outside to a cluster IP is not masqueraded, so replies may be lost; and what Pods send to an ' +
   'external IP, load-balancer IP or node port under externalTrafficPolicy Local reaches only endpoints on this node.';
 const UNSET =
   `clusterCIDR is unset: no traffic counts as a Pod's. ${NOT_MASQUERADED} ` +

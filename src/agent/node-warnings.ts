@@ -14,7 +14,7 @@ export interface WarnedOf {
 
 /** What follows where nothing, or not what should, tells Pods from others. */
 const NO_LOCAL_TRAFFIC =
-  'Traffic from outside to a cluster IP is not masqueraded, so its answers may get lost; and what Pods send to an ' +
+  'Traffic from outside to a cluster IP is not masqueraded, so replies may be lost; and what Pods send to an ' +
   'external IP, load-balancer IP or node port under externalTrafficPolicy Local reaches only endpoints on this node.';
 
 /**

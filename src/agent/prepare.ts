@@ -13,7 +13,7 @@ import type { AgentSettings } from './settings/settings.ts';
 export async function prepareNode({ configuration, initOnly }: AgentSettings, log: Log): Promise<void> {
   const { conntrack, oomScoreAdj, nodePortAddresses, iptables } = configuration;
   await writeFile('/proc/self/oom_score_adj', String(oomScoreAdj)).catch((error: unknown) => {
-    log.warning('oom_score_adj cannot be set; it needs CAP_SYS_RESOURCE', {
+    log.warning('Cannot set oom_score_adj; it needs CAP_SYS_RESOURCE', {
       value: oomScoreAdj,
       error: String(error),
     });

@@ -104,7 +104,7 @@ export async function runAgent(
     agent.compare();
     if (performance.now() < told + SIGNALS) return;
     told = performance.now();
-    log.info('SIGHUP: everything is compared with the kernel');
+    log.info('SIGHUP: comparing everything with the kernel');
   };
   process.on('SIGHUP', compare);
   const tasks: Promise<void>[] = [];
@@ -171,7 +171,10 @@ function followMachine(host: Host, { configuration }: AgentSettings, log: Log): 
       told = false;
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      if (!told) log.error('Addresses stay as they were known last', { error: error.message });
+      if (!told)
+        log.error('Cannot read the addresses of this node; keeping the last known ones', {
+          error: error.message,
+        });
       told = true;
     }
     return { ...machineFacts(host), interfaceAddresses: known };

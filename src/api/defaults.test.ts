@@ -141,6 +141,6 @@ test('two ports of an EndpointSlice without a name have the same one', () => {
     ...KINDS.EndpointSlice?.({ ports: [{ port: 80 }, { port: 81 }] }),
   };
   expect(parseObjects(manifest, []).problems.map(({ message }) => message)).toEqual([
-    'expected a name of its own, got "" again',
+    'expected a unique name, got "" again',
   ]);
 });

@@ -268,12 +268,12 @@ describe('an EndpointSlice', () => {
     [
       'a name twice',
       ports({ name: 'a', port: 80 }, { name: 'a', port: 81 }),
-      ['ports[1].name: expected a name of its own, got "a" again'],
+      ['ports[1].name: expected a unique name, got "a" again'],
     ],
     [
       'no name twice',
       ports({ port: 80 }, { port: 81 }),
-      ['ports[1].name: expected a name of its own, got "" again'],
+      ['ports[1].name: expected a unique name, got "" again'],
     ],
     [
       'a label',

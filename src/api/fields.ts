@@ -270,7 +270,7 @@ export function addSentence(
 
 /** What is wrong with a name in a list that is there before. */
 export function ownName(name: string): string {
-  return `expected a name of its own, got ${show(name)} again`;
+  return `expected a unique name, got ${show(name)} again`;
 }
 
 /** Whether a list of one or two addresses has at most one of each family. */

@@ -143,7 +143,7 @@ describe('objects', () => {
       'a kustomization',
       { resources: ['web.yaml'] },
       [
-        'f: expected a Kubernetes object, got a mapping without kind (a kustomization? kubectl kustomize prints what it makes)',
+        'f: expected a Kubernetes object, got a mapping without kind (a kustomization? build it with kubectl kustomize)',
       ],
     ],
     [

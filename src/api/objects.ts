@@ -13,7 +13,13 @@ import { type Pod, podSchema } from './pod.ts';
 import { check, formatPath, type Problem, show } from './problem.ts';
 import { type Service, serviceSchema } from './service.ts';
 import { type KnownKind, unknownFields } from './unknown-fields.ts';
-import { isWorkloadKind, type Workload, type WorkloadKind, workloadSchemas } from './workload.ts';
+import {
+  isWorkloadKind,
+  WORKLOAD_KINDS,
+  type Workload,
+  type WorkloadKind,
+  workloadSchemas,
+} from './workload.ts';
 
 export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | Workload;
 
@@ -81,7 +87,7 @@ export function parseObjects(
     // The API server prints an empty list as null at times.
     const items: unknown = head.value.items === null ? [] : head.value.items;
     if (kind === '') {
-      const hint = head.value.resources ? ' (a kustomization? kubectl kustomize prints what it makes)' : '';
+      const hint = head.value.resources ? ' (a kustomization? build it with kubectl kustomize)' : '';
       problems.push({ at, message: `expected a Kubernetes object, got a mapping without kind${hint}` });
     } else if (kind === 'List' && items !== undefined && !Array.isArray(items)) {
       problems.push({ at: [...at, 'items'], message: `expected a list, got ${show(items)}` });
@@ -96,14 +102,33 @@ export function parseObjects(
     } else if (Array.isArray(items) && nearest(kind, ['List'], 1)) {
       const message = `expected List, got ${show(kind)}`;
       typos.push({ at: [...at, 'kind'], message, code: 'unknown-kind' });
-    } else if (isWorkloadKind(kind) && sameGroup(apiVersion, workloadSchemas[kind].apiVersion)) {
-      // What Kubernetes serves no more in a version of long ago never had rules.
-      if (apiVersion !== workloadSchemas[kind].apiVersion) ignore(kind, apiVersion);
-      else visitWorkload(value, [...at, objectName(kind, head.value.metadata)], kind, apiVersion);
     } else {
-      const meant = meantKind(kind, apiVersion);
-      if (meant === undefined) ignore(kind, apiVersion);
-      else visitObject(value, [...at, objectName(meant, head.value.metadata)], { kind, apiVersion }, meant);
+      const type = { kind, apiVersion };
+      const meant = meantKind(type) ?? meantWorkload(type);
+      if (meant === undefined) {
+        ignore(kind, apiVersion);
+        return;
+      }
+      const place = [...at, objectName(meant, head.value.metadata)];
+      if (isWorkloadKind(meant)) visitWorkload(value, place, type, meant);
+      else visitObject(value, place, type, meant);
+    }
+  };
+
+  const tellType = (
+    { kind, apiVersion }: TypeMeta,
+    place: readonly string[],
+    meant: KnownKind,
+    wrong: Problem[],
+  ): void => {
+    const expected = KINDS[meant].apiVersion;
+    if (kind !== meant) {
+      const message = `expected ${meant}, got ${show(kind)}`;
+      wrong.push({ at: [...place, 'kind'], message, code: 'unknown-kind' });
+    }
+    if (apiVersion !== expected) {
+      const message = `expected ${expected}, got ${show(apiVersion || undefined)}`;
+      wrong.push({ at: [...place, 'apiVersion'], message, code: 'wrong-api-version' });
     }
   };
 
@@ -117,37 +142,33 @@ export function parseObjects(
   const visitWorkload = (
     value: unknown,
     place: readonly string[],
-    kind: WorkloadKind,
-    apiVersion: string,
+    type: TypeMeta,
+    meant: WorkloadKind,
   ): void => {
-    tellUnknownFields(value, place, kind);
+    const passedOver = type.kind !== meant || type.apiVersion !== KINDS[meant].apiVersion;
+    tellType(type, place, meant, typos);
+    tellUnknownFields(value, place, meant);
     if (!workloads) {
-      ignore(kind, apiVersion);
+      if (!passedOver) ignore(type.kind, type.apiVersion);
       return;
     }
-    const result = check(workloadSchemas[kind].schema, value, place);
-    if (result.ok) objects.push({ object: result.value, at: place });
-    else for (const problem of result.problems) problems.push(problem);
+    const result = check(workloadSchemas[meant].schema, value, place);
+    if (!result.ok) for (const problem of result.problems) (passedOver ? typos : problems).push(problem);
+    else if (!passedOver) objects.push({ object: result.value, at: place });
   };
 
   const visitObject = (
     value: unknown,
     place: readonly string[],
-    { kind, apiVersion }: TypeMeta,
-    meant: KnownKind,
+    type: TypeMeta,
+    meant: Exclude<KnownKind, WorkloadKind>,
   ): void => {
+    const { kind, apiVersion } = type;
     const expected = KINDS[meant].apiVersion;
     const passedOver = kind !== meant || !sameGroup(apiVersion, expected);
     // Nothing in an object that is passed over keeps the others from being used.
     const wrong = passedOver ? typos : problems;
-    if (kind !== meant) {
-      const message = `expected ${meant}, got ${show(kind)}`;
-      wrong.push({ at: [...place, 'kind'], message, code: 'unknown-kind' });
-    }
-    if (apiVersion !== expected) {
-      const message = `expected ${expected}, got ${show(apiVersion || undefined)}`;
-      wrong.push({ at: [...place, 'apiVersion'], message, code: 'wrong-api-version' });
-    }
+    tellType(type, place, meant, wrong);
     tellUnknownFields(value, place, meant);
     if (!isRead(meant)) {
       if (!passedOver) ignore(kind, apiVersion);
@@ -182,23 +203,47 @@ function isRead(kind: KnownKind): kind is keyof typeof SCHEMAS {
   return Object.hasOwn(SCHEMAS, kind);
 }
 
-const KINDS_BY_NAME: ReadonlyMap<string, KnownKind> = new Map(
-  (['Service', 'EndpointSlice', 'Endpoints', 'Pod', 'Node', 'Namespace'] as const).map((kind) => [
-    kind,
-    kind,
-  ]),
-);
+const KINDS_BY_NAME = byName(['Service', 'EndpointSlice', 'Endpoints', 'Pod', 'Node', 'Namespace']);
+const WORKLOADS_BY_NAME = byName(WORKLOAD_KINDS);
+
+function byName<Kind extends string>(kinds: readonly Kind[]): ReadonlyMap<string, Kind> {
+  return new Map(kinds.map((kind) => [kind, kind]));
+}
 
 /**
  * The kind that an object is of or, by what it says, should be of: undefined where it is of another, also one of the same
  * name in a group of somebody else's.
  */
-function meantKind(kind: string, apiVersion: string): KnownKind | undefined {
+function meantKind({ kind, apiVersion }: TypeMeta): Exclude<KnownKind, WorkloadKind> | undefined {
   const meant = KINDS_BY_NAME.get(kind) ?? KINDS_BY_NAME.get(nearest(kind, KINDS_BY_NAME.keys(), 1) ?? '');
   if (meant === undefined) return undefined;
   const expected = KINDS[meant].apiVersion;
   return sameGroup(apiVersion, expected) ||
     isOfKubernetes(groupOf(apiVersion)) ||
+    nearest(apiVersion, [expected])
+    ? meant
+    : undefined;
+}
+
+/** Versions in which Kubernetes serves its workloads no more. */
+const FORMER_VERSIONS: ReadonlySet<string> = new Set([
+  'apps/v1beta1',
+  'apps/v1beta2',
+  'batch/v1beta1',
+  'batch/v2alpha1',
+  'extensions/v1beta1',
+]);
+
+/**
+ * The same for workloads, of which many groups have their own: a letter may be wrong only in the kind's own group, and
+ * capitals alone in any group of Kubernetes. Undefined for a former version, too: no fields of it are known.
+ */
+function meantWorkload({ kind, apiVersion }: TypeMeta): WorkloadKind | undefined {
+  const meant = WORKLOADS_BY_NAME.get(nearest(kind, WORKLOAD_KINDS, 1) ?? '');
+  if (meant === undefined || (kind === meant && FORMER_VERSIONS.has(apiVersion))) return undefined;
+  const { apiVersion: expected } = KINDS[meant];
+  return sameGroup(apiVersion, expected) ||
+    (kind.toLowerCase() === meant.toLowerCase() && isOfKubernetes(groupOf(apiVersion))) ||
     nearest(apiVersion, [expected])
     ? meant
     : undefined;

@@ -28,7 +28,7 @@ const port = (...ports: unknown[]) => ({ ports });
 
 const DNS_LABEL = 'a DNS label (1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends)';
 const TARGET_PORT =
-  '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", one letter at least)';
+  '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", at least one letter)';
 const LABEL_KEY = 'a label (1 to 63 of A-Z, a-z, 0-9, "-", "_" and ".", or DNS subdomain/name)';
 const LABEL_VALUE =
   'the value of a label (up to 63 of A-Z, a-z, 0-9, "-", "_" and ".", with a letter or digit at both ends)';
@@ -638,18 +638,18 @@ describe('fields that do not go together', () => {
     [
       'a name twice',
       port({ port: 80, name: 'a' }, { port: 81, name: 'a' }),
-      ['spec.ports[1].name: expected a name of its own, got "a" again'],
+      ['spec.ports[1].name: expected a unique name, got "a" again'],
     ],
     [
       'a port twice',
       port({ port: 80, name: 'a' }, { port: 80, name: 'b' }),
-      ['spec.ports[1]: expected a port of its own, got 80/TCP again'],
+      ['spec.ports[1]: expected a unique port, got 80/TCP again'],
     ],
     ['a port of two protocols', port({ port: 80, name: 'a' }, { port: 80, name: 'b', protocol: 'UDP' }), []],
     [
       'a node port twice',
       port({ port: 80, name: 'a', nodePort: 30080 }, { port: 81, name: 'b', nodePort: 30080 }),
-      ['spec.ports[1].nodePort: expected a port of its own, got 30080/TCP again'],
+      ['spec.ports[1].nodePort: expected a unique port, got 30080/TCP again'],
     ],
     [
       'a node port of two protocols',

@@ -40,7 +40,7 @@ const targetPort = z.custom<number | string>(
       ? portNumberOrZero.safeParse(value).success
       : typeof value === 'string' && (value === '' || isPortName(value)),
   {
-    error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", one letter at least)',
+    error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", at least one letter)',
     abort: false,
   },
 );
@@ -221,8 +221,7 @@ function checkPorts(spec: KnownSpec, { complain, isWrong }: Rules): void {
     const own = (numbers: Set<string>, port: number | undefined, path: readonly string[]) => {
       if (port === undefined || protocol === undefined) return;
       const number = `${port}/${protocol}`;
-      if (numbers.has(number))
-        complain(['ports', i, ...path], `expected a port of its own, got ${number} again`);
+      if (numbers.has(number)) complain(['ports', i, ...path], `expected a unique port, got ${number} again`);
       numbers.add(number);
     };
     own(numbers, port, []);

@@ -157,6 +157,118 @@ describe('a field that is misspelt is told, and keeps nothing from being read', 
   });
 });
 
+describe('a kind or an apiVersion that is misspelt is told, and the object is not read', () => {
+  const of = (apiVersion: string | undefined, kind: string) => ({
+    ...manifest('Deployment'),
+    apiVersion,
+    kind,
+  });
+  const kindOf = (kind: string, got: string) => `${kind} shop/web, kind: expected ${kind}, got "${got}"`;
+  const versionOf = (kind: string, expected: string, got: string) =>
+    `${kind} shop/web, apiVersion: expected ${expected}, got ${got}`;
+
+  test.each<[string, Fields, string[]]>([
+    ['no capital', of('apps/v1', 'deployment'), [kindOf('Deployment', 'deployment')]],
+    ['a capital too few', of('apps/v1', 'Statefulset'), [kindOf('StatefulSet', 'Statefulset')]],
+    ['a letter too few', of('apps/v1', 'Deploymnt'), [kindOf('Deployment', 'Deploymnt')]],
+    ['two letters swapped', of('apps/v1', 'StatfeulSet'), [kindOf('StatefulSet', 'StatfeulSet')]],
+    [
+      'a letter too many',
+      of('v1', 'ReplicationControllers'),
+      [kindOf('ReplicationController', 'ReplicationControllers')],
+    ],
+    [
+      'no capital, in a group of another kind',
+      of('v1', 'deployment'),
+      [kindOf('Deployment', 'deployment'), versionOf('Deployment', 'apps/v1', '"v1"')],
+    ],
+    [
+      'no capital, in a version of long ago',
+      of('extensions/v1beta1', 'daemonset'),
+      [kindOf('DaemonSet', 'daemonset'), versionOf('DaemonSet', 'apps/v1', '"extensions/v1beta1"')],
+    ],
+    ['a group of another kind', of('v1', 'Deployment'), [versionOf('Deployment', 'apps/v1', '"v1"')]],
+    [
+      'a group of Kubernetes',
+      of('batch.k8s.io/v1', 'Job'),
+      [versionOf('Job', 'batch/v1', '"batch.k8s.io/v1"')],
+    ],
+    [
+      'a group that is misspelt',
+      of('app/v1', 'Deployment'),
+      [versionOf('Deployment', 'apps/v1', '"app/v1"')],
+    ],
+    ['no apiVersion', of(undefined, 'StatefulSet'), [versionOf('StatefulSet', 'apps/v1', 'nothing')]],
+    [
+      'a version that there never was',
+      of('apps/v2', 'ReplicaSet'),
+      [versionOf('ReplicaSet', 'apps/v1', '"apps/v2"')],
+    ],
+    ['capitals in the version', of('Apps/V1', 'DaemonSet'), [versionOf('DaemonSet', 'apps/v1', '"Apps/V1"')]],
+    [
+      'the version alone',
+      of(undefined, 'ReplicationController'),
+      [versionOf('ReplicationController', 'v1', 'nothing')],
+    ],
+  ])('%s', (_, document, expected) => {
+    for (const workloads of [true, false]) {
+      const { objects, problems, typos, ignored } = parseObjects(document, [], { workloads });
+      expect({ objects, problems, typos: typos.map(formatProblem), ignored: [...ignored] }).toEqual({
+        objects: [],
+        problems: [],
+        typos: expected,
+        ignored: [],
+      });
+    }
+  });
+
+  test('with all that is wrong below, of which nothing keeps other objects from being read', () => {
+    const document = { ...manifest('Deployment', { replica: 2, replicas: -1 }), kind: 'deployment' };
+    const { problems, typos } = parseObjects(document, [], { workloads: true });
+    expect({ problems, typos: typos.map(formatProblem) }).toEqual({
+      problems: [],
+      typos: [
+        kindOf('Deployment', 'deployment'),
+        'Deployment shop/web, spec.replica: unknown field (replicas?)',
+        'Deployment shop/web, spec.replicas: expected 0 to 2147483647, got -1',
+      ],
+    });
+  });
+
+  test.each<[string, string]>([
+    ['apps.openshift.io/v1', 'DeploymentConfig'],
+    ['v1', 'DeploymentConfig'],
+    ['argoproj.io/v1alpha1', 'Rollout'],
+    ['argoproj.io/v1alpha1', 'CronWorkflow'],
+    ['batch.volcano.sh/v1alpha1', 'Job'],
+    ['batch.volcano.sh/v1alpha1', 'job'],
+    ['apps.kruise.io/v1beta1', 'StatefulSet'],
+    ['apps.kruise.io/v1alpha1', 'DaemonSet'],
+    ['apps.kruise.io/v1alpha1', 'AdvancedCronJob'],
+    ['jobset.x-k8s.io/v1alpha2', 'JobSet'],
+    ['kubeflow.org/v1', 'MPIJob'],
+    ['example.com/v1', 'CronJob'],
+    ['example.com/v1', 'Cronjob'],
+    ['example.com/v1', 'Jobs'],
+    ['v1', 'Jobs'],
+    ['v1', 'ConfigMap'],
+    ['networking.k8s.io/v1', 'Ingress'],
+    ['apps/v1', 'ControllerRevision'],
+    ['autoscaling/v2', 'HorizontalPodAutoscaler'],
+    ['apps/v1beta1', 'Deployment'],
+    ['apps/v1beta2', 'StatefulSet'],
+    ['batch/v2alpha1', 'CronJob'],
+    ['extensions/v1beta1', 'DaemonSet'],
+  ])('but not another kind: %s %s', (apiVersion, kind) => {
+    const { problems, typos, ignored } = parseObjects(of(apiVersion, kind), [], { workloads: true });
+    expect({ problems, typos, ignored: [...ignored] }).toEqual({
+      problems: [],
+      typos: [],
+      ignored: [[`${kind}.${apiVersion}`, 1]],
+    });
+  });
+});
+
 test.each<[string, Fields, string]>([
   [
     'no template',

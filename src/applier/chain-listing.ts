@@ -30,9 +30,9 @@ export async function listChain(
     reader.read(`*${table}\n${stdout}\nCOMMIT\n`);
     reader.finish();
     const found = reader.tables.get(table)?.get(chain);
-    if (reader.problem !== undefined) throw new OutputError(command, 'it is no listing of a chain');
+    if (reader.problem !== undefined) throw new OutputError(command, 'it is not the listing of a chain');
     // A chain that is there is listed at least by its name.
-    if (!found) throw new OutputError(command, `the chain ${chain} is not in it`);
+    if (!found) throw new OutputError(command, `the chain ${chain} is missing`);
     return found;
   } catch (error) {
     if (error instanceof CommandError && NO_SUCH_CHAIN.test(error.stderr)) return undefined;

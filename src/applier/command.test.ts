@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const sh = (script: string) => ['/bin/sh', '-c', script];
 
-const BY_HAND = 'run it by hand, as the same user, to look into it';
+const BY_HAND = 'run it by hand as the same user to find out why';
 
 describe('a program that fails', () => {
   test.each<[string, readonly string[], Partial<CommandError>, string]>([
@@ -57,37 +57,37 @@ describe('a program that fails', () => {
       'without an end of words',
       sh('exec yes >&2'),
       { exitCode: undefined, interrupted: true },
-      `printed without an end, and was stopped: ${'y\n'.repeat(8).trim()} ... (10000000 characters)\n${BY_HAND}`,
+      `printed without end, and was stopped: ${'y\n'.repeat(8).trim()} ... (10000000 characters)\n${BY_HAND}`,
     ],
     [
       'killed',
       sh('kill -KILL $$'),
       { exitCode: undefined, interrupted: true },
-      'was killed by SIGKILL\nif nobody here did that, memory may have run out (dmesg tells): try again',
+      'was killed by SIGKILL\nif nobody killed it, memory may have run out (see dmesg): try again',
     ],
     [
       'by a crash, with words',
       sh('echo assertion >&2; kill -SEGV $$'),
       { exitCode: undefined, interrupted: true },
-      'was killed by SIGSEGV: assertion\nit crashed: install another version of it, or see whether this one is damaged',
+      'was killed by SIGSEGV: assertion\nit crashed: check whether it is damaged, or install another version',
     ],
     [
       'as it is not there',
       ['svc2ipt-no-such-program'],
       { exitCode: undefined, code: 'ENOENT', interrupted: false },
-      'cannot be run: there is no such program (ENOENT)\ninstall it, or see whether the folder it is in is in PATH',
+      'cannot be run: no such program (ENOENT)\ninstall it, or add its folder to PATH',
     ],
     [
       'as it may not be run',
       ['FOLDER/not-executable'],
       { code: 'EACCES', interrupted: false },
-      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+      'cannot be run: permission denied (EACCES)\nrun as root, or make the file executable (chmod +x, mount without noexec)',
     ],
     [
       'as it is told too much',
       ['/bin/sh', 'x'.repeat(3_000_000)],
       { code: 'E2BIG' },
-      'cannot be run: its arguments and the environment are longer than the system takes (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
+      'cannot be run: its arguments and environment are too long for the system (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
     ],
     [
       'as its name is none',
@@ -125,7 +125,7 @@ describe('a program that fails', () => {
       interrupted: true,
       message:
         '/bin/sh -c exec sleep 60 did not end within 0.1 s, and was stopped\n' +
-        'see what holds it up (run it by hand; dmesg, top), and try again',
+        'find out what delays it (run it by hand; dmesg, top), then try again',
     });
   });
 
@@ -169,7 +169,7 @@ describe('where programs are to end', () => {
       sh(`until [ -s '${started}' ]; do sleep 0.01; done; echo on; sleep 60`),
       () => stop.abort(),
     );
-    const telling = /did not end before svc2ipt had to, and was stopped(: on)?\nstart svc2ipt again/;
+    const telling = /still ran when svc2ipt ended, and was stopped(: on)?\nstart svc2ipt again/;
     // Which of them ends first is chance.
     await Promise.all([
       expect(streaming).rejects.toMatchObject({
@@ -191,7 +191,7 @@ test('a program that ends well when it is stopped has been given up all the same
   const stop = new AbortController();
   const command = sh("trap 'kill $!; exit 0' TERM; echo on; sleep 60 & wait");
   await expect(runStreaming(command, () => stop.abort(), stop.signal)).rejects.toThrow(
-    /did not end before svc2ipt had to, and was stopped/,
+    /still ran when svc2ipt ended, and was stopped/,
   );
 });
 

@@ -142,7 +142,7 @@ async function conntrack(args: readonly string[], endings = 0): Promise<{ stdout
     if (hasEnded && endings < MOST_ENDINGS) return await conntrack(args, endings + 1);
     if (error.code === 'ENOENT') {
       throw new HostError(
-        'conntrack is not installed, so UDP clients stay with endpoints that are gone: ' +
+        'conntrack is not installed, so UDP flows to removed endpoints go on: ' +
           'install it (Debian and Ubuntu: apt install conntrack)',
       );
     }
@@ -154,7 +154,7 @@ async function conntrack(args: readonly string[], endings = 0): Promise<{ stdout
 
 function flowsStay(error: CommandError | OutputError): OperationalError {
   return new OperationalError(
-    `the rules are as they should be, but UDP clients may stay with endpoints that are gone: ${error.message}`,
+    `the rules are correct, but UDP flows to removed endpoints may go on: ${error.message}`,
     { cause: error },
   );
 }

@@ -20,14 +20,14 @@ describe('what the failure of a program means', () => {
       'no privileges, iptables-nft',
       'iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+      'iptables-save is not permitted to read the rules: run as root or with CAP_NET_ADMIN ' +
         '(iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root))',
     ],
     [
       'no privileges, iptables-legacy',
       'iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root)\n',
       'ipv4',
-      "iptables-save may not look at the node's rules: run as root, or with CAP_NET_ADMIN " +
+      'iptables-save is not permitted to read the rules: run as root or with CAP_NET_ADMIN ' +
         '(iptables-save v1.8.9 (legacy): Cannot initialize: Permission denied (you must be root))',
     ],
     [

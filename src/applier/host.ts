@@ -25,8 +25,8 @@ export const LOCK_WAIT_SECONDS = 5;
 export class LockError extends HostError {
   constructor(program: string) {
     super(
-      `${program}: another program holds the xtables lock, for more than ${LOCK_WAIT_SECONDS} s: ` +
-        'find it with fuser /run/xtables.lock, and try again',
+      `${program}: another program has held the xtables lock for more than ${LOCK_WAIT_SECONDS} s: ` +
+        'find it with fuser /run/xtables.lock, then try again',
     );
   }
 
@@ -164,8 +164,8 @@ export async function expectSameBackend({ family, backend, iptables }: IptablesP
   const now = await detectVersion(iptables);
   if (now.backend === backend) return;
   throw new HostError(
-    `${iptables} was iptables-${backend} and is iptables-${now.backend} now; its rules would be beside those in the other, ` +
-      'so none are written: make it what it was, or start svc2ipt again',
+    `writing no rules: ${iptables} was iptables-${backend} and is now iptables-${now.backend}, and packets would meet the rules of ` +
+      'both: change it back, or restart svc2ipt',
   );
 }
 
@@ -178,7 +178,7 @@ async function detectVersion(program: string): Promise<{ version: string; backen
   if (version === undefined) {
     const got = JSON.stringify(quotable(stdout));
     throw new HostError(
-      `${program} --version: expected a version, got ${got}: see which program that is (command -v ${program})`,
+      `${program} --version: expected a version, got ${got}: check which program that is (command -v ${program})`,
     );
   }
   return { version, backend: name === 'nf_tables' ? 'nft' : 'legacy' };
@@ -247,8 +247,8 @@ function leftoverWarning(host: IptablesHost | undefined): string[] {
   if (!host || host.chainsInOtherBackend === 0) return [];
   const other = host.backend === 'nft' ? 'legacy' : 'nft';
   return [
-    `${PROGRAMS[host.family]}-${other} holds ${host.chainsInOtherBackend} chains of kube-proxy's as well, and packets ` +
-      'meet both: svc2ipt cleanup takes them out of either',
+    `${PROGRAMS[host.family]}-${other} has ${host.chainsInOtherBackend} chains of kube-proxy too, and packets meet ` +
+      'both: svc2ipt cleanup removes them from both',
   ];
 }
 
@@ -264,7 +264,7 @@ export function explainFailure(error: unknown, program: string, family?: Family)
   const words = firstLine(quotable(error.stderr));
   if (/permission denied|must be root|operation not permitted/i.test(error.stderr)) {
     return new HostError(
-      `${program} may not look at the node's rules: run as root, or with CAP_NET_ADMIN (${words})`,
+      `${program} is not permitted to read the rules: run as root or with CAP_NET_ADMIN (${words})`,
     );
   }
   if (/table does not exist|insmod|missing kernel module|protocol not supported/i.test(error.stderr)) {
@@ -289,7 +289,7 @@ export function interfaceAddresses(): string[] {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new HostError(
-      `the addresses of this machine cannot be read (${reason}): see what its limits are (ulimit -a, prlimit)`,
+      `cannot read the addresses of this node (${reason}): check its limits (ulimit -a, prlimit)`,
     );
   }
   return Object.values(interfaces).flatMap((addresses) =>

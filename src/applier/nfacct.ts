@@ -32,7 +32,7 @@ export async function createNfacct(): Promise<readonly string[]> {
     return [];
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    return error.code === 'ENOENT' ? [] : [`rules do without nfacct, and count nothing: ${error.message}`];
+    return error.code === 'ENOENT' ? [] : [`rules count no packets, as nfacct fails: ${error.message}`];
   }
 }
 

@@ -84,14 +84,14 @@ Try \`iptables-restore -h' or 'iptables-restore --help' for more information.
       'iptables-restore v1.8.9 (legacy): something else',
       undefined,
       `iptables-nft-restore --noflush ended with exit code 1: iptables-restore v1.8.9 (legacy): something else
-run it by hand, as the same user, to look into it`,
+run it by hand as the same user to find out why`,
     ],
     [
       'nothing at all',
       '',
       undefined,
       `iptables-nft-restore --noflush ended with exit code 1 and said nothing
-run it by hand, as the same user, to look into it`,
+run it by hand as the same user to find out why`,
     ],
     [
       'what would write to the terminal, and a tab',
@@ -132,7 +132,7 @@ run it by hand, as the same user, to look into it`,
     const failure = new CommandError(['iptables-restore'], { signal: 'SIGKILL' });
     expect(refusal(failure, INPUT, undefined).message).toBe(
       `iptables-restore was killed by SIGKILL
-if nobody here did that, memory may have run out (dmesg tells): try again`,
+if nobody killed it, memory may have run out (see dmesg): try again`,
     );
   });
 
@@ -143,8 +143,8 @@ if nobody here did that, memory may have run out (dmesg tells): try again`,
     const error = refused(stderr, INPUT);
     expect(error).toBeInstanceOf(HostError);
     expect(error.message).toBe(
-      'iptables-nft-restore: another program holds the xtables lock, for more than 5 s: ' +
-        'find it with fuser /run/xtables.lock, and try again',
+      'iptables-nft-restore: another program has held the xtables lock for more than 5 s: ' +
+        'find it with fuser /run/xtables.lock, then try again',
     );
   });
 });

@@ -73,7 +73,7 @@ async function raiseLimit(limit: number, root: string): Promise<string[]> {
     // A network namespace of its own has the limit of the machine, and may not change it.
     return [
       `${inWords(path)} stays ${current}, as ${limit} cannot be written (${refused}): ` +
-        `set it on the machine itself (sysctl -w net.netfilter.nf_conntrack_max=${limit}), or set maxPerCore to 0`,
+        `set it on the host (sysctl -w net.netfilter.nf_conntrack_max=${limit}), or set maxPerCore to 0`,
     ];
   }
   const buckets = Math.floor(limit / CONNECTIONS_PER_BUCKET);
@@ -81,8 +81,8 @@ async function raiseLimit(limit: number, root: string): Promise<string[]> {
   const readOnly = await write(HASH_SIZE, buckets, root);
   if (!readOnly) return [];
   return [
-    `${inWords(HASH_SIZE)} cannot be written (${readOnly}), so that ${limit} connections take longer to find: ` +
-      `on the machine itself, echo ${buckets} >/${HASH_SIZE}`,
+    `${inWords(HASH_SIZE)} cannot be written (${readOnly}), so finding one of ${limit} connections takes longer: ` +
+      `on the host, run echo ${buckets} >/${HASH_SIZE}`,
   ];
 }
 
@@ -93,7 +93,7 @@ async function set(path: string, value: number, root: string): Promise<void> {
   if (refused === undefined) return;
   throw new HostError(
     `${inWords(path)} cannot be set to ${value} (${refused}): ` +
-      'it needs root, and in a container a writable /proc/sys: run it once before with --init-only, privileged',
+      'this needs root and, in a container, a writable /proc/sys: run svc2ipt agent --init-only once before, privileged',
   );
 }
 
@@ -104,8 +104,8 @@ async function read(path: string, root: string): Promise<string> {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new HostError(
       code === 'ENOENT'
-        ? `/${path} is not there: the kernel has no connection tracking; modprobe nf_conntrack`
-        : `/${path} cannot be read (${code ?? message}): it needs root`,
+        ? `no /${path}: the kernel has no connection tracking; run modprobe nf_conntrack`
+        : `/${path} cannot be read (${code ?? message}): run as root`,
     );
   }
 }

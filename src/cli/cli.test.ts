@@ -508,6 +508,18 @@ describe('what is misspelt', PROCESSES, () => {
     ]);
   });
 
+  test.each<[string[], string, number]>([
+    [['render'], 'warning', 0],
+    [['render', '--strict'], 'error', 2],
+  ])('may be the kind of a workload: %s', async (args, label, exitCode) => {
+    const input = `${GOOD}---\n${DEPLOYMENT.replace('Deployment', 'deployment')}`;
+    const { stderr, ...rest } = await svc2ipt(args, { input });
+    expect({ exitCode: rest.exitCode, stderr }).toEqual({
+      exitCode,
+      stderr: `${label}: standard input, document 3, Deployment shop/web, kind: expected Deployment, got "deployment"\n`,
+    });
+  });
+
   test('is told ten times, and then counted', async () => {
     const { stderr } = await svc2ipt(['render', '-f', 'many-misspelt.yaml']);
     const lines = stderr.trimEnd().split('\n');
@@ -559,7 +571,7 @@ describe('in a shell', PROCESSES, () => {
   test.each<[string, string]>([
     [
       'agent --write-config-to /dev/full',
-      '--write-config-to, /dev/full: cannot be written, as no space is left',
+      '--write-config-to, /dev/full: cannot be written: no space is left',
     ],
     ['agent --write-config-to none/agent.yaml', '--write-config-to, none/agent.yaml: no such file or folder'],
     ['agent --write-config-to .', '--write-config-to, .: is a folder, expected a file'],

@@ -41,7 +41,7 @@ esac
 /** A busy machine starts processes slowly. */
 vi.setConfig({ testTimeout: 300_000 });
 
-const BY_HAND = 'run it by hand, as the same user, to look into it';
+const BY_HAND = 'run it by hand as the same user to find out why';
 
 let folder: string;
 let objects: string;
@@ -125,17 +125,17 @@ describe('however a program fails', () => {
     [
       'killed',
       'kill -KILL $$',
-      'was killed by SIGKILL\nif nobody here did that, memory may have run out (dmesg tells): try again',
+      'was killed by SIGKILL\nif nobody killed it, memory may have run out (see dmesg): try again',
     ],
     [
       'the lock is held',
       'echo "Another app is currently holding the xtables lock." >&2; exit 4',
-      'another program holds the xtables lock, for more than 5 s: find it with fuser /run/xtables.lock, and try again',
+      'another program has held the xtables lock for more than 5 s: find it with fuser /run/xtables.lock, then try again',
     ],
     [
       'not permitted',
       'echo "Permission denied (you must be root)" >&2; exit 4',
-      "may not look at the node's rules: run as root, or with CAP_NET_ADMIN (Permission denied (you must be root))",
+      'is not permitted to read the rules: run as root or with CAP_NET_ADMIN (Permission denied (you must be root))',
     ],
   ])('%s', async (_, how, expected) => {
     await install('*', how);
@@ -159,14 +159,14 @@ describe('however a program fails', () => {
         await install('*', 'exit 0');
         await chmod(join(path, 'program'), 0o644);
       },
-      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+      'cannot be run: permission denied (EACCES)\nrun as root, or make the file executable (chmod +x, mount without noexec)',
     ],
     [
       'a folder',
       async () => {
         for (const name of PROGRAMS) await mkdir(join(path, name));
       },
-      'cannot be run: permission denied (EACCES)\nrun as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+      'cannot be run: permission denied (EACCES)\nrun as root, or make the file executable (chmod +x, mount without noexec)',
     ],
     [
       'too large an environment',
@@ -174,7 +174,7 @@ describe('however a program fails', () => {
         await install('*', 'exit 0');
         vi.stubEnv('LARGE', 'x'.repeat(300_000));
       },
-      'cannot be run: its arguments and the environment are longer than the system takes (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
+      'cannot be run: its arguments and environment are too long for the system (E2BIG)\nrun svc2ipt with fewer or shorter environment variables',
     ],
   ])('it does not start: %s', async (_, prepare, expected) => {
     await prepare();
@@ -214,20 +214,20 @@ describe('what a program prints that ends well is not taken for an empty kernel'
       'line 2 is the last one, and no COMMIT',
     ],
     ['agent', 'iptables-legacy-save*', 'echo usage:', 'line 1 is "usage:"'],
-    ['cleanup', 'iptables-nft\\ *-S*', 'echo nothing', 'it is no listing of a chain'],
-    ['cleanup', 'iptables-nft\\ *-S*', ':', 'the chain PREROUTING is not in it'],
+    ['cleanup', 'iptables-nft\\ *-S*', 'echo nothing', 'it is not the listing of a chain'],
+    ['cleanup', 'iptables-nft\\ *-S*', ':', 'the chain PREROUTING is missing'],
     ['cleanup', '*nft\\ list*|iptables-nft-save*', 'echo nothing', 'line 1 is "nothing"'],
   ])('%s, where %s does %s', async (command, printing, how, problem) => {
     await install(printing, `${how}; exit`);
     const { message } = await failureOf(command);
-    expect(message).toContain(` ended with exit code 0, and what it printed cannot be right: ${problem}\n`);
-    expect(message).toMatch(/\nrun it by hand, and see which program it is \(command -v ip6?tables-\S+\)$/);
+    expect(message).toContain(` ended with exit code 0, but its output is invalid: ${problem}\n`);
+    expect(message).toMatch(/\nrun it by hand, and check which program it is \(command -v ip6?tables-\S+\)$/);
   });
 
   test('nor for a node that uses no iptables yet', async () => {
     await install('iptables-legacy-save*', 'echo garbage; exit');
     await expect(diffAction({ output: 'text', filename: [objects], workloads: true })).rejects.toThrow(
-      /^iptables-legacy-save ended with exit code 0, and what it printed cannot be right: line 1 is "garbage"\n/,
+      /^iptables-legacy-save ended with exit code 0, but its output is invalid: line 1 is "garbage"\n/,
     );
   });
 });
@@ -278,7 +278,7 @@ describe('other programs', () => {
     await install('conntrack*', 'echo "Operation failed: Invalid argument" >&2; exit 1');
     await expect(deleteStaleFlows('ipv4', destinations)).rejects.toThrow(
       new OperationalError(
-        'the rules are as they should be, but UDP clients may stay with endpoints that are gone: ' +
+        'the rules are correct, but UDP flows to removed endpoints may go on: ' +
           'conntrack -L -f ipv4 -p udp ended with exit code 1: Operation failed: Invalid argument\n' +
           BY_HAND,
       ),
@@ -295,7 +295,7 @@ describe('other programs', () => {
   ])('nfacct: rules do without objects %s', async (_, failing, expected) => {
     await install(failing, 'echo Invalid argument >&2; exit 1');
     expect(await createNfacct()).toEqual(
-      expected.map((message) => `rules do without nfacct, and count nothing: ${message}`),
+      expected.map((message) => `rules count no packets, as nfacct fails: ${message}`),
     );
   });
 

@@ -121,7 +121,7 @@ export function addLiveOptions<Args extends unknown[], Own extends OptionValues>
     .option('--context <name>', 'the context of the kubeconfig')
     .option('--cluster <name>', 'the cluster of the kubeconfig')
     .option('--user <name>', 'the user of the kubeconfig')
-    .option('-s, --server <url>', 'the address of the API server, whatever the kubeconfig says')
+    .option('-s, --server <url>', 'the address of the API server; overrides the kubeconfig')
     .addOption(
       new Option(
         '--request-timeout <duration>',

@@ -126,7 +126,7 @@ function programAlone(name: CalledAs = 'svc2ipt'): Command {
     .configureHelp(HELP_LAYOUT);
   addNotes(program, {
     examples: [
-      { line: 'svc2ipt render -f manifests/', about: 'the rules that manifests come to' },
+      { line: 'svc2ipt render -f manifests/', about: 'the rules for manifests' },
       { line: 'svc2ipt apply -f manifests/', about: "put them into this node's kernel" },
       { line: 'svc2ipt help trace', about: 'what a command can do' },
     ],

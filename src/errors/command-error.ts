@@ -66,8 +66,8 @@ export class OutputError extends OperationalError {
   constructor(command: readonly string[], problem: string) {
     const [program = ''] = command;
     super(
-      `${quotable(command.join(' '))} ended with exit code 0, and what it printed cannot be right: ` +
-        `${quotable(problem)}\nrun it by hand, and see which program it is (command -v ${quotable(program)})`,
+      `${quotable(command.join(' '))} ended with exit code 0, but its output is invalid: ` +
+        `${quotable(problem)}\nrun it by hand, and check which program it is (command -v ${quotable(program)})`,
     );
   }
 }
@@ -81,23 +81,23 @@ function ending(failure: CommandFailure, silent: boolean): Ending {
   const { exitCode, signal, stoppedAfter, givenUp, printedTooMuch, code } = failure;
   if (givenUp) {
     return {
-      what: 'did not end before svc2ipt had to, and was stopped',
-      toDo: 'start svc2ipt again: it goes on from what there is',
+      what: 'still ran when svc2ipt ended, and was stopped',
+      toDo: 'start svc2ipt again: it continues from there',
     };
   }
   if (stoppedAfter !== undefined) {
     return {
       what: `did not end within ${stoppedAfter} s, and was stopped`,
-      toDo: 'see what holds it up (run it by hand; dmesg, top), and try again',
+      toDo: 'find out what delays it (run it by hand; dmesg, top), then try again',
     };
   }
-  if (printedTooMuch) return { what: 'printed without an end, and was stopped', toDo: BY_HAND };
+  if (printedTooMuch) return { what: 'printed without end, and was stopped', toDo: BY_HAND };
   if (signal !== undefined) {
     return {
       what: `was killed by ${signal}`,
       toDo: CRASHES.has(signal)
-        ? 'it crashed: install another version of it, or see whether this one is damaged'
-        : 'if nobody here did that, memory may have run out (dmesg tells): try again',
+        ? 'it crashed: check whether it is damaged, or install another version'
+        : 'if nobody killed it, memory may have run out (see dmesg): try again',
     };
   }
   if (exitCode !== undefined) {
@@ -108,7 +108,7 @@ function ending(failure: CommandFailure, silent: boolean): Ending {
   return { what: `cannot be run: ${why} (${code})`, toDo };
 }
 
-const BY_HAND = 'run it by hand, as the same user, to look into it';
+const BY_HAND = 'run it by hand as the same user to find out why';
 
 /** Signals that the kernel sends to a program for what it did itself. */
 const CRASHES: ReadonlySet<string> = new Set([
@@ -128,23 +128,26 @@ interface Refused {
 
 const NO_ROOM: Refused = {
   why: 'the machine has no room for another process',
-  toDo: 'end what is not needed, or raise the limits (ulimit -a), and try again',
+  toDo: 'stop other processes or raise the limits (ulimit -a), then try again',
 };
 
 /** Why the system does not run a program, by its name for it. */
 const NOT_RUN: Readonly<Record<string, Refused>> = {
   ENOENT: {
-    why: 'there is no such program',
-    toDo: 'install it, or see whether the folder it is in is in PATH',
+    why: 'no such program',
+    toDo: 'install it, or add its folder to PATH',
   },
   EACCES: {
     why: 'permission denied',
-    toDo: 'run as root, or see whether the file may be executed (chmod +x, mount without noexec)',
+    toDo: 'run as root, or make the file executable (chmod +x, mount without noexec)',
   },
-  EPERM: { why: 'not permitted', toDo: 'run as root, or see what forbids it (seccomp, AppArmor, SELinux)' },
-  ENOEXEC: { why: 'it is no program of this machine', toDo: "install it for this machine's processor" },
+  EPERM: {
+    why: 'not permitted',
+    toDo: 'run as root, or find out what forbids it (seccomp, AppArmor, SELinux)',
+  },
+  ENOEXEC: { why: 'it is not a program for this machine', toDo: "install it for this machine's processor" },
   E2BIG: {
-    why: 'its arguments and the environment are longer than the system takes',
+    why: 'its arguments and environment are too long for the system',
     toDo: 'run svc2ipt with fewer or shorter environment variables',
   },
   EAGAIN: NO_ROOM,

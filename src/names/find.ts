@@ -63,7 +63,7 @@ export function findOne(text: string, search: Search, flag?: string): NamedThing
   const [first, ...others] = candidatesFor(text, search);
   if (others.length === 0 || first === undefined) return first;
   throw new InputError([
-    { at: at(flag), message: `${show(text)} may be ${listOf([first, ...others])}: say which` },
+    { at: at(flag), message: `${show(text)} may be ${listOf([first, ...others])}: choose one` },
   ]);
 }
 
@@ -87,7 +87,7 @@ export function notFound(
   const asked = typed?.kind === undefined ? kinds : kinds.filter((kind) => kind === typed.kind);
   if (things.pods === undefined && asked.every((kind) => kind === 'pod')) {
     const own = typed === undefined ? text : qualified(typed, namespace);
-    const message = `no Pod ${show(own)} is known: name manifests that have it with -f, or a cluster`;
+    const message = `no Pod ${show(own)} is known: pass manifests that have it with -f, or a cluster`;
     return new InputError([{ at: at(flag), message }]);
   }
   const called = [...asked.map((kind) => (kind === 'service' ? 'Service' : 'Pod')), ...also.called];

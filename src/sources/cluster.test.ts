@@ -168,7 +168,7 @@ spec:
   test('one without a Node is told of', () => {
     const chosen = DEPLOYMENT.replace('spec: {containers', 'spec: {nodeSelector: {disk: ssd}, containers');
     expect(loadWith([SERVICE, chosen, NODE]).warnings).toEqual([
-      '1, document 1, Deployment shop/web: no Node in the input takes its Pods',
+      '1, document 1, Deployment shop/web: no Node in the input can run its Pods',
     ]);
   });
 

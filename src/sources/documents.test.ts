@@ -221,13 +221,13 @@ describe('mistakes', () => {
     [
       'a cycle',
       'a: &x [*x]\n',
-      ['f, document 1, line 1, column 8: the alias *x stands inside of what it names'],
+      ['f, document 1, line 1, column 8: the alias *x stands inside its own anchor'],
     ],
     [
       'a cycle of merges',
       'a: &x\n  <<: *x\n',
       [
-        'f, document 1, line 2, column 7: the alias *x stands inside of what it names',
+        'f, document 1, line 2, column 7: the alias *x stands inside its own anchor',
         'f, document 1, line 2, column 7: expected a mapping, or a list of mappings, to merge',
       ],
     ],
@@ -250,14 +250,14 @@ describe('mistakes', () => {
       "a template's value",
       'a: {{ .Values.x }}\n',
       [
-        'f, document 1, line 1, column 5: a mapping or a list cannot be a key (a Helm template? helm template prints what it makes)',
+        'f, document 1, line 1, column 5: a mapping or a list cannot be a key (a Helm template? render it with helm template)',
       ],
     ],
     [
       "a template's block",
       '{{- if .Values.x }}\na: 1\n{{- end }}\n',
       [
-        'f, document 1, line 1, column 3: expected a comma, or the bracket that closes (a Helm template? helm template prints what it makes)',
+        'f, document 1, line 1, column 3: expected a comma or a closing bracket (a Helm template? render it with helm template)',
       ],
     ],
   ])('%s', (_, text, expected) => {
@@ -291,7 +291,7 @@ describe('mistakes', () => {
     ['aliases of something large', `a: &a [${'1, '.repeat(2000)}]\nb: [${'*a, '.repeat(2000)}]`],
   ])('%s that come to too much', (_, text) => {
     expect(problemsOf(text)).toEqual([
-      'f, document 1, line 1, column 1: its aliases stand for more values than a manifest can have',
+      'f, document 1, line 1, column 1: its aliases expand to too many values',
     ]);
   });
 

@@ -140,7 +140,7 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   'Implicit map keys need to be followed by map values': 'expected a key and its value, as in "key: value"',
   'Nested mappings are not allowed in compact mappings':
     'a mapping cannot begin here; a text with ": " in it needs quotes',
-  'Block collections are not allowed within flow collections': 'expected a comma, or the bracket that closes',
+  'Block collections are not allowed within flow collections': 'expected a comma or a closing bracket',
   'Flow sequence in block collection must be sufficiently indented and end with a ]':
     'the list before it is not closed by "]"',
   'Flow map in block collection must be sufficiently indented and end with a }':
@@ -157,5 +157,5 @@ const NEAR = 200;
 /** A chart's templates are the most frequent files that end in .yaml and are none. */
 function hint(text: string, offset: number): string {
   const around = text.slice(Math.max(0, offset - NEAR), offset + NEAR);
-  return around.includes('{{') ? ' (a Helm template? helm template prints what it makes)' : '';
+  return around.includes('{{') ? ' (a Helm template? render it with helm template)' : '';
 }

@@ -150,11 +150,11 @@ const REASONS: Readonly<Record<string, string>> = {
   EEXIST: 'is below a file, expected a folder there',
   ELOOP: 'is a symbolic link that leads to itself',
   ENAMETOOLONG: 'has too long a name',
-  EROFS: 'cannot be written, as its file system is read-only',
-  ENOSPC: 'cannot be written, as no space is left',
+  EROFS: 'cannot be written: its file system is read-only',
+  ENOSPC: 'cannot be written: no space is left',
   ERR_FS_FILE_TOO_LARGE: 'is too large',
   ERR_STRING_TOO_LONG: 'is too large',
-  ERR_INVALID_ARG_VALUE: 'is no name of a file',
+  ERR_INVALID_ARG_VALUE: 'is not a file name',
   ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
 };
 

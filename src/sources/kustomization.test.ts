@@ -39,8 +39,8 @@ test('else with kustomize', async () => {
 
 test('where there is neither', async () => {
   await expect(buildKustomization('overlay')).rejects.toThrow(
-    'overlay: it takes kubectl or kustomize to build it, and neither is installed\n' +
-      'install one of them, or build it elsewhere and name the manifests with -f',
+    'overlay: building it needs kubectl or kustomize, and neither is installed\n' +
+      'install one of them, or build it elsewhere and pass the manifests with -f',
   );
 });
 

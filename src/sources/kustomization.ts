@@ -36,8 +36,8 @@ export async function buildKustomization(folder: string): Promise<SourceText> {
     }
   }
   throw new OperationalError(
-    `${folder}: it takes kubectl or kustomize to build it, and neither is installed\n` +
-      'install one of them, or build it elsewhere and name the manifests with -f',
+    `${folder}: building it needs kubectl or kustomize, and neither is installed\n` +
+      'install one of them, or build it elsewhere and pass the manifests with -f',
   );
 }
 

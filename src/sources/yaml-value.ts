@@ -60,14 +60,13 @@ export function documentValue(document: Document): {
       return complain(
         node,
         anchors.has(name)
-          ? `the alias *${name} stands inside of what it names`
+          ? `the alias *${name} stands inside its own anchor`
           : `the alias *${name} has no anchor &${name} before it`,
       );
     }
     size += anchored.size;
     spent += anchored.size;
-    if (spent > ALIAS_BUDGET)
-      throw new RangeError('its aliases stand for more values than a manifest can have');
+    if (spent > ALIAS_BUDGET) throw new RangeError('its aliases expand to too many values');
     return anchored.value;
   };
 

@@ -200,7 +200,7 @@ function addressOf(place: Exclude<Place, { kind: 'service' | 'outside' }>, known
     case 'pod': {
       const pod = known.pod(place.pod);
       if (!pod)
-        throw problem(flag, `no Pod ${show(place.pod)} is known: name manifests that have it with -f`);
+        throw problem(flag, `no Pod ${show(place.pod)} is known: pass manifests that have it with -f`);
       const address = pod.addresses.find((address) => familyOf(address) === known.family);
       if (address === undefined) throw problem(flag, `Pod ${place.pod} has no address of ${known.family}`);
       return { address, notes: [`Pod ${place.pod}, ${address}`], pod };

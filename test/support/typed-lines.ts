@@ -37,7 +37,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ],
   [
     'svc2ipt explain 10.96.0.53:53 -f shop.yaml',
-    '2 error: "10.96.0.53:53" may be Service kube-system/kube-dns:dns or Service kube-system/kube-dns:dns-tcp: say which',
+    '2 error: "10.96.0.53:53" may be Service kube-system/kube-dns:dns or Service kube-system/kube-dns:dns-tcp: choose one',
   ],
   ['svc2ipt explain 10.96.0.53:53/udp -f shop.yaml', '0 Service kube-system/kube-dns, ClusterIP'],
   [
@@ -65,7 +65,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain pod/web-9 -f shop.yaml', '2 error: no Pod "web-9" in the input (shop/web-1?)'],
   [
     'svc2ipt explain api -f shop.yaml',
-    '2 error: "api" may be Service shop/api or Service test/api: say which',
+    '2 error: "api" may be Service shop/api or Service test/api: choose one',
   ],
   ['svc2ipt explain api -n shop -f shop.yaml', '0 Service shop/api, ClusterIP'],
   ['svc2ipt explain api -n test -f shop.yaml', '0 Service test/api, ClusterIP'],
@@ -73,7 +73,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain api:http -f shop.yaml', '0 Service test/api, ClusterIP'],
   [
     'svc2ipt explain svc/api -f shop.yaml',
-    '2 error: "svc/api" may be Service shop/api or Service test/api: say which',
+    '2 error: "svc/api" may be Service shop/api or Service test/api: choose one',
   ],
   ['svc2ipt explain wbe -f shop.yaml', '2 error: no Service, Pod or chain "wbe" in the input (shop/web?)'],
   ['svc2ipt explain svc/wbe -f shop.yaml', '2 error: no Service "wbe" in the input (shop/web?)'],
@@ -137,12 +137,12 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain web-1 --save node.save', '2 error: no Service, Pod or chain "web-1" in the rules'],
   [
     'svc2ipt explain pod/web-1 --save node.save',
-    '2 error: no Pod "web-1" is known: name manifests that have it with -f, or a cluster',
+    '2 error: no Pod "web-1" is known: pass manifests that have it with -f, or a cluster',
   ],
   ['svc2ipt explain web-1 --save node.save -f shop.yaml', '0 Service shop/web, NodePort'],
   [
     'svc2ipt explain api --save node.save',
-    '2 error: "api" may be Service shop/api or Service test/api: say which',
+    '2 error: "api" may be Service shop/api or Service test/api: choose one',
   ],
   [
     'svc2ipt explain wbe --save node.save',
@@ -240,7 +240,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ],
   [
     'svc2ipt trace --from outside --to api -f shop.yaml',
-    '2 error: --to: "api" may be Service shop/api or Service test/api: say which',
+    '2 error: --to: "api" may be Service shop/api or Service test/api: choose one',
   ],
   [
     'svc2ipt trace --from outside --to api -n shop -f shop.yaml',
@@ -280,7 +280,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt render --service 10.96.0.10 -f shop.yaml', '0 *filter'],
   [
     'svc2ipt render --service api -f shop.yaml',
-    '2 error: --service: "api" may be Service shop/api or Service test/api: say which',
+    '2 error: --service: "api" may be Service shop/api or Service test/api: choose one',
   ],
   ['svc2ipt render --service api -n test -f shop.yaml', '0 *filter'],
   [
@@ -361,7 +361,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['svc2ipt explain web-1 --server URL', '0 Service shop/web, NodePort'],
   [
     'svc2ipt explain api --server URL',
-    '2 error: "api" may be Service shop/api or Service test/api: say which',
+    '2 error: "api" may be Service shop/api or Service test/api: choose one',
   ],
   ['svc2ipt explain wbe --server URL', '2 error: no Service, Pod or chain "wbe" in the input (shop/web?)'],
   ['svc2ipt explain -n test --server URL', '0 Service test/api, ClusterIP'],
@@ -376,7 +376,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ],
   [
     'svc2ipt explain web --server http://127.0.0.1:1',
-    '2 error: http://127.0.0.1:1 cannot be asked for services: connect ECONNREFUSED 127.0.0.1:1',
+    '2 error: cannot list services from http://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1',
   ],
   [
     'svc2ipt trace --from web-1 --to api:grpc --server URL',
@@ -409,7 +409,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
   ['kubectl svc2ipt lint --server URL', '0 no findings'],
   [
     'kubectl svc2ipt explain web',
-    "2 error: the pod's service account: this is no pod (KUBERNETES_SERVICE_HOST is not set): name a file with --kubeconfig",
+    "2 error: the Pod's service account: not running in a Pod (KUBERNETES_SERVICE_HOST is unset): pass a file with --kubeconfig",
   ],
   ['kubectl svc2ipt --help', '0 Usage: kubectl svc2ipt [options] [command]'],
   ['cat shop.yaml | kubectl svc2ipt explain web', '0 Service shop/web, NodePort'],

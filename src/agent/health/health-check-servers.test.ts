@@ -107,7 +107,7 @@ test('a port that somebody else has is told of once, and served when it is free'
   await servers.update(checks);
   expect(told.map((line) => JSON.parse(line).error)).toEqual([
     `cannot listen on 127.0.0.1:${port} (health check of shop/web on 127.0.0.1:${port}): ` +
-      'another program listens there (EADDRINUSE); ss -ltnp tells which',
+      'another program listens there (EADDRINUSE); ss -ltnp shows which',
   ]);
   expect(await get(checks[1]?.port ?? 0)).toEqual(answer('api', 1));
   await leave(other);

@@ -79,7 +79,7 @@ export class HealthCheckServers {
       return false;
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      if (!this.#refused.has(key)) log.error('Health check node port', { error: error.message });
+      if (!this.#refused.has(key)) log.error('Failed to start healthcheck', { error: error.message });
       return true;
     }
   }

@@ -9,7 +9,7 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
   const { family, restore } = host;
   const written = lastWritten
     ? [`# ${family}: given to ${restore} at ${lastWritten.at.toISOString()}`, String(lastWritten.input)]
-    : [`# ${family}: nothing was written yet`, ''];
+    : [`# ${family}: nothing written yet`, ''];
   const refused = lastRefused
     ? [
         `# ${family}: refused at ${lastRefused.at.toISOString()}`,
@@ -28,15 +28,15 @@ export function rulesPage({ host, lastWritten, lastRefused }: FamilyRules): stri
 export async function driftPage(rules: FamilyRules, givenUp: AbortSignal): Promise<string> {
   const { family } = rules.host;
   const differences = await rules.drift(givenUp);
-  if (differences === undefined) return `# ${family}: nothing was compiled yet\n`;
+  if (differences === undefined) return `# ${family}: nothing compiled yet\n`;
   const now =
     differences.length === 0
-      ? [`# ${family}: the kernel holds what was wanted`]
+      ? [`# ${family}: the kernel has the compiled rules`]
       : differencesOf(family, differences);
   const former = rules.mended.toReversed().flatMap(({ at, by, differences }) => {
-    const who = by.length === 0 ? 'somebody' : by.join(', ');
+    const who = by.length === 0 ? 'another program' : by.join(', ');
     return [
-      `# ${family}: ${who} had changed this, mended at ${at.toISOString()}`,
+      `# ${family}: changed by ${who}, repaired at ${at.toISOString()}`,
       ...differencesOf(family, differences),
     ];
   });

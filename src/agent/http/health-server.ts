@@ -130,7 +130,7 @@ export class HealthServer {
 
   #beginAgain(error: unknown): void {
     const restartSeconds = RESTART / 1000;
-    this.#options.log.error('HTTP server', { server: 'health', error: String(error), restartSeconds });
+    this.#options.log.error('HTTP server failed', { server: 'health', error: String(error), restartSeconds });
     this.#restart = setTimeout(() => void this.#begin(false), RESTART);
   }
 }

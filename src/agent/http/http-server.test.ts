@@ -106,7 +106,7 @@ describe('a request', () => {
     ['with GET where a page wants another', '/echo', {}, { status: 405 }],
     ['with too long a body', '/echo', { method: 'PUT', body: 'x'.repeat(2000) }, { status: 413 }],
     ['with too long headers', '/hello', { headers: { 'X-Long': 'x'.repeat(10_000) } }, { status: 431 }],
-    ['whose page throws', '/failing', {}, { status: 500, body: '500 internal error; the log tells more\n' }],
+    ['whose page throws', '/failing', {}, { status: 500, body: '500 internal error; see the log\n' }],
     ['whose page fails later', '/rejecting', {}, { status: 500 }],
     ['whose answer cannot be sent', '/unsendable', {}, { status: 500 }],
   ])('%s', async (_, path, how, expected) => {

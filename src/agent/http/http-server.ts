@@ -28,9 +28,9 @@ export class ListenError extends OperationalError {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there (EADDRINUSE); ss -ltnp tells which',
+  EADDRINUSE: 'another program listens there (EADDRINUSE); ss -ltnp shows which',
   EADDRNOTAVAIL: 'no interface of this machine has the address (EADDRNOTAVAIL)',
-  EAFNOSUPPORT: 'this machine has no such addresses (EAFNOSUPPORT)',
+  EAFNOSUPPORT: 'this machine does not support the address family (EAFNOSUPPORT)',
   EACCES: 'not permitted (EACCES); ports below 1024 need CAP_NET_BIND_SERVICE',
 };
 
@@ -135,7 +135,7 @@ export class HttpServer {
     // Such as no file descriptor for another connection; failing to listen is told by start().
     this.#server.on('error', (error) => {
       if (this.#server.listening)
-        options.log.error('HTTP server', { server: options.name, error: error.message });
+        options.log.error('HTTP server failed', { server: options.name, error: error.message });
     });
   }
 
@@ -159,7 +159,7 @@ export class HttpServer {
     } catch (error) {
       if (hardFail || !(error instanceof ListenError)) throw error;
       if (this.#stopped) return;
-      log.error('HTTP server', {
+      log.error('HTTP server failed', {
         server: name,
         error: error.message,
         retrySeconds: this.#times.retry / 1000,
@@ -234,8 +234,8 @@ export class HttpServer {
       if (over.aborted || (request.destroyed && !request.complete)) return;
       const { method, url } = request;
       const { name, log } = this.#options;
-      log.error('HTTP request', { server: name, method, url, error: String(error) });
-      this.#send(textAnswer('500 internal error; the log tells more\n', 500), request, response);
+      log.error('HTTP request failed', { server: name, method, url, error: String(error) });
+      this.#send(textAnswer('500 internal error; see the log\n', 500), request, response);
     }
   }
 

@@ -60,7 +60,7 @@ export async function answerRequest(
   const page = routes.get(path) ?? routes.get(ANY_PATH);
   if (!page) return textAnswer('404 page not found\n', 404);
   if (page.guarded && !trusted) {
-    return textAnswer("421 ask by an IP address, localhost, or this node's name\n", 421);
+    return textAnswer("421 use an IP address, localhost or this node's name as host\n", 421);
   }
   const methods = page.methods ?? ['GET', 'HEAD'];
   if (methods.includes(request.method)) {

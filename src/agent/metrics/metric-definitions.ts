@@ -1,6 +1,6 @@
 /**
- * The metrics by name. Those that begin with `kubeproxy_` and `rest_client_` are kube-proxy v1.36's, with its labels
- * and buckets, so that dashboards and alerts go on; those that begin with `svc2ipt_` are ours.
+ * The metrics by name. Those that begin with `kubeproxy_` and `rest_client_` are kube-proxy v1.36's, with its labels,
+ * buckets and help, so that dashboards and alerts go on; those that begin with `svc2ipt_` are ours.
  */
 import { Counter, exponentialBuckets, Gauge, Histogram, type Registry } from 'prom-client';
 
@@ -27,14 +27,14 @@ export const PACKET_METRICS: ReadonlyMap<string, { readonly name: string; readon
     'ct_state_invalid_dropped_pkts',
     {
       name: 'kubeproxy_iptables_ct_state_invalid_dropped_packets_total',
-      help: 'Packets dropped because conntrack could make nothing of them.',
+      help: 'packets dropped by iptables to work around conntrack problems',
     },
   ],
   [
     'localhost_nps_accepted_pkts',
     {
       name: 'kubeproxy_iptables_localhost_nodeports_accepted_packets_total',
-      help: 'Packets to node ports on a loopback address.',
+      help: 'Number of packets accepted on nodeports of loopback interface',
     },
   ],
 ]);
@@ -50,90 +50,96 @@ export function defineMetrics(registry: Registry) {
     new Histogram({ name, help, buckets, labelNames: ['ip_family'], registers });
 
   return {
-    syncSeconds: seconds(`${PREFIX}_duration_seconds`, 'How long syncs took, in seconds.', SYNC_SECONDS),
+    syncSeconds: seconds(`${PREFIX}_duration_seconds`, 'SyncProxyRules latency in seconds', SYNC_SECONDS),
     fullSyncSeconds: seconds(
       'kubeproxy_sync_full_proxy_rules_duration_seconds',
-      'How long syncs took that looked at everything, in seconds.',
+      'SyncProxyRules latency in seconds for full resyncs',
       SYNC_SECONDS,
     ),
     partialSyncSeconds: seconds(
       'kubeproxy_sync_partial_proxy_rules_duration_seconds',
-      'How long syncs took that looked only at what had changed, in seconds.',
+      'SyncProxyRules latency in seconds for partial resyncs',
       SYNC_SECONDS,
     ),
     programmingSeconds: seconds(
       'kubeproxy_network_programming_duration_seconds',
-      'From the change of a Pod or Service to the rules for it, in seconds, by the clocks of both machines.',
+      'In Cluster Network Programming Latency in seconds',
       PROGRAMMING_SECONDS,
     ),
-    serviceChangesPending: gauge(`${PREFIX}_service_changes_pending`, 'Changes of Services not written yet.'),
-    serviceChanges: counter(`${PREFIX}_service_changes_total`, 'Changes of Services.'),
+    serviceChangesPending: gauge(`${PREFIX}_service_changes_pending`, 'Pending proxy rules Service changes'),
+    serviceChanges: counter(`${PREFIX}_service_changes_total`, 'Cumulative proxy rules Service changes'),
     endpointChangesPending: gauge(
       `${PREFIX}_endpoint_changes_pending`,
-      'Changes of EndpointSlices not written yet.',
+      'Pending proxy rules Endpoint changes',
     ),
-    endpointChanges: counter(`${PREFIX}_endpoint_changes_total`, 'Changes of EndpointSlices.'),
-    rulesLast: gauge(`${PREFIX}_iptables_last`, 'Rules that the last sync wrote.', 'ip_family', 'table'),
-    rulesTotal: gauge(`${PREFIX}_iptables_total`, 'Rules in the chains that are ours.', 'ip_family', 'table'),
+    endpointChanges: counter(`${PREFIX}_endpoint_changes_total`, 'Cumulative proxy rules Endpoint changes'),
+    rulesLast: gauge(
+      `${PREFIX}_iptables_last`,
+      'Number of iptables rules written by kube-proxy in last sync',
+      'ip_family',
+      'table',
+    ),
+    rulesTotal: gauge(
+      `${PREFIX}_iptables_total`,
+      'Total number of iptables rules owned by kube-proxy',
+      'ip_family',
+      'table',
+    ),
     restoreFailures: counter(
       `${PREFIX}_iptables_restore_failures_total`,
-      'Syncs that failed because iptables-restore refused the rules.',
+      'Cumulative proxy iptables restore failures',
       'ip_family',
     ),
     partialRestoreFailures: counter(
       `${PREFIX}_iptables_partial_restore_failures_total`,
-      'Of those, the syncs of only what had changed.',
+      'Cumulative proxy iptables partial restore failures',
       'ip_family',
     ),
     lastQueued: gauge(
       `${PREFIX}_last_queued_timestamp_seconds`,
-      'When a sync was last asked for, in seconds since 1970.',
+      'The last time a sync of proxy rules was queued',
       'ip_family',
     ),
     lastSynced: gauge(
       `${PREFIX}_last_timestamp_seconds`,
-      'When a sync last succeeded, in seconds since 1970.',
+      'The last time proxy rules were successfully synced',
       'ip_family',
     ),
     withoutLocalEndpoints: gauge(
       `${PREFIX}_no_local_endpoints_total`,
-      'Service ports with a Local traffic policy whose endpoints are all on other nodes.',
+      'Number of services with a Local traffic policy and no endpoints',
       'ip_family',
       'traffic_policy',
     ),
-    healthzAnswers: counter('kubeproxy_proxy_healthz_total', 'Answers of /healthz by HTTP status.', 'code'),
-    livezAnswers: counter('kubeproxy_proxy_livez_total', 'Answers of /livez by HTTP status.', 'code'),
+    healthzAnswers: counter('kubeproxy_proxy_healthz_total', 'Cumulative proxy healthz HTTP status', 'code'),
+    livezAnswers: counter('kubeproxy_proxy_livez_total', 'Cumulative proxy livez HTTP status', 'code'),
     apiRequests: counter(
       'rest_client_requests_total',
-      'Requests to the Kubernetes API, by HTTP status, method and host.',
+      'Number of HTTP requests, partitioned by status code, method, and host.',
       'code',
       'host',
       'method',
     ),
 
-    buildInfo: gauge('svc2ipt_build_info', 'Always 1; the version is in the label.', 'version'),
-    syncFailures: counter(
-      'svc2ipt_sync_failures_total',
-      'Syncs that failed, for whatever reason.',
-      'ip_family',
-    ),
-    restoreLines: counter('svc2ipt_restore_lines_total', 'Lines given to iptables-restore.', 'ip_family'),
+    buildInfo: gauge('svc2ipt_build_info', 'Always 1, with the version as a label.', 'version'),
+    syncFailures: counter('svc2ipt_sync_failures_total', 'Failed syncs, whatever the reason.', 'ip_family'),
+    restoreLines: counter('svc2ipt_restore_lines_total', 'Lines written to iptables-restore.', 'ip_family'),
     chainsWritten: counter(
       'svc2ipt_chains_written_total',
-      'Chains that syncs made, changed or removed.',
+      'Chains that syncs added, changed or removed.',
       'ip_family',
       'table',
     ),
     driftFound: counter(
       'svc2ipt_drift_found_total',
-      'How often the kernel did not hold what had been written.',
+      'How often the kernel differed from the rules written last.',
       'ip_family',
     ),
     sourceFailures: counter(
       'svc2ipt_source_failures_total',
-      'How often what the cluster is read from could not be read.',
+      'Failed reads from the API server or the watched folder.',
       'resource',
     ),
-    invalidObjects: counter('svc2ipt_invalid_objects_total', 'Objects that could not be used.'),
+    invalidObjects: counter('svc2ipt_invalid_objects_total', 'Invalid objects that were ignored.'),
   };
 }

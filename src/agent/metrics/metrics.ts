@@ -195,7 +195,7 @@ export class Metrics {
   async #readPackets(): Promise<void> {
     const { readPackets, log } = this.#options;
     const packets = await readPackets?.().catch((error: unknown) => {
-      log.detail(2, 'Packets were not counted', { error: String(error) });
+      log.detail(2, 'Cannot count packets', { error: String(error) });
       return undefined;
     });
     for (const [object, metric] of PACKET_METRICS) {

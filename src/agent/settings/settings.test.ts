@@ -340,9 +340,9 @@ describe('a configuration file', () => {
     expect(settings.configuration).toEqual(configured.kubeProxy);
     expect(settings.kubeconfig).toBe('k');
     expect(warnings).toEqual([
-      '--kubeconfig has no effect: with --config, the file decides',
-      '--cluster-cidr has no effect: with --config, the file decides',
-      '--masquerade-all has no effect: with --config, the file decides',
+      '--kubeconfig has no effect: the file of --config overrides it',
+      '--cluster-cidr has no effect: the file of --config overrides it',
+      '--masquerade-all has no effect: the file of --config overrides it',
       '--ipvs-strict-arp has no effect: svc2ipt has no ipvs mode',
     ]);
   });
@@ -390,7 +390,7 @@ describe('a configuration file', () => {
       'windowsRunAsService: true',
       'windowsRunAsService in the configuration file has no effect: svc2ipt does not run on Windows',
     ],
-    ['portRange: 1-2', 'portRange in the configuration file has no effect: nor has it in kube-proxy v1.36'],
+    ['portRange: 1-2', 'portRange in the configuration file has no effect: kube-proxy v1.36 ignores it too'],
   ])('that asks for something in vain: %s', (text, expected) => {
     expect(agentSettings({}, file(text)).warnings).toEqual([expected]);
   });
@@ -399,8 +399,8 @@ describe('a configuration file', () => {
 test('an API server is not asked where there are manifests', () => {
   const flags = given('--manifests', 'm', '--master', 'https://a', '--kubeconfig', 'k');
   expect(agentSettings(flags).warnings).toEqual([
-    '--kubeconfig has no effect: with --manifests, no API server is asked',
-    '--master has no effect: with --manifests, no API server is asked',
+    '--kubeconfig has no effect: --manifests needs no API server',
+    '--master has no effect: --manifests needs no API server',
   ]);
 });
 
@@ -420,11 +420,11 @@ test('help tells of each flag, its default, and why it has no effect', () => {
     if (flag.hidden) expect(help).not.toContain(`--${flag.name} `);
     else expect(help).toContain(spelled(flag));
   }
-  expect(help).toMatch(/--iptables-sync-period <duration> +look .* \(default: 30s\)\n/);
+  expect(help).toMatch(/--iptables-sync-period <duration> +check .* \(default: 30s\)\n/);
   expect(help).toMatch(/--iptables-masquerade-bit <number> .* \(default: 14\)\n/);
-  expect(help).toMatch(/-v, --v <level> +how much to tell \(default: 0\)\n/);
+  expect(help).toMatch(/-v, --v <level> +how much to log \(default: 0\)\n/);
   expect(help).toMatch(
-    /--cleanup \[bool\] +take every rule of svc2ipt and kube-proxy out of the kernel, and exit\n/,
+    /--cleanup \[bool\] +remove all rules of svc2ipt and kube-proxy from the kernel, then exit\n/,
   );
   expect(help).toMatch(/without effect:\n(.*\n)* +--ipvs-scheduler <text> +svc2ipt has no ipvs mode\n/);
 });

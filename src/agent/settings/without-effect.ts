@@ -12,7 +12,7 @@ const ONLY_IN_FILES: readonly (readonly [field: string, why: string])[] = [
   ['nftables', 'svc2ipt has no nftables mode'],
   ['winkernel', NO_WINDOWS],
   ['windowsRunAsService', NO_WINDOWS],
-  ['portRange', 'nor has it in kube-proxy v1.36'],
+  ['portRange', 'kube-proxy v1.36 ignores it too'],
 ];
 
 const FIELDS_WITHOUT_EFFECT = [
@@ -43,9 +43,9 @@ export function warningsOf(
 
 function whyNot(flag: Flag, counts: boolean, manifests: boolean): string | undefined {
   if ('whyNoEffect' in flag) return flag.whyNoEffect;
-  if (!counts) return 'with --config, the file decides';
+  if (!counts) return 'the file of --config overrides it';
   if (manifests && (flag.name === 'master' || flag.name === 'kubeconfig')) {
-    return 'with --manifests, no API server is asked';
+    return '--manifests needs no API server';
   }
   return undefined;
 }

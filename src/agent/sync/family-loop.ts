@@ -138,7 +138,7 @@ export class FamilyLoop {
 
   #tellMended({ by, differences }: Mended): void {
     const { observer, log } = this.#options;
-    log.warning('Somebody changed our rules: mended', {
+    log.warning('Another program changed our rules; repaired', {
       family: this.family,
       ...(by.length > 0 ? { by: by.join(', ') } : {}),
       chains: differences.length,
@@ -176,7 +176,7 @@ export class FamilyLoop {
     const told = this.#fault.happened(message);
     if (!told) return;
     const { attempts, seconds } = told;
-    this.#options.log.error('Rules could not be written; what is in the kernel stays', {
+    this.#options.log.error('Cannot write rules; the kernel keeps the former ones', {
       family: this.family,
       error: message,
       ...(attempts > 1 ? { attempts, seconds } : {}),

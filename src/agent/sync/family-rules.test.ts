@@ -176,7 +176,7 @@ describe('drift', () => {
     expect(await rules.drift(NEVER)).toBeUndefined();
   });
 
-  test('none, where the kernel holds what was wanted', async () => {
+  test('none, where the kernel has the compiled rules', async () => {
     const { rules, readings, settle } = await scene();
     await rules.sync(input(1));
     const drift = rules.drift(NEVER);

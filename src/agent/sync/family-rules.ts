@@ -53,7 +53,7 @@ const READINGS = 3;
 /** Syncs came again and again while the kernel was read: what was read is of no one moment. */
 export class BusyError extends OperationalError {
   constructor(readings: number) {
-    super(`rules were being written each of the ${readings} times that the kernel was read; ask again later`);
+    super(`rules changed during each of ${readings} readings of the kernel; try again later`);
   }
 }
 

@@ -10,7 +10,7 @@ export async function watchKernel(
   programs: readonly Pick<IptablesPrograms, 'family' | 'backend'>[],
 ): Promise<KernelWatches> {
   const libc = await openLibc();
-  if (!libc) return unwatched('this Node.js has no node:ffi, which 26.1 and newer have');
+  if (!libc) return unwatched('this Node.js has no node:ffi; 26.1 and newer have it');
   try {
     return watches(libc, programs);
   } catch (error) {
@@ -21,8 +21,8 @@ export async function watchKernel(
 
 function unwatched(why: string): KernelWatches {
   const warning =
-    `the kernel cannot be watched for changes of others (${why}): ` +
-    'all rules are read every iptables.syncPeriod instead, which costs a second or more on large clusters';
+    `cannot watch the kernel for changes by other programs (${why}): ` +
+    'reading all rules every iptables.syncPeriod instead, which takes a second or more on large clusters';
   return { of: () => UNWATCHED, warning, close() {} };
 }
 

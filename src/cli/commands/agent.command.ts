@@ -30,7 +30,7 @@ function withDashes(word: string): string {
 
 export function addAgent(program: Command): void {
   addNotes(agentCommand(program), {
-    text: 'SIGTERM ends it, and the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 tells more in the log, SIGUSR2 as much as at the start. It exits with 0 where it is ended, and with 1 where it cannot go on, as kube-proxy does.',
+    text: 'SIGTERM ends it; the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 logs more, SIGUSR2 resets that. Exit codes, as of kube-proxy: 0, ended by a signal; 1, cannot go on.',
     examples: [
       { line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf', about: 'where kube-proxy was' },
       {

@@ -30,7 +30,7 @@ export async function agentAction(given: GivenFlags, version: string): Promise<C
   const { outputs, options } = logTo(settings);
   const log = new Log(options);
   for (const output of outputs) {
-    output.follow((lines) => log.warning('Lines of the log were left out, as nobody read it', { lines }));
+    output.follow((lines) => log.warning('Dropped log lines that nobody read', { lines }));
   }
   for (const warning of warnings) log.warning(warning);
   const stop = new AbortController();

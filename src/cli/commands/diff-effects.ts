@@ -59,7 +59,7 @@ function familiesOf(
   const both = FAMILIES.filter((one) => before.families.includes(one) && after.families.includes(one));
   const asked = both.filter((one) => family === undefined || family === one);
   if (asked.length > 0) return asked;
-  throw new InputError([{ at: [], message: 'there is no IP family that both sides have rules of' }]);
+  throw new InputError([{ at: [], message: 'no IP family has rules on both sides' }]);
 }
 
 async function effectsOfFamily(family: Family, before: RulesSource, after: RulesSource): Promise<Effects> {

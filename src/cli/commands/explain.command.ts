@@ -84,7 +84,7 @@ export function addExplain(program: Command): void {
       },
       {
         line: 'svc2ipt explain 10.96.0.10 -f manifests/',
-        about: 'whose address that is, and what it comes to',
+        about: 'whose address it is, and where it leads',
       },
       { line: 'svc2ipt explain -A -f manifests/', about: 'every Service' },
       { line: 'svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2', about: 'whose chain that is' },

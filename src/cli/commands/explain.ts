@@ -107,7 +107,7 @@ async function subjectsNamed(
       chain !== undefined && !source.compiled && (await chainsOf(source, options)).has(chain.chain);
     if (!isChain)
       return [{ ...found, family: family ?? (source.input ? undefined : familyIn(things, found.service)) }];
-    const message = `${show(what)} may be Service ${found.service} or chain ${chain.chain}: say which`;
+    const message = `${show(what)} may be Service ${found.service} or chain ${chain.chain}: choose one`;
     throw new InputError([{ at: [], message: `${message} (svc/${found.service}, or a rule of the chain)` }]);
   }
   if (found !== undefined) return [{ ...WHOLE, ...servedBy(found, things), family }];
@@ -146,7 +146,7 @@ function servedBy({ pod, port }: FoundPod, things: Things): Pick<AskedService, '
 function onlyOne(what: string, services: readonly string[]): string {
   const [first, ...others] = services;
   if (first !== undefined && others.length === 0) return first;
-  const message = `${show(what)} is an endpoint of Services ${services.join(' and ')}: say which of them`;
+  const message = `${show(what)} is an endpoint of Services ${services.join(' and ')}: choose one`;
   throw new InputError([{ at: [], message }]);
 }
 

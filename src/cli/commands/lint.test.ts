@@ -256,6 +256,18 @@ spec:
     ]);
   });
 
+  test.each<[string, string, string, number]>([
+    ['the kind', 'v1\nkind: Statefulset', 'unknown-kind', 2],
+    ['the apiVersion', 'v1beta3\nkind: StatefulSet', 'wrong-api-version', 1],
+  ])('is told of workloads, with the line: %s', async (_, type, code, line) => {
+    const workload = `apiVersion: apps/${type}\nmetadata: {name: web, namespace: shop}\nspec: {template: {spec: {}}}\n`;
+    const { exitCode, stdout } = await lint(['-f', 'clean.yaml', '-f', '-', '-o', 'json'], workload);
+    expect({ exitCode, findings: JSON.parse(stdout).findings }).toMatchObject({
+      exitCode: 1,
+      findings: [{ code, line, object: { kind: 'StatefulSet', namespace: 'shop', name: 'web' } }],
+    });
+  });
+
   const CODES = ['invalid-object', 'unknown-field', 'invalid-object', 'invalid-object'];
 
   test('is all there is to tell, where something cannot be read', async () => {

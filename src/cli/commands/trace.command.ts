@@ -60,7 +60,7 @@ export function addTrace(program: Command): void {
       },
       {
         line: 'svc2ipt trace --from pod/default/a --to default/web:http -f manifests/ --node-name node1',
-        about: 'by what manifests come to; names work, too',
+        about: 'with the rules for manifests; names work too',
       },
       {
         line: 'ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web --node-ip 192.168.0.1',

@@ -142,7 +142,7 @@ describe('mistakes', () => {
     [
       'a place that is none',
       ['--from', 'me', '--to', '10.0.0.1:80', ...SAVE],
-      /^error: --from: no Pod "me" is known: name manifests that have it with -f, or a cluster\n$/,
+      /^error: --from: no Pod "me" is known: pass manifests that have it with -f, or a cluster\n$/,
     ],
     [
       'two families',
@@ -187,7 +187,7 @@ describe('mistakes', () => {
     [
       'a Pod without manifests',
       ['--from', 'pod/shop/web-1', '--to', 'shop/web', ...SAVE],
-      /^error: --from: no Pod "shop\/web-1" is known: name manifests that have it with -f\n$/,
+      /^error: --from: no Pod "shop\/web-1" is known: pass manifests that have it with -f\n$/,
     ],
     [
       'a node without address',

@@ -86,7 +86,7 @@ function inRuns(rules: readonly PageRule[], isHidden: (rule: PageRule) => boolea
 /** Arrows from every Service back to the node's chains would cover all else. */
 function asideOf({ service }: PageNode, { to }: PageRule, nodes: readonly PageNode[]): string {
   const target = to === undefined ? undefined : nodes[to];
-  if (!target) return 'goes on';
+  if (!target) return 'continues';
   return service !== undefined && target.service === undefined ? `\u2192 ${target.label}` : '';
 }
 

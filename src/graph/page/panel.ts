@@ -16,7 +16,7 @@ export function panelContent(
   node: PageNode,
   go: (place: number) => void,
 ): HTMLElement[] {
-  const whose = node.service === undefined ? 'of the node' : `of Service ${node.service}`;
+  const whose = node.service === undefined ? 'of this node' : `of Service ${node.service}`;
   const link = (to: number, words: string) => {
     const button = html('button', { type: 'button', class: 'link' }, words);
     button.addEventListener('click', () => go(to));
@@ -33,7 +33,7 @@ export function panelContent(
     ...(node.kind === 'target'
       ? []
       : [html('h3', {}, count(rules.length, 'rule')), html('ol', {}, ...rules)]),
-    ...(told.length > 0 ? [html('h3', {}, 'Led to by'), html('ul', {}, ...told)] : []),
+    ...(told.length > 0 ? [html('h3', {}, 'Reached from'), html('ul', {}, ...told)] : []),
   ];
 }
 

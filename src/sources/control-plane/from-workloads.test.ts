@@ -172,7 +172,7 @@ describe('how many, and where', () => {
     const { pods, pending } = make([web], { nodes: NODES });
     expect({ pods, pending: [...pending] }).toEqual({
       pods: [],
-      pending: [[web, 'no Node in the input takes its Pods']],
+      pending: [[web, 'no Node in the input can run its Pods']],
     });
   });
 
@@ -278,8 +278,8 @@ describe('addresses', () => {
   test.each<[string, Workload, WorkloadOptions, number, string]>([
     ['a range that is full', workload('Deployment web', { replicas: 2 ** 31 - 1 }), at({}, ['10.0.0.0/29']), 6, 'no free address for all of its Pods in 10.0.0.0/29'], // biome-ignore format: a row
     ['a range of one address', web, at({}, ['10.0.0.0/32']), 0, 'no free address for all of its Pods in 10.0.0.0/32'], // biome-ignore format: a row
-    ['a node without an address', host, OPTIONS, 0, 'its Pods have the address of their node, which --node-ip tells'], // biome-ignore format: a row
-    ['a named node without an address', host, at({ name: 'n' }), 0, 'its Pods have the address of their node, and node n has none'], // biome-ignore format: a row
+    ['a node without an address', host, OPTIONS, 0, 'its Pods use the address of their node: set it with --node-ip'], // biome-ignore format: a row
+    ['a named node without an address', host, at({ name: 'n' }), 0, 'its Pods use the address of their node, and node n has none'], // biome-ignore format: a row
   ])('without an address: %s', (_, workload, options, count, reason) => {
     const { pods, pending } = make([workload], {}, options);
     expect({ count: pods.length, pending: [...pending] }).toEqual({ count, pending: [[workload, reason]] });

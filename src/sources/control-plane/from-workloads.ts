@@ -82,7 +82,7 @@ export function podsFromWorkloads(
     const [first] = allowed;
     const wanted = workload.replicas ?? allowed.length;
     if (!first) {
-      if (wanted > 0) pending.set(workload, 'no Node in the input takes its Pods');
+      if (wanted > 0) pending.set(workload, 'no Node in the input can run its Pods');
       continue;
     }
     // In the host network, a second one on a Node would find its ports taken.
@@ -113,8 +113,8 @@ function reasonOf({ template }: Workload, place: Place, made: number): string {
   if (made === MAX_PODS) return `a cluster has at most ${MAX_PODS} Pods`;
   if (!template.hostNetwork) return `no free address for all of its Pods in ${place.ranges.join(' and ')}`;
   return place.name === undefined
-    ? 'its Pods have the address of their node, which --node-ip tells'
-    : `its Pods have the address of their node, and node ${place.name} has none`;
+    ? 'its Pods use the address of their node: set it with --node-ip'
+    : `its Pods use the address of their node, and node ${place.name} has none`;
 }
 
 /** Those that make Pods of their own: not those of a workload that is given, too, and not those whose Pods are given. */

@@ -113,7 +113,7 @@ function processProblem(error: unknown, patience: number): string {
 }
 
 function nameOf({ kubeconfig, others = [] }: AccessOptions): string {
-  return kubeconfig === undefined ? "the pod's service account" : [kubeconfig, ...others].join(', ');
+  return kubeconfig === undefined ? "the Pod's service account" : [kubeconfig, ...others].join(', ');
 }
 
 type Question = AccessOptions & { readonly patience: number };
@@ -132,10 +132,11 @@ async function askLibrary({ kubeconfig, master, patience, others = [], ...named 
     }
     choose(config, named);
   } else if (process.env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
-  else throw new Error('this is no pod (KUBERNETES_SERVICE_HOST is not set): name a file with --kubeconfig');
+  else
+    throw new Error('not running in a Pod (KUBERNETES_SERVICE_HOST is unset): pass a file with --kubeconfig');
   const cluster = config.getCurrentCluster();
   const server = master ?? cluster?.server;
-  if (server === undefined) throw new Error('names no cluster to connect to');
+  if (server === undefined) throw new Error('names no cluster');
   // The library makes an agent along the way, and refuses one for a server without TLS that it may not trust blindly.
   config.clusters = config.clusters.map((one) =>
     one.server.startsWith('http:') ? { ...one, skipTLSVerify: true } : one,
@@ -227,7 +228,7 @@ function choose(config: KubeConfig, { context, cluster, user }: Named): void {
   if (cluster === undefined && user === undefined) {
     const known = contexts.some(({ name }) => name === config.currentContext);
     if (!known && contexts.length > 0) {
-      throw new Error(`no current context: name one with --context (${listOf(contexts)})`);
+      throw new Error(`no current context: choose one with --context (${listOf(contexts)})`);
     }
     return;
   }

@@ -9,7 +9,7 @@ import { findAccess } from './access.ts';
 import { ApiError, type Connection, connect, type SentRequest } from './connection.ts';
 
 const PATH = '/api/v1/services';
-const BY_HAND = 'run it by hand, as the same user, to look into it';
+const BY_HAND = 'run it by hand as the same user to find out why';
 const never = new AbortController().signal;
 
 let server: FakeApiServer;
@@ -113,7 +113,7 @@ test('the address that is given counts more than that of the kubeconfig', async 
 
 test.each<[string, string | undefined, RegExp]>([
   ['a kubeconfig that is not there', '/nowhere/kubeconfig', /^\/nowhere\/kubeconfig: ENOENT/],
-  ['no kubeconfig, and no pod', undefined, /^the pod's service account: this is no pod .*--kubeconfig/],
+  ['no kubeconfig, and no pod', undefined, /^the Pod's service account: not running in a Pod .*--kubeconfig/],
 ])('%s', async (_, kubeconfig, message) => {
   await expect(connect({ kubeconfig, master: undefined })).rejects.toThrow(message);
 });
@@ -124,8 +124,8 @@ test.each<[string, string, readonly string[], string]>([
     'is not there',
     'svc2ipt-no-such-program',
     [],
-    'svc2ipt-no-such-program cannot be run: there is no such program (ENOENT)\n' +
-      'install it, or see whether the folder it is in is in PATH',
+    'svc2ipt-no-such-program cannot be run: no such program (ENOENT)\n' +
+      'install it, or add its folder to PATH',
   ],
   [
     'fails',
@@ -151,7 +151,7 @@ test.each<[string, string, readonly string[], string]>([
     'sleep',
     ['60'],
     'sleep did not end within 1 s, and was stopped\n' +
-      'see what holds it up (run it by hand; dmesg, top), and try again',
+      'find out what delays it (run it by hand; dmesg, top), then try again',
   ],
 ])(
   'a program of the kubeconfig that %s',

@@ -372,7 +372,7 @@ describe('what a later version may say does not take rules away', () => {
     server.put({ ...known, spec: { ...spec, ports: [{ ...PORT, port: 90 }, OTHER] } });
     await eventually(state, { 'default/a': '90' });
     expect(told.invalid).toEqual([
-      '/api/v1/services default/a, spec.ports[1].protocol: expected TCP, UDP or SCTP, got "QUIC"; this port is left out',
+      '/api/v1/services default/a, spec.ports[1].protocol: expected TCP, UDP or SCTP, got "QUIC"; ignoring this port',
     ]);
     expect(concerned).toEqual([{ namespace: 'default', name: 'a' }]);
   });

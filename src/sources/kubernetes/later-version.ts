@@ -79,7 +79,7 @@ function knownPorts(ports: unknown): { kept: readonly unknown[]; leftOut: readon
         ? [
             {
               at: [`spec.ports[${i}].protocol`],
-              message: `expected TCP, UDP or SCTP, got ${show(protocol)}; this port is left out`,
+              message: `expected TCP, UDP or SCTP, got ${show(protocol)}; ignoring this port`,
             },
           ]
         : [],

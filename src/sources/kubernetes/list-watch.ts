@@ -108,10 +108,10 @@ export async function listWatch<T>(
         }
         if (!streamed) resourceVersion = event.resourceVersion ?? resourceVersion;
       }
-      if (streamed) throw new Error('the server ended the list before it was whole');
+      if (streamed) throw new Error('the server ended the list too early');
       // A watch that ends at once, over and over, must not become a storm of requests.
       if (performance.now() - started > 1000) goesWell();
-      else throw new Error('the server ended the watch at once');
+      else throw new Error('the server ended the watch immediately');
     } catch (error) {
       if (signal.aborted) return;
       const problem = error instanceof Error ? error : new Error(String(error));
@@ -267,7 +267,7 @@ async function* watch<T>(
 function eventOf(line: string): WatchEvent | undefined {
   const { type, object } = eventSchema.parse(JSON.parse(line));
   if (type === 'ERROR') {
-    const { code = 0, message = 'the watch was ended by an error' } = errorSchema.parse(object);
+    const { code = 0, message = 'the watch ended with an error' } = errorSchema.parse(object);
     throw new ApiError(code, message);
   }
   const known = eventTypeSchema.safeParse(type).data;
@@ -333,7 +333,7 @@ class Watchdog {
 
   #start(milliseconds: number): NodeJS.Timeout {
     return setTimeout(() => {
-      this.#controller.abort(new Error(`no word from the server for ${milliseconds / 1000} s`));
+      this.#controller.abort(new Error(`no data from the server for ${milliseconds / 1000} s`));
     }, milliseconds);
   }
 }

@@ -46,34 +46,34 @@ describe('what goes wrong', () => {
   test('Services that may not be listed', async () => {
     server.misbehave({ kind: 'status', status: 403 }, { path: '/api/v1/services' });
     await expect(readCluster(NEEDED, options)).rejects.toThrow(
-      `${server.url} does not list services: HTTP 403: no\nlet this user list services: the ClusterRole in deploy/reader has all it takes`,
+      `${server.url} refuses to list services: HTTP 403: no\nlet this user list services: bind the ClusterRole in deploy/reader`,
     );
   });
 
   test('Pods that may not be listed are told of, and done without', async () => {
     server.misbehave({ kind: 'status', status: 403 }, { path: '/api/v1/pods' });
     await readCluster(WITH_PODS, options);
-    expect(missing).toEqual([expect.stringContaining('does not list pods: HTTP 403')]);
+    expect(missing).toEqual([expect.stringContaining('refuses to list pods: HTTP 403')]);
   });
 
   test('a token that is none', async () => {
     server.token = 'other';
     await expect(readCluster(NEEDED, options)).rejects.toThrow(
-      /HTTP 401: no\nlog in anew, or name another user/,
+      /HTTP 401: no\nlog in again, or choose another user/,
     );
   });
 
   test('a server that does not answer in time', async () => {
     server.misbehave({ kind: 'hang' }, { path: '/api/v1/nodes' });
     await expect(readCluster(NEEDED, { ...options, requestTimeout: 50 })).rejects.toThrow(
-      `${server.url} cannot be asked for nodes: no answer within --request-timeout`,
+      `cannot list nodes from ${server.url}: no answer within --request-timeout`,
     );
   });
 
   test('nobody there', async () => {
     const { url } = server;
     await server.stop();
-    await expect(readCluster(NEEDED, options)).rejects.toThrow(`${url} cannot be asked for`);
+    await expect(readCluster(NEEDED, options)).rejects.toThrow(`from ${url}: `);
     await server.start();
   });
 });
@@ -114,7 +114,7 @@ describe('contexts, clusters and users', () => {
   test.each<[object, string, string]>([
     [{ context: 'tow' }, 'one', 'no context "tow", it has one, two'],
     [{ cluster: 'three' }, 'one', 'no cluster "three", it has one, two'],
-    [{}, 'two', 'no current context: name one with --context (two)'],
+    [{}, 'two', 'no current context: choose one with --context (two)'],
   ])('%j of %s', async (named, first, message) => {
     await expect(access(named, first)).rejects.toThrow(message);
   });

@@ -94,20 +94,22 @@ function withTimeout(connection: Connection, requestTimeout: number | undefined)
 function problemOf(error: unknown, kind: LiveKind, server: string): OperationalError {
   const { called } = RESOURCES[kind];
   if (error instanceof ApiError) {
-    return new OperationalError(`${server} does not list ${called}: ${error.message}${toDo(error, called)}`, {
-      cause: error,
-    });
+    return new OperationalError(
+      `${server} refuses to list ${called}: ${error.message}${toDo(error, called)}`,
+      {
+        cause: error,
+      },
+    );
   }
   // Nothing else ends a request.
   const timedOut = error instanceof Error && /^(?:Timeout|Abort)Error$/.test(error.name);
   const why = timedOut ? 'no answer within --request-timeout' : messageOf(error);
-  return new OperationalError(`${server} cannot be asked for ${called}: ${why}`, { cause: error });
+  return new OperationalError(`cannot list ${called} from ${server}: ${why}`, { cause: error });
 }
 
 function toDo({ status }: ApiError, called: string): string {
-  if (status === 401) return '\nlog in anew, or name another user of the kubeconfig with --user';
-  if (status === 403)
-    return `\nlet this user list ${called}: the ClusterRole in deploy/reader has all it takes`;
+  if (status === 401) return '\nlog in again, or choose another user of the kubeconfig with --user';
+  if (status === 403) return `\nlet this user list ${called}: bind the ClusterRole in deploy/reader`;
   return '';
 }
 

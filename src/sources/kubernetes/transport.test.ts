@@ -163,7 +163,7 @@ describe.each(PROTOCOLS)('%s', (name, tls) => {
     for (let minutes = 0; minutes < 12; minutes++) await vi.advanceTimersByTimeAsync(60_000);
     await until(() => failures.length > 0);
     // The next may have been left as well by now.
-    for (const failure of failures) expect(failure).toMatch(/^no word from the server for \d+ s$/);
+    for (const failure of failures) expect(failure).toMatch(/^no data from the server for \d+ s$/);
     expect(failures.length).toBeGreaterThan(0);
   });
 

@@ -27,10 +27,10 @@ const DRIFT = `node --input-type=module -e '
 
 /** Whether the kernel holds what it wants, or would, if it were to write. */
 function isDone(command: string, { exitCode, output }: Printed): boolean {
-  if (exitCode !== 0 || output.includes('nothing was compiled yet')) return false;
+  if (exitCode !== 0 || output.includes('nothing compiled yet')) return false;
   const told = output.split('\n').filter((line) => line !== '');
   return (
-    command.includes('--dry-run') || told.every((line) => line.endsWith('the kernel holds what was wanted'))
+    command.includes('--dry-run') || told.every((line) => line.endsWith('the kernel has the compiled rules'))
   );
 }
 
