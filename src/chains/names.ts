@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 import type { Protocol, TableName } from '../iptables/types.ts';
 
 /** The tables that Services have rules in. */
-export type ServiceTable = 'filter' | 'nat';
+export const SERVICE_TABLES = ['filter', 'nat'] as const satisfies readonly TableName[];
+
+export type ServiceTable = (typeof SERVICE_TABLES)[number];
 
 /** The chains that traffic of every service port passes. Of the last two, the node has rules of its own. */
 export type SharedChain =

@@ -14,12 +14,11 @@ import { endpointChain, groupChain } from '../chains/names.ts';
 import { SOURCE_IS_DESTINATION } from '../iptables/hairpin-program.ts';
 import type { Chain, Match, Protocol, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
-import { dispatchTree } from './dispatch-tree.ts';
+import { DispatchTree } from './dispatch-tree.ts';
 import type { Endpoint } from './endpoints.ts';
 import { addressKey, portKey } from './keys.ts';
-import type { Layout, LoweringContext, SharedRule } from './layout.ts';
+import type { Layout, LoweringContext, NodeContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, oneOf, source, toServicePort, verdict } from './matches.ts';
-import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import { branchesOf, type Keyed, sortByKey } from './radix.ts';
 import type { ServicePort } from './service-ports.ts';
@@ -41,11 +40,8 @@ export const fastLayout: Layout = {
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  lowerShared(shared, context) {
-    const { family } = context.options;
-    const all = [hairpinForAll(context), ...shared];
-    return nodeChains(all, context, (chain, rules) => dispatchTree(chain, rules, family));
-  },
+  arrange: (chain, { options }) => new DispatchTree(chain, options.family),
+  nodeRules: hairpinForAll,
 };
 
 /** KUBE-SVC and KUBE-SVL, and the groups that they are split into. */
@@ -157,7 +153,7 @@ function hairpin(matches: readonly Match[]): SharedRule[] {
   ];
 }
 
-function hairpinForAll({ node, options }: LoweringContext): SharedRule[] {
+function hairpinForAll({ node, options }: NodeContext): SharedRule[] {
   return node.bpf
     ? hairpin([REDIRECTED, { match: 'bpf', bytecode: SOURCE_IS_DESTINATION[options.family] }])
     : [];

@@ -6,10 +6,10 @@ import { commentFor } from '../chains/comments.ts';
 import { endpointChain } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
+import { OneAfterAnother } from './arrangement.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
 import { jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
-import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
@@ -29,7 +29,8 @@ export const kubeProxyLayout: Layout = {
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  lowerShared: nodeChains,
+  arrange: () => new OneAfterAnother(),
+  nodeRules: () => [],
 };
 
 /** KUBE-SVC, KUBE-SVL and the KUBE-SEP chains that they choose from. */
