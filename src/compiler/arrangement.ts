@@ -16,7 +16,7 @@ export interface ReplacedChains {
 
 /** Follows the Services that change. What it comes to depends on nothing but the rules that there are. */
 export interface Arrangement {
-  /** Those in the chain itself. */
+  /** Those in the chain itself, with the node's. */
   readonly rules: readonly Rule[];
   /** The chains that they lead into, beside those of the Services. */
   chains(): readonly Chain[];
@@ -24,9 +24,28 @@ export interface Arrangement {
   replace(services: ChangedRules): ReplacedChains;
 }
 
-/** One Service's rules after another's, in the order of the Services' names. */
+/** The rules that the node itself has in a shared chain. */
+export interface NodeRules {
+  readonly before: readonly Rule[];
+  readonly after: readonly Rule[];
+}
+
+/** Before and after what Services are called. */
+const [FIRST, LAST] = ['', '\uffff'];
+
+/** One Service's rules after another's, in the order of the Services' names, and the node's around them. */
 export class OneAfterAnother implements Arrangement {
   readonly #rules = new ListsInOrder<Rule>();
+
+  constructor({ before, after }: NodeRules) {
+    // In one list with the others, which is long, and would be copied to be put between them.
+    this.#rules.replace(
+      new Map([
+        [FIRST, before],
+        [LAST, after],
+      ]),
+    );
+  }
 
   get rules(): readonly Rule[] {
     return this.#rules.items;

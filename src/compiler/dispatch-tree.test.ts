@@ -23,7 +23,7 @@ function changesBetween(before: Rules, after: Rules): ChangedRules {
 }
 
 function treeOf(rules: Rules): DispatchTree {
-  const tree = new DispatchTree('KUBE-SERVICES', 'ipv4');
+  const tree = new DispatchTree('KUBE-SERVICES', { before: [], after: [] }, 'ipv4');
   tree.replace(changesBetween(new Map(), rules));
   return tree;
 }
@@ -62,7 +62,7 @@ describe('a tree that follows its rules', () => {
   test('is what it would be without a past, and tells the chains that differ', () => {
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 12 }), (changes) => {
-        const tree = new DispatchTree('KUBE-SERVICES', 'ipv4');
+        const tree = new DispatchTree('KUBE-SERVICES', { before: [], after: [] }, 'ipv4');
         let now: Rules = new Map();
         let chains: ReadonlyMap<string, string> = new Map();
         for (const change of changes) {

@@ -40,7 +40,7 @@ export const fastLayout: Layout = {
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  arrange: (chain, { options }) => new DispatchTree(chain, options.family),
+  arrange: (chain, node, { options }) => new DispatchTree(chain, node, options.family),
   nodeRules: hairpinForAll,
 };
 

@@ -29,7 +29,7 @@ export const kubeProxyLayout: Layout = {
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  arrange: () => new OneAfterAnother(),
+  arrange: (_, node) => new OneAfterAnother(node),
   nodeRules: () => [],
 };
 

@@ -3,7 +3,7 @@
 import type { NodeFacts } from '../api/node.ts';
 import type { ServiceTable, SharedChain } from '../chains/names.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
-import type { Arrangement } from './arrangement.ts';
+import type { Arrangement, NodeRules } from './arrangement.ts';
 import type { NodePlan } from './node-plan.ts';
 import type { CompileOptions } from './options.ts';
 import type { ServicePortPlan } from './plan.ts';
@@ -38,8 +38,11 @@ export interface SharedRule {
 export interface Layout {
   /** Depends on nothing but the plan and the context. */
   lowerServicePort(plan: ServicePortPlan, context: LoweringContext): ServicePortRules;
-  /** How the rules that Services add to a shared chain are put in order. Without any, it is empty. */
-  arrange(chain: SharedChain, context: NodeContext): Arrangement;
-  /** What the node itself adds to the shared chains, before all Services. */
+  /**
+   * How the rules that Services add to a shared chain are put in order. Without any, it has only the node's.
+   * @param node what the node has in that chain
+   */
+  arrange(chain: SharedChain, node: NodeRules, context: NodeContext): Arrangement;
+  /** What the node adds to the shared chains as if it were a Service, the first of them. */
   nodeRules(context: NodeContext): readonly SharedRule[];
 }

@@ -11,7 +11,7 @@ import { present } from '../errors/invariant.ts';
 import { type ChainChanges, compareChains } from '../iptables/compare.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
-import type { Arrangement, ReplacedChains } from './arrangement.ts';
+import type { Arrangement, NodeRules, ReplacedChains } from './arrangement.ts';
 import { atKey } from './at-key.ts';
 import type { Layout, NodeContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
@@ -42,23 +42,18 @@ type SharedOfTable = ReadonlyMap<SharedChain, Shared>;
 
 /** The chains that do not belong to one service port: they follow the Services that change. */
 export class NodeChains {
-  readonly #context: NodeContext;
   readonly #shared: Readonly<Record<ServiceTable, SharedOfTable>>;
   readonly #own: Readonly<Record<ServiceTable, readonly Chain[]>>;
   readonly #ruleCounts: Record<ServiceTable, number> = { filter: 0, nat: 0 };
 
   /** Those of a node without Services. */
   constructor(layout: Layout, context: NodeContext) {
-    this.#context = context;
     this.#own = { filter: localnetChain(context), nat: [markChain(context)] };
     const sharedOf = (table: ServiceTable): SharedOfTable =>
       new Map(
         SHARED_CHAINS[table].map((name) => {
-          const arrangement = layout.arrange(name, context);
-          return [
-            name,
-            { name, arrangement, chain: { name, rules: withNodeRules(table, name, [], context) } },
-          ];
+          const arrangement = layout.arrange(name, nodeRules(table, name, context), context);
+          return [name, { name, arrangement, chain: { name, rules: arrangement.rules } }];
         }),
       );
     this.#shared = { filter: sharedOf('filter'), nat: sharedOf('nat') };
@@ -101,8 +96,7 @@ export class NodeChains {
         if (!services) continue;
         trees.push(shared.arrangement.replace(services));
         before.push(shared.chain);
-        const rules = withNodeRules(table, shared.name, shared.arrangement.rules, this.#context);
-        shared.chain = { name: shared.name, rules };
+        shared.chain = { name: shared.name, rules: shared.arrangement.rules };
         after.push(shared.chain);
       }
       for (const tree of trees) {
@@ -126,16 +120,16 @@ export function ruleCount(chains: readonly Chain[]): number {
 }
 
 /** What the node adds to a shared chain. */
-function withNodeRules(
-  table: ServiceTable,
-  chain: SharedChain,
-  rules: readonly Rule[],
-  context: NodeContext,
-): readonly Rule[] {
-  if (chain === 'KUBE-FORWARD') return [...forwardRules(context), ...rules];
-  if (chain === 'KUBE-POSTROUTING') return [...rules, ...postroutingRules(context)];
-  if (chain === 'KUBE-SERVICES' && table === 'nat') return [...rules, ...nodePortJumps(context)];
-  return rules;
+function nodeRules(table: ServiceTable, chain: SharedChain, context: NodeContext): NodeRules {
+  return {
+    before: chain === 'KUBE-FORWARD' ? forwardRules(context) : [],
+    after:
+      chain === 'KUBE-POSTROUTING'
+        ? postroutingRules(context)
+        : chain === 'KUBE-SERVICES' && table === 'nat'
+          ? nodePortJumps(context)
+          : [],
+  };
 }
 
 /** The jumps to KUBE-NODEPORTS, after all else: one for any address of the node, or one for each that is chosen. */
