@@ -82,6 +82,17 @@ export function servicePortChain(role: ServicePortRole, { name, protocol }: Name
   return ROLES[role] + shortHash(name + protocol);
 }
 
+/** All that a service port may have, whatever it has: by a single hash, which costs more than anything else here. */
+export function servicePortChains({ name, protocol }: NamedPort): Readonly<Record<ServicePortRole, string>> {
+  const hash = shortHash(name + protocol);
+  return {
+    cluster: ROLES.cluster + hash,
+    local: ROLES.local + hash,
+    external: ROLES.external + hash,
+    firewall: ROLES.firewall + hash,
+  };
+}
+
 /** The chain of one endpoint of a service port. With session affinity, the list of its clients has this name, too. */
 export function endpointChain({ name, protocol }: NamedPort, endpoint: { readonly text: string }): string {
   return ENDPOINT + shortHash(name + protocol + endpoint.text);

@@ -10,7 +10,7 @@
  * layout, so that a node can change from one to the other under load. Names of all others begin as kube-proxy's do,
  * which therefore removes them when it takes over.
  */
-import { endpointChain, groupChain } from '../chains/names.ts';
+import { endpointChain, groupChain, servicePortChains } from '../chains/names.ts';
 import { SOURCE_IS_DESTINATION } from '../iptables/hairpin-program.ts';
 import type { Chain, Match, Protocol, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
@@ -24,7 +24,6 @@ import { branchesOf, type Keyed, sortByKey } from './radix.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
   type ChainNames,
-  chainNames,
   internalMasquerade,
   MARK_FOR_MASQUERADE,
   outsideChains,
@@ -34,7 +33,7 @@ import {
 
 export const fastLayout: Layout = {
   lowerServicePort(plan, context) {
-    const names = chainNames(plan.servicePort);
+    const names = servicePortChains(plan.servicePort);
     return {
       shared: [...sharedRules(plan, names, context), ...endpointHairpins(plan, context)],
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],

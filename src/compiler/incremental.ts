@@ -164,12 +164,23 @@ export class IncrementalCompiler {
     const gone: string[] = [];
     const planned = new Map<string, PlannedService>();
     const changed = this.#changed.in(cluster);
-    for (const key of changed ?? services.keys()) {
-      const entry = services.get(key);
-      if (entry && entry !== this.#services.get(key)?.entry) planned.set(key, this.#plan(entry));
+    if (changed) {
+      for (const key of changed) {
+        const entry = services.get(key);
+        if (entry && entry !== this.#services.get(key)?.entry) planned.set(key, this.#plan(entry));
+        else if (!entry && this.#services.has(key)) gone.push(key);
+      }
+      return { gone, planned };
     }
-    for (const key of changed ?? this.#services.keys()) {
-      if (this.#services.has(key) && !services.has(key)) gone.push(key);
+    let kept = 0;
+    for (const [key, entry] of services) {
+      const known = this.#services.get(key);
+      if (known) kept++;
+      if (entry !== known?.entry) planned.set(key, this.#plan(entry));
+    }
+    // All that are known are there: none has gone, and nobody need look which.
+    if (kept < this.#services.size) {
+      for (const key of this.#services.keys()) if (!services.has(key)) gone.push(key);
     }
     return { gone, planned };
   }

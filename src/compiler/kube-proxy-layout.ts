@@ -3,7 +3,7 @@
  * of comments and the order of matches are its, too.
  */
 import { commentFor } from '../chains/comments.ts';
-import { endpointChain } from '../chains/names.ts';
+import { endpointChain, servicePortChains } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { OneAfterAnother } from './arrangement.ts';
@@ -14,7 +14,6 @@ import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
   type ChainNames,
-  chainNames,
   internalMasquerade,
   MARK_FOR_MASQUERADE,
   outsideChains,
@@ -23,7 +22,7 @@ import {
 
 export const kubeProxyLayout: Layout = {
   lowerServicePort(plan, context) {
-    const names = chainNames(plan.servicePort);
+    const names = servicePortChains(plan.servicePort);
     return {
       shared: sharedRules(plan, names, context),
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
