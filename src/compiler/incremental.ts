@@ -173,11 +173,12 @@ export class IncrementalCompiler {
       return { gone, planned };
     }
     let kept = 0;
-    for (const [key, entry] of services) {
+    // Pairs of a key and an entry, as a loop over the map would make them, are what the collector would run for.
+    services.forEach((entry, key) => {
       const known = this.#services.get(key);
       if (known) kept++;
       if (entry !== known?.entry) planned.set(key, this.#plan(entry));
-    }
+    });
     // All that are known are there: none has gone, and nobody need look which.
     if (kept < this.#services.size) {
       for (const key of this.#services.keys()) if (!services.has(key)) gone.push(key);
