@@ -1,13 +1,15 @@
 /**
- * What one changed endpoint costs the agent itself, part by part: `npm run bench:change`. The kernel takes everything
- * at once, so that only our own work counts. Every tenth Service is one of UDP.
+ * What one changed endpoint costs the agent itself, part by part, and what a Service that goes and comes again costs the
+ * compiler: `npm run bench:change`. The kernel takes everything at once, so that only our own work counts. Every tenth
+ * Service is one of UDP.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { CheckedServices, healthChecks } from '../src/agent/health/health-check-node-ports.ts';
 import { SILENT } from '../src/agent/log.ts';
 import { Metrics } from '../src/agent/metrics/metrics.ts';
 import { FamilyRules, type RulesInput, type SyncReport } from '../src/agent/sync/family-rules.ts';
-import type { ServiceEntry } from '../src/api/cluster.ts';
+import { namespacedName, type ServiceEntry } from '../src/api/cluster.ts';
+import { LAYOUT_NAMES, type LayoutName } from '../src/api/layout-names.ts';
 import { iptablesPrograms } from '../src/applier/programs.ts';
 import type { KernelTables } from '../src/applier/tables.ts';
 import { UNWATCHED } from '../src/applier/watch/kernel-watch.ts';
@@ -49,13 +51,18 @@ const PARTS = [
 
 type Part = (typeof PARTS)[number];
 
-async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
+function liveCluster(size: Size): LiveCluster {
   const live = new LiveCluster();
   const entries = [...makeCluster(size).services.values()].map((entry, i) =>
     i % 10 === 0 ? udp(entry) : entry,
   );
   live.replaceServices(entries.map(({ service }) => service));
   live.replaceSlices(entries.flatMap(({ endpointSlices }) => endpointSlices));
+  return live;
+}
+
+async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
+  const live = liveCluster(size);
   const input = (): RulesInput => ({ cluster: live.state, node: { ...node }, options: { ...options } });
 
   const can = { version: '1.8.9', randomFully: true, recent: true, bpf: true, chainsInOtherBackend: 0 };
@@ -129,6 +136,27 @@ async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
   return times;
 }
 
+/** Milliseconds that a compiler takes for each Service that goes, and for each that comes again. */
+function measureComing(size: Size, layout: LayoutName): number[] {
+  const live = liveCluster(size);
+  const compiler = new IncrementalCompiler({ ...node, bpf: true }, { ...options, layout });
+  compiler.update(live.state);
+  const services = [...live.state.services.values()].map(({ service }) => service);
+  const took: number[] = [];
+  for (let round = 0; round < WARM_UPS + CHANGES; round++) {
+    const service = services[((round >> 1) * 7919) % services.length];
+    if (!service) throw new Error('a benchmark has Services');
+    if (round % 2 === 0) live.deleteService(namespacedName(service));
+    else live.setService(service);
+    const update = time(() => {
+      compiler.update(live.state);
+      compiler.udpDestinations();
+    });
+    if (round >= WARM_UPS) took.push(update);
+  }
+  return took;
+}
+
 /** The same Service, of UDP. */
 function udp({ service, endpointSlices }: ServiceEntry): ServiceEntry {
   return {
@@ -151,6 +179,19 @@ console.log(
       ...measured.flatMap((times) => {
         const ofPart = times.get(part) ?? [];
         return [ms(median(ofPart)), ms(percentile(ofPart, 0.99))];
+      }),
+    ]),
+  ),
+);
+console.log();
+console.log(
+  table(
+    ['a Service comes or goes', ...SIZES.flatMap((size) => [`${sizeName(size)}, ms`, 'p99'])],
+    LAYOUT_NAMES.map((layout) => [
+      `compiled, ${layout} layout`,
+      ...SIZES.flatMap((size) => {
+        const took = measureComing(size, layout);
+        return [ms(median(took)), ms(percentile(took, 0.99))];
       }),
     ]),
   ),

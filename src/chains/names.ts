@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 import type { Protocol, TableName } from '../iptables/types.ts';
 
 /** The tables that Services have rules in. */
-export type ServiceTable = 'filter' | 'nat';
+export const SERVICE_TABLES = ['filter', 'nat'] as const satisfies readonly TableName[];
+
+export type ServiceTable = (typeof SERVICE_TABLES)[number];
 
 /** The chains that traffic of every service port passes. Of the last two, the node has rules of its own. */
 export type SharedChain =
@@ -78,6 +80,17 @@ export interface NamedPort {
 /** The chain of a service port: `KUBE-SVC-` and 16 characters of its printed name and protocol. */
 export function servicePortChain(role: ServicePortRole, { name, protocol }: NamedPort): string {
   return ROLES[role] + shortHash(name + protocol);
+}
+
+/** All that a service port may have, whatever it has: by a single hash, which costs more than anything else here. */
+export function servicePortChains({ name, protocol }: NamedPort): Readonly<Record<ServicePortRole, string>> {
+  const hash = shortHash(name + protocol);
+  return {
+    cluster: ROLES.cluster + hash,
+    local: ROLES.local + hash,
+    external: ROLES.external + hash,
+    firewall: ROLES.firewall + hash,
+  };
 }
 
 /** The chain of one endpoint of a service port. With session affinity, the list of its clients has this name, too. */

@@ -10,22 +10,20 @@
  * layout, so that a node can change from one to the other under load. Names of all others begin as kube-proxy's do,
  * which therefore removes them when it takes over.
  */
-import { endpointChain, groupChain } from '../chains/names.ts';
+import { endpointChain, groupChain, servicePortChains } from '../chains/names.ts';
 import { SOURCE_IS_DESTINATION } from '../iptables/hairpin-program.ts';
 import type { Chain, Match, Protocol, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
-import { dispatchTree } from './dispatch-tree.ts';
+import { DispatchTree } from './dispatch-tree.ts';
 import type { Endpoint } from './endpoints.ts';
 import { addressKey, portKey } from './keys.ts';
-import type { Layout, LoweringContext, SharedRule } from './layout.ts';
+import type { Layout, LoweringContext, NodeContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, oneOf, source, toServicePort, verdict } from './matches.ts';
-import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import { branchesOf, type Keyed, sortByKey } from './radix.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
   type ChainNames,
-  chainNames,
   internalMasquerade,
   MARK_FOR_MASQUERADE,
   outsideChains,
@@ -35,17 +33,14 @@ import {
 
 export const fastLayout: Layout = {
   lowerServicePort(plan, context) {
-    const names = chainNames(plan.servicePort);
+    const names = servicePortChains(plan.servicePort);
     return {
       shared: [...sharedRules(plan, names, context), ...endpointHairpins(plan, context)],
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  lowerShared(shared, context) {
-    const { family } = context.options;
-    const all = [hairpinForAll(context), ...shared];
-    return nodeChains(all, context, (chain, rules) => dispatchTree(chain, rules, family));
-  },
+  arrange: (chain, node, { options }) => new DispatchTree(chain, node, options.family),
+  nodeRules: hairpinForAll,
 };
 
 /** KUBE-SVC and KUBE-SVL, and the groups that they are split into. */
@@ -157,7 +152,7 @@ function hairpin(matches: readonly Match[]): SharedRule[] {
   ];
 }
 
-function hairpinForAll({ node, options }: LoweringContext): SharedRule[] {
+function hairpinForAll({ node, options }: NodeContext): SharedRule[] {
   return node.bpf
     ? hairpin([REDIRECTED, { match: 'bpf', bytecode: SOURCE_IS_DESTINATION[options.family] }])
     : [];

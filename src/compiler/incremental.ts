@@ -15,6 +15,8 @@ import {
 } from './compile-service.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
 import { LAYOUTS } from './layouts.ts';
+import { ListsInOrder } from './lists-in-order.ts';
+import { NodeChains, ruleCount, type SharedChange } from './node-chains.ts';
 import { type NodePlan, planNode } from './node-plan.ts';
 import type { CompileOptions } from './options.ts';
 import { partOfRuleset } from './part-of-ruleset.ts';
@@ -32,8 +34,6 @@ export interface RulesetTotals {
   readonly withoutLocalEndpoints: CompiledService['dropping'];
 }
 
-type NodeChains = Readonly<Record<ServiceTable, readonly Chain[]>>;
-
 /**
  * Keeps a ruleset equal to a changing cluster. What a Service compiles to depends on nothing but itself, the node and
  * whether the cluster is a large one, so a change costs what it touches. After any sequence of updates {@link ruleset}
@@ -46,7 +46,9 @@ export class IncrementalCompiler {
   readonly nodePlan: NodePlan;
   readonly #changed = new ChangedServices();
   readonly #services = new Map<string, CompiledService>();
-  #nodeChains: NodeChains | undefined;
+  readonly #nodeChains: NodeChains;
+  /** Whether there was an update. */
+  #updated = false;
   /** The keys of the Services in order; undefined when one has come or gone. */
   #sortedKeys: readonly string[] | undefined;
   /** Of all Services together, as they are in {@link CompiledService}. */
@@ -54,15 +56,14 @@ export class IncrementalCompiler {
   #dropping: CompiledService['dropping'] = { internal: 0, external: 0 };
   /** Rules in chains that belong to a Service. */
   #ownRules = 0;
-  /** Of the Services that have any. */
-  readonly #udpDestinations = new Map<string, readonly UdpDestination[]>();
-  /** All of them; undefined when some have changed. */
-  #allUdpDestinations: readonly UdpDestination[] | undefined;
+  readonly #udpDestinations = new ListsInOrder<UdpDestination>();
 
   constructor(node: NodeFacts, options: CompileOptions) {
     this.#node = node;
     this.#options = options;
     this.nodePlan = planNode(node, options);
+    const { nodePlan } = this;
+    this.#nodeChains = new NodeChains(LAYOUTS[options.layout], { node, nodePlan, options });
   }
 
   /**
@@ -77,28 +78,39 @@ export class IncrementalCompiler {
 
     const before: Chain[] = [];
     const after: Chain[] = [];
-    let sharedChanged = this.#nodeChains === undefined;
+    const shared: SharedChange[] = [];
+    const udp = new Map<string, readonly UdpDestination[]>();
     const replace = (key: string, service: CompiledService | undefined) => {
       const former = this.#services.get(key);
       for (const chain of former?.chains ?? []) before.push(chain);
       for (const chain of service?.chains ?? []) after.push(chain);
-      sharedChanged ||= former?.shared !== service?.shared;
+      const [had, has] = [former ?? WITHOUT_RULES, service ?? WITHOUT_RULES];
+      if (differ(had.shared, has.shared))
+        shared.push({ service: key, former: had.shared, rules: has.shared });
+      if (differ(had.udpDestinations, has.udpDestinations)) udp.set(key, has.udpDestinations);
       this.#set(key, former, service);
     };
     for (const key of gone) replace(key, undefined);
     for (const [key, service] of planned) {
       replace(key, keepingSame(this.#services.get(key), lowerService(service, context)));
     }
+    if (udp.size > 0) this.#udpDestinations.replace(udp);
+    return this.#withShared(compareChains(before, after), shared);
+  }
 
-    const own = compareChains(before, after);
-    if (!sharedChanged) return { filter: { changed: [], removed: [] }, nat: own };
-    const nodeBefore = this.#nodeChains ?? { filter: [], nat: [] };
-    const nodeAfter = this.#lowerShared(context);
-    this.#nodeChains = nodeAfter;
-    const nat = compareChains(nodeBefore.nat, nodeAfter.nat);
+  /** What an update changes: the Services' own chains, and those that they share. */
+  #withShared(own: ChainChanges, shared: readonly SharedChange[]): RulesetChanges {
+    const { filter, nat } = this.#nodeChains.replace(shared);
+    const first = !this.#updated;
+    this.#updated = true;
+    const changedIn = (table: ServiceTable, { changed }: ChainChanges) =>
+      first ? this.#nodeChains.chains(table) : changed;
     return {
-      filter: compareChains(nodeBefore.filter, nodeAfter.filter),
-      nat: { changed: [...nat.changed, ...own.changed], removed: [...nat.removed, ...own.removed] },
+      filter: { changed: changedIn('filter', filter), removed: filter.removed },
+      nat: {
+        changed: [...changedIn('nat', nat), ...own.changed],
+        removed: [...nat.removed, ...own.removed],
+      },
     };
   }
 
@@ -107,13 +119,12 @@ export class IncrementalCompiler {
    * @param only the Services to show, by `namespace/name`, beside the chains that belong to the node; all unless given
    */
   ruleset(only?: ReadonlySet<string>): Ruleset {
-    const { filter, nat } = this.#nodeChains ?? this.#lowerShared(this.#contextFor(0));
     const own = this.#inOrder().flatMap(({ chains }) => chains);
     const whole: Ruleset = {
       family: this.#options.family,
       tables: [
-        { name: 'filter', chains: filter },
-        { name: 'nat', chains: [...nat, ...own] },
+        { name: 'filter', chains: this.#nodeChains.chains('filter') },
+        { name: 'nat', chains: [...this.#nodeChains.chains('nat'), ...own] },
       ],
     };
     return only ? partOfRuleset(whole, this.#services, only) : whole;
@@ -121,17 +132,14 @@ export class IncrementalCompiler {
 
   /** Where the rules send UDP, for each address that they redirect or refuse. The same list until one of them changes. */
   udpDestinations(): readonly UdpDestination[] {
-    this.#allUdpDestinations ??= [...this.#udpDestinations]
-      .sort(byKey)
-      .flatMap(([, destinations]) => destinations);
-    return this.#allUdpDestinations;
+    return this.#udpDestinations.items;
   }
 
   /** As of the last update. */
   get totals(): RulesetTotals {
-    const { filter, nat } = this.#nodeChains ?? { filter: [], nat: [] };
+    const { filter, nat } = this.#nodeChains.ruleCounts;
     return {
-      rules: { filter: ruleCount(filter), nat: ruleCount(nat) + this.#ownRules },
+      rules: { filter, nat: nat + this.#ownRules },
       withoutLocalEndpoints: this.#dropping,
     };
   }
@@ -156,12 +164,24 @@ export class IncrementalCompiler {
     const gone: string[] = [];
     const planned = new Map<string, PlannedService>();
     const changed = this.#changed.in(cluster);
-    for (const key of changed ?? services.keys()) {
-      const entry = services.get(key);
-      if (entry && entry !== this.#services.get(key)?.entry) planned.set(key, this.#plan(entry));
+    if (changed) {
+      for (const key of changed) {
+        const entry = services.get(key);
+        if (entry && entry !== this.#services.get(key)?.entry) planned.set(key, this.#plan(entry));
+        else if (!entry && this.#services.has(key)) gone.push(key);
+      }
+      return { gone, planned };
     }
-    for (const key of changed ?? this.#services.keys()) {
-      if (this.#services.has(key) && !services.has(key)) gone.push(key);
+    let kept = 0;
+    // Pairs of a key and an entry, as a loop over the map would make them, are what the collector would run for.
+    services.forEach((entry, key) => {
+      const known = this.#services.get(key);
+      if (known) kept++;
+      if (entry !== known?.entry) planned.set(key, this.#plan(entry));
+    });
+    // All that are known are there: none has gone, and nobody need look which.
+    if (kept < this.#services.size) {
+      for (const key of this.#services.keys()) if (!services.has(key)) gone.push(key);
     }
     return { gone, planned };
   }
@@ -190,12 +210,6 @@ export class IncrementalCompiler {
       this.#services.set(key, service);
       this.#count(service, 1);
     } else this.#services.delete(key);
-
-    const { udpDestinations = NO_DESTINATIONS } = service ?? {};
-    if (udpDestinations === (former?.udpDestinations ?? NO_DESTINATIONS)) return;
-    this.#allUdpDestinations = undefined;
-    if (udpDestinations.length > 0) this.#udpDestinations.set(key, udpDestinations);
-    else this.#udpDestinations.delete(key);
   }
 
   #count({ endpointCount, chains, dropping }: CompiledService, times: 1 | -1): void {
@@ -212,21 +226,20 @@ export class IncrementalCompiler {
     this.#sortedKeys ??= [...this.#services.keys()].sort();
     return this.#sortedKeys.map((key) => present(this.#services.get(key), 'Service of a key'));
   }
-
-  #lowerShared(context: LoweringContext): NodeChains {
-    const shared = this.#inOrder().map(({ shared }) => shared);
-    return LAYOUTS[this.#options.layout].lowerShared(shared, context);
-  }
 }
 
-const NO_DESTINATIONS: readonly UdpDestination[] = [];
+const WITHOUT_RULES: Pick<CompiledService, 'shared' | 'udpDestinations'> = {
+  shared: [],
+  udpDestinations: [],
+};
 
 function isLarge(endpointCount: number): boolean {
   return endpointCount > LARGE_CLUSTER_ENDPOINTS;
 }
 
-function ruleCount(chains: readonly Chain[]): number {
-  return chains.reduce((count, { rules }) => count + rules.length, 0);
+/** Lists of which one is kept where it is still right. */
+function differ<T>(had: readonly T[], has: readonly T[]): boolean {
+  return had !== has && had.length + has.length > 0;
 }
 
 /** A Service with the objects of its former self where they are still right. */
@@ -261,8 +274,4 @@ function sameChains(before: readonly Chain[], after: readonly Chain[]): Chain[] 
     const former = old.get(chain.name);
     return former && sameChain(former, chain) ? former : chain;
   });
-}
-
-function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : 1;
 }

@@ -3,18 +3,17 @@
  * of comments and the order of matches are its, too.
  */
 import { commentFor } from '../chains/comments.ts';
-import { endpointChain } from '../chains/names.ts';
+import { endpointChain, servicePortChains } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
+import { OneAfterAnother } from './arrangement.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
 import { jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
-import { nodeChains } from './node-chains.ts';
 import type { ServicePortPlan } from './plan.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
   type ChainNames,
-  chainNames,
   internalMasquerade,
   MARK_FOR_MASQUERADE,
   outsideChains,
@@ -23,13 +22,14 @@ import {
 
 export const kubeProxyLayout: Layout = {
   lowerServicePort(plan, context) {
-    const names = chainNames(plan.servicePort);
+    const names = servicePortChains(plan.servicePort);
     return {
       shared: sharedRules(plan, names, context),
       chains: [...outsideChains(plan, names, context), ...endpointSetChains(plan, names, context)],
     };
   },
-  lowerShared: nodeChains,
+  arrange: (_, node) => new OneAfterAnother(node),
+  nodeRules: () => [],
 };
 
 /** KUBE-SVC, KUBE-SVL and the KUBE-SEP chains that they choose from. */

@@ -3,15 +3,20 @@
 import type { NodeFacts } from '../api/node.ts';
 import type { ServiceTable, SharedChain } from '../chains/names.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
+import type { Arrangement, NodeRules } from './arrangement.ts';
 import type { NodePlan } from './node-plan.ts';
 import type { CompileOptions } from './options.ts';
 import type { ServicePortPlan } from './plan.ts';
 
-/** What lowering may depend on beside the plan. */
-export interface LoweringContext {
+/** What is the same for all Services, whatever becomes of them. */
+export interface NodeContext {
   readonly node: NodeFacts;
   readonly nodePlan: NodePlan;
   readonly options: CompileOptions;
+}
+
+/** What lowering may depend on beside the plan. */
+export interface LoweringContext extends NodeContext {
   /** More than 1000 endpoints in all: kube-proxy leaves out the comments that there would be one of per endpoint. */
   readonly largeCluster: boolean;
 }
@@ -34,11 +39,10 @@ export interface Layout {
   /** Depends on nothing but the plan and the context. */
   lowerServicePort(plan: ServicePortPlan, context: LoweringContext): ServicePortRules;
   /**
-   * The chains that do not belong to one service port, for each table, from what all service ports add to them.
-   * @param shared in the order of the service ports' names
+   * How the rules that Services add to a shared chain are put in order. Without any, it has only the node's.
+   * @param node what the node has in that chain
    */
-  lowerShared(
-    shared: Iterable<readonly SharedRule[]>,
-    context: LoweringContext,
-  ): Record<ServiceTable, Chain[]>;
+  arrange(chain: SharedChain, node: NodeRules, context: NodeContext): Arrangement;
+  /** What the node adds to the shared chains as if it were a Service, the first of them. */
+  nodeRules(context: NodeContext): readonly SharedRule[];
 }

@@ -2,70 +2,138 @@
 import {
   KUBELET_CHAIN,
   MARK_CHAIN,
+  SERVICE_TABLES,
   type ServiceTable,
   SHARED_CHAINS,
   type SharedChain,
 } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
+import { type ChainChanges, compareChains } from '../iptables/compare.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
-import type { Arranged } from './dispatch-tree.ts';
-import type { LoweringContext, SharedRule } from './layout.ts';
+import type { Arrangement, NodeRules, ReplacedChains } from './arrangement.ts';
+import { atKey } from './at-key.ts';
+import type { Layout, NodeContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
 
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
 );
 
-/** How a layout orders the rules that service ports add to a chain. */
-type Arrange = (chain: SharedChain, rules: Rule[]) => Arranged;
+/** The rules that a Service had in shared chains, and those that it has now. */
+export interface SharedChange {
+  /** `namespace/name` */
+  readonly service: string;
+  readonly former: readonly SharedRule[];
+  readonly rules: readonly SharedRule[];
+}
 
-/**
- * The shared chains with every service port's rules, and the node's own chains.
- * @param arrange one after the other unless given
- */
-export function nodeChains(
-  shared: Iterable<readonly SharedRule[]>,
-  context: LoweringContext,
-  arrange: Arrange = (_, rules) => ({ rules, chains: [] }),
-): Record<ServiceTable, Chain[]> {
-  const rules = {
-    filter: new Map<SharedChain, Rule[]>(SHARED_CHAINS.filter.map((name) => [name, []])),
-    nat: new Map<SharedChain, Rule[]>(SHARED_CHAINS.nat.map((name) => [name, []])),
-  };
-  for (const ofServicePort of shared) {
-    for (const { table, chain, rule } of ofServicePort) {
-      present(rules[table].get(chain), `shared chain ${chain} in ${table}`).push(rule);
-    }
+/** What the node has rules by, which comes before all Services. */
+const NODE = '';
+
+/** A chain that all service ports share. */
+interface Shared {
+  readonly name: SharedChain;
+  readonly arrangement: Arrangement;
+  chain: Chain;
+}
+
+type SharedOfTable = ReadonlyMap<SharedChain, Shared>;
+
+/** The chains that do not belong to one service port: they follow the Services that change. */
+export class NodeChains {
+  readonly #shared: Readonly<Record<ServiceTable, SharedOfTable>>;
+  readonly #own: Readonly<Record<ServiceTable, readonly Chain[]>>;
+  readonly #ruleCounts: Record<ServiceTable, number> = { filter: 0, nat: 0 };
+
+  /** Those of a node without Services. */
+  constructor(layout: Layout, context: NodeContext) {
+    this.#own = { filter: localnetChain(context), nat: [markChain(context)] };
+    const sharedOf = (table: ServiceTable): SharedOfTable =>
+      new Map(
+        SHARED_CHAINS[table].map((name) => {
+          const arrangement = layout.arrange(name, nodeRules(table, name, context), context);
+          return [name, { name, arrangement, chain: { name, rules: arrangement.rules } }];
+        }),
+      );
+    this.#shared = { filter: sharedOf('filter'), nat: sharedOf('nat') };
+    for (const table of SERVICE_TABLES) this.#count(table, [], this.chains(table));
+    this.replace([{ service: NODE, former: [], rules: layout.nodeRules(context) }]);
   }
-  const chainsOf = (table: ServiceTable): Chain[] => {
-    const arranged = [...rules[table]].map(([name, rules]) => ({ name, ...arrange(name, rules) }));
+
+  /** How many rules the chains of each table have. */
+  get ruleCounts(): Readonly<Record<ServiceTable, number>> {
+    return this.#ruleCounts;
+  }
+
+  /** All of a table, in the order in which they are written. */
+  chains(table: ServiceTable): Chain[] {
+    const shared = [...this.#shared[table].values()];
     return [
-      ...arranged.map(({ name, rules }) => ({ name, rules: withNodeRules(table, name, rules, context) })),
-      ...arranged.flatMap(({ chains }) => chains),
+      ...shared.map(({ chain }) => chain),
+      ...shared.flatMap(({ arrangement }) => arrangement.chains()),
+      ...this.#own[table],
     ];
-  };
-  return {
-    filter: [...chainsOf('filter'), ...localnetChain(context)],
-    nat: [...chainsOf('nat'), markChain(context)],
-  };
+  }
+
+  /** Takes the rules of some Services, each named once, for others, and tells what that changes. */
+  replace(changes: readonly SharedChange[]): Record<ServiceTable, ChainChanges> {
+    const changed = new Map<Shared, Map<string, { former: Rule[]; rules: Rule[] }>>();
+    const of = (service: string, { table, chain }: SharedRule) => {
+      const shared = present(this.#shared[table].get(chain), `shared chain ${chain} in ${table}`);
+      const services = atKey(changed, shared, () => new Map<string, { former: Rule[]; rules: Rule[] }>());
+      return atKey(services, service, () => ({ former: [], rules: [] }));
+    };
+    for (const { service, former, rules } of changes) {
+      for (const one of former) of(service, one).former.push(one.rule);
+      for (const one of rules) of(service, one).rules.push(one.rule);
+    }
+    const inTable = (table: ServiceTable): ChainChanges => {
+      const [before, after]: [Chain[], Chain[]] = [[], []];
+      const trees: ReplacedChains[] = [];
+      for (const shared of this.#shared[table].values()) {
+        const services = changed.get(shared);
+        if (!services) continue;
+        trees.push(shared.arrangement.replace(services));
+        before.push(shared.chain);
+        shared.chain = { name: shared.name, rules: shared.arrangement.rules };
+        after.push(shared.chain);
+      }
+      for (const tree of trees) {
+        for (const chain of tree.before) before.push(chain);
+        for (const chain of tree.after) after.push(chain);
+      }
+      this.#count(table, before, after);
+      return compareChains(before, after);
+    };
+    return { filter: inTable('filter'), nat: inTable('nat') };
+  }
+
+  #count(table: ServiceTable, before: readonly Chain[], after: readonly Chain[]): void {
+    this.#ruleCounts[table] += ruleCount(after) - ruleCount(before);
+  }
+}
+
+/** How many rules some chains have. */
+export function ruleCount(chains: readonly Chain[]): number {
+  return chains.reduce((count, { rules }) => count + rules.length, 0);
 }
 
 /** What the node adds to a shared chain. */
-function withNodeRules(
-  table: ServiceTable,
-  chain: SharedChain,
-  rules: Rule[],
-  context: LoweringContext,
-): Rule[] {
-  if (chain === 'KUBE-FORWARD') return [...forwardRules(context), ...rules];
-  if (chain === 'KUBE-POSTROUTING') return [...rules, ...postroutingRules(context)];
-  if (chain === 'KUBE-SERVICES' && table === 'nat') return [...rules, ...nodePortJumps(context)];
-  return rules;
+function nodeRules(table: ServiceTable, chain: SharedChain, context: NodeContext): NodeRules {
+  return {
+    before: chain === 'KUBE-FORWARD' ? forwardRules(context) : [],
+    after:
+      chain === 'KUBE-POSTROUTING'
+        ? postroutingRules(context)
+        : chain === 'KUBE-SERVICES' && table === 'nat'
+          ? nodePortJumps(context)
+          : [],
+  };
 }
 
 /** The jumps to KUBE-NODEPORTS, after all else: one for any address of the node, or one for each that is chosen. */
-function nodePortJumps({ options, nodePlan: { nodePortsAt } }: LoweringContext): Rule[] {
+function nodePortJumps({ options, nodePlan: { nodePortsAt } }: NodeContext): Rule[] {
   const jumpFor = (matches: readonly Match[]): Rule => ({
     matches: [JUMP_TO_NODE_PORTS, ...matches],
     target: jump('KUBE-NODEPORTS'),
@@ -80,9 +148,7 @@ function nodePortJumps({ options, nodePlan: { nodePortsAt } }: LoweringContext):
   }
 }
 
-function forwardRules({
-  nodePlan: { counted, dropsInvalid, masqueradeMark: mark },
-}: LoweringContext): Rule[] {
+function forwardRules({ nodePlan: { counted, dropsInvalid, masqueradeMark: mark } }: NodeContext): Rule[] {
   const rules: Rule[] = [];
   if (dropsInvalid) {
     const invalid: Match = { match: 'conntrack', states: ['INVALID'] };
@@ -106,7 +172,7 @@ function forwardRules({
 }
 
 /** route_localnet=1 opens 127.0.0.0/8 to the network; this closes it again to all but node ports (CVE-2020-8558). */
-function localnetChain({ nodePlan }: LoweringContext): Chain[] {
+function localnetChain({ nodePlan }: NodeContext): Chain[] {
   if (!nodePlan.localhostNodePorts) return [];
   const matches: Match[] = [
     comment('block incoming localnet connections'),
@@ -118,7 +184,7 @@ function localnetChain({ nodePlan }: LoweringContext): Chain[] {
 }
 
 /** Masquerades marked packets; the mark is cleared first, so that a packet that passes again is not taken twice. */
-function postroutingRules({ node, nodePlan: { masqueradeMark: mark } }: LoweringContext): Rule[] {
+function postroutingRules({ node, nodePlan: { masqueradeMark: mark } }: NodeContext): Rule[] {
   return [
     { matches: [{ match: 'mark', value: mark, mask: mark, negated: true }], target: verdict('RETURN') },
     { matches: [], target: { target: 'MARK', value: mark, mask: 0 } },
@@ -129,7 +195,7 @@ function postroutingRules({ node, nodePlan: { masqueradeMark: mark } }: Lowering
   ];
 }
 
-function markChain({ nodePlan: { masqueradeMark: mark } }: LoweringContext): Chain {
+function markChain({ nodePlan: { masqueradeMark: mark } }: NodeContext): Chain {
   return {
     name: MARK_CHAIN,
     rules: [{ matches: [], target: { target: 'MARK', value: mark, mask: mark } }],

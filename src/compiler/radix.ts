@@ -26,10 +26,14 @@ export function sortByKey<T extends Keyed>(members: readonly T[]): T[] {
 /**
  * The branches of a node: its members apart by the first character in which their keys differ.
  * @param members in the order of their keys
+ * @param size how many members they count as
  * @returns undefined for a leaf: there are few members, or all have the same key
  */
-export function branchesOf<T extends Keyed>(members: readonly T[]): Branch<T>[] | undefined {
-  if (members.length <= FAN_OUT) return undefined;
+export function branchesOf<T extends Keyed>(
+  members: readonly T[],
+  size = members.length,
+): Branch<T>[] | undefined {
+  if (size <= FAN_OUT) return undefined;
   const { key: first } = present(members[0], 'first member of a node');
   const { key: last } = present(members.at(-1), 'last member of a node');
   if (first === last) return undefined;

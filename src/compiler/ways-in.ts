@@ -1,6 +1,6 @@
 /** What all layouts write alike: how traffic to a service port gets to the sets of its endpoints, or to its end. */
 import { commentFor } from '../chains/comments.ts';
-import { MARK_CHAIN, type ServiceTable, type SharedChain, servicePortChain } from '../chains/names.ts';
+import { MARK_CHAIN, type ServiceTable, type SharedChain, type servicePortChains } from '../chains/names.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
@@ -19,7 +19,6 @@ import {
   verdict,
 } from './matches.ts';
 import type { ServicePortPlan } from './plan.ts';
-import type { ServicePort } from './service-ports.ts';
 
 export const MARK_FOR_MASQUERADE = jump(MARK_CHAIN);
 
@@ -37,24 +36,8 @@ export function outsideChains(plan: ServicePortPlan, names: ChainNames, context:
   return [...externalChain(plan, names, context), ...firewallChain(plan, names)];
 }
 
-export interface ChainNames {
-  /** All endpoints that the Cluster policy may use. */
-  readonly cluster: string;
-  /** This node's endpoints, for the Local policy. */
-  readonly local: string;
-  readonly external: string;
-  readonly firewall: string;
-}
-
 /** The names of a service port's chains, whether it has them or not. */
-export function chainNames(servicePort: ServicePort): ChainNames {
-  return {
-    cluster: servicePortChain('cluster', servicePort),
-    local: servicePortChain('local', servicePort),
-    external: servicePortChain('external', servicePort),
-    firewall: servicePortChain('firewall', servicePort),
-  };
-}
+export type ChainNames = ReturnType<typeof servicePortChains>;
 
 /** Traffic to the cluster IP: into its chain, or its end in the filter table. */
 function internalEntry({ servicePort, internal }: ServicePortPlan, names: ChainNames): SharedRule[] {
