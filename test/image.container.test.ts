@@ -97,12 +97,11 @@ describe.skipIf(!available)('the image', () => {
   });
 
   test('has all that its modules and its libraries load', async () => {
-    // Those of a browser, the agent's thread for health, and the program itself do more than load.
+    // The program itself, the agent's thread for health and the process for credentials do more than load.
     const script = `
       const { globSync } = require('node:fs');
       const modules = globSync('dist/**/*.js', { cwd: '/opt/svc2ipt' })
-        .filter((path) => !/^dist\\/(?:cli\\/(?:main|kubectl\\w*-svc2ipt)|agent\\/http\\/health-thread)\\.js$/.test(path))
-        .filter((path) => !path.startsWith('dist/graph/page/'));
+        .filter((path) => !/^dist\\/cli\\/(?:main|kubectl\\w*-svc2ipt|health-thread|access-process)\\.js$/.test(path));
       const libraries = Object.keys(require('/opt/svc2ipt/package.json').dependencies);
       const load = require('node:module').createRequire('/opt/svc2ipt/');
       Promise.all([
