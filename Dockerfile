@@ -30,9 +30,9 @@ RUN set -eu; \
   # Whoever runs it, the program has been compiled already: Node.js looks for that by its place and by user ID, and
   # writes it when it ends.
   mkdir -p /opt; mv /build/build/bundle /opt/svc2ipt; \
-  for command in 'help render' 'render -f /build/fixtures/sample/objects.yaml' 'lint -f /build/fixtures/sample/objects.yaml --fail-on never' \
-    'explain shop/web -f /build/fixtures/sample/objects.yaml' 'golden check /build/fixtures /build/golden'; do \
-    NODE_COMPILE_CACHE=/opt/svc2ipt/compiled node /opt/svc2ipt/dist/cli/main.js $command >/dev/null; \
+  for command in render 'lint --fail-on never' 'explain shop/web' 'trace --from 198.51.100.1 --to shop/web'; do \
+    NODE_COMPILE_CACHE=/opt/svc2ipt/compiled node /opt/svc2ipt/dist/cli/main.js $command \
+      -f /build/fixtures/sample/objects.yaml >/dev/null; \
   done; \
   for folder in /opt/svc2ipt/compiled/*-0; do ln -s "${folder##*/}" "${folder%-0}-65532"; done; \
   mv /opt/svc2ipt opt/svc2ipt; \

@@ -113,6 +113,19 @@ describe.skipIf(!available)('the image', () => {
     expect({ exitCode, output }).toEqual({ exitCode: 0, output: 'loaded true\n' });
   });
 
+  test('has been compiled, for whoever is to run it', async () => {
+    const script = `
+      const { readdirSync } = require('node:fs');
+      const folder = process.env.NODE_COMPILE_CACHE;
+      const kept = readdirSync(folder).map((name) => readdirSync(folder + '/' + name).length > 10);
+      console.log('kept', require('node:module').getCompileCacheDir().endsWith('-' + process.getuid()), kept.join());
+    `;
+    for (const user of ['0', '65532']) {
+      const container = byHand(script).withEntrypoint(['node', '--eval']).withUser(user);
+      expect(await run(container)).toEqual({ exitCode: 0, output: 'kept true true,true\n' });
+    }
+  });
+
   test('has a bill of materials that names all that is in it', async () => {
     const script = `
       const { globSync, readFileSync, readdirSync } = require('node:fs');
