@@ -27,7 +27,15 @@ RUN set -eu; \
   # The names without a backend are what is used where nothing tells which one the node uses: nft.
   for name in iptables ip6tables; do for what in '' -save -restore; do ln -s "$name-nft$what" "usr/sbin/$name$what"; done; done; \
   mkdir -p opt run tmp; chmod 1777 tmp; \
-  mv /build/build/bundle opt/svc2ipt; \
+  # Whoever runs it, the program has been compiled already: Node.js looks for that by its place and by user ID, and
+  # writes it when it ends.
+  mkdir -p /opt; mv /build/build/bundle /opt/svc2ipt; \
+  for command in render 'lint --fail-on never' 'explain shop/web' 'trace --from 198.51.100.1 --to shop/web'; do \
+    NODE_COMPILE_CACHE=/opt/svc2ipt/compiled node /opt/svc2ipt/dist/cli/main.js $command \
+      -f /build/fixtures/sample/objects.yaml >/dev/null; \
+  done; \
+  for folder in /opt/svc2ipt/compiled/*-0; do ln -s "${folder##*/}" "${folder%-0}-65532"; done; \
+  mv /opt/svc2ipt opt/svc2ipt; \
   ln -s /opt/svc2ipt/dist/cli/main.js usr/bin/svc2ipt; \
   printf 'root:x:0:0:root:/:/none\nnonroot:x:65532:65532:nonroot:/:/none\n' >etc/passwd; \
   printf 'root:x:0:\nnonroot:x:65532:\n' >etc/group; \
@@ -36,7 +44,7 @@ RUN set -eu; \
 
 FROM scratch
 COPY --from=build /root-of-image /
-ENV PATH=/usr/sbin:/usr/bin NODE_ENV=production
+ENV PATH=/usr/sbin:/usr/bin NODE_ENV=production NODE_COMPILE_CACHE=/opt/svc2ipt/compiled
 # Compiling, comparing and explaining rules needs no privileges, so it has none, whoever runs the image by hand. The
 # agent must be root, as Kubernetes gives capabilities to nobody else: its manifest says so where it is reviewed
 # (runAsUser: 0 in deploy/base/manifests/daemonset.yaml), and `docker run` with --user 0 --cap-add NET_ADMIN.

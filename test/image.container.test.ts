@@ -97,12 +97,11 @@ describe.skipIf(!available)('the image', () => {
   });
 
   test('has all that its modules and its libraries load', async () => {
-    // Those of a browser, the agent's thread for health, and the program itself do more than load.
+    // The program itself, the agent's thread for health and the process for credentials do more than load.
     const script = `
       const { globSync } = require('node:fs');
       const modules = globSync('dist/**/*.js', { cwd: '/opt/svc2ipt' })
-        .filter((path) => !/^dist\\/(?:cli\\/(?:main|kubectl\\w*-svc2ipt)|agent\\/http\\/health-thread)\\.js$/.test(path))
-        .filter((path) => !path.startsWith('dist/graph/page/'));
+        .filter((path) => !/^dist\\/cli\\/(?:main|kubectl\\w*-svc2ipt|health-thread|access-process)\\.js$/.test(path));
       const libraries = Object.keys(require('/opt/svc2ipt/package.json').dependencies);
       const load = require('node:module').createRequire('/opt/svc2ipt/');
       Promise.all([
@@ -112,6 +111,19 @@ describe.skipIf(!available)('the image', () => {
     `;
     const { exitCode, output } = await run(byHand(script).withEntrypoint(['node', '--eval']));
     expect({ exitCode, output }).toEqual({ exitCode: 0, output: 'loaded true\n' });
+  });
+
+  test('has been compiled, for whoever is to run it', async () => {
+    const script = `
+      const { readdirSync } = require('node:fs');
+      const folder = process.env.NODE_COMPILE_CACHE;
+      const kept = readdirSync(folder).map((name) => readdirSync(folder + '/' + name).length > 10);
+      console.log('kept', require('node:module').getCompileCacheDir().endsWith('-' + process.getuid()), kept.join());
+    `;
+    for (const user of ['0', '65532']) {
+      const container = byHand(script).withEntrypoint(['node', '--eval']).withUser(user);
+      expect(await run(container)).toEqual({ exitCode: 0, output: 'kept true true,true\n' });
+    }
   });
 
   test('has a bill of materials that names all that is in it', async () => {

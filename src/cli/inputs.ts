@@ -15,7 +15,6 @@ import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '.
 import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
 import { type LiveKind, NEEDED } from '../sources/kubernetes/live-kinds.ts';
-import { buildKustomization } from '../sources/kustomization.ts';
 import { noSuchNode, resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { workloadOptionsOf } from '../sources/workload-options.ts';
@@ -212,7 +211,9 @@ async function readGiven(
 ): Promise<readonly SourceText[]> {
   const [files, ...built] = await allOf([
     filename.length === 0 ? [] : readSources(filename),
-    ...kustomize.map(buildKustomization),
+    ...kustomize.map(async (folder) =>
+      (await import('../sources/kustomization.ts')).buildKustomization(folder),
+    ),
   ]);
   return [...files, ...built];
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `kubectl svc2ipt`: kubectl calls programs of such a name as its own commands. */
-import { start } from './start.ts';
+import { keepCompiled } from './compile-cache.ts';
 
-await start('kubectl svc2ipt');
+keepCompiled();
+void import('./start.ts').then(({ start }) => start('kubectl svc2ipt'));

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 /** What kubectl calls (v1.26 and later) to complete the words behind `kubectl svc2ipt`. */
-import { COMPLETE, start } from './start.ts';
+import { keepCompiled } from './compile-cache.ts';
 
-await start('kubectl svc2ipt', [COMPLETE, ...process.argv.slice(2)]);
+keepCompiled();
+void import('./start.ts').then(({ COMPLETE, start }) =>
+  start('kubectl svc2ipt', [COMPLETE, ...process.argv.slice(2)]),
+);

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `svc2ipt` */
-import { start } from './start.ts';
+import { keepCompiled } from './compile-cache.ts';
 
-await start('svc2ipt');
+keepCompiled();
+void import('./start.ts').then(({ start }) => start('svc2ipt'));

@@ -20,6 +20,18 @@ export function watchOutput(): void {
   process.stderr.on('error', () => {});
 }
 
+/**
+ * Has the process fail where it ends by itself with its work undone, as when it waits for what never comes.
+ * @returns what is to be called when the work is done
+ */
+export function expectEnd(): () => void {
+  const undone = () => {
+    process.exitCode = NOT_DONE;
+  };
+  process.once('beforeExit', undone);
+  return () => process.off('beforeExit', undone);
+}
+
 /** For what must go on whoever reads its output. */
 export function ignoreOutputFailures(): void {
   process.stdout.off('error', outputFailed);

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { type CalledAs, callAs } from './calling.ts';
 import { programFor } from './program.ts';
-import { watchOutput } from './run.ts';
+import { expectEnd, watchOutput } from './run.ts';
 
 /** Agents that go through a proxy (24.5), and programs that know whether they are the main one (24.2). */
 const REQUIRED_NODE = '24.5';
@@ -22,10 +22,12 @@ export async function start(name: CalledAs, words: readonly string[] = process.a
   }
   watchOutput();
   callAs(name);
+  const ended = expectEnd();
   const [first, ...rest] = words;
   if (first === COMPLETE) {
     const { complete } = await import('./complete.ts');
     process.stdout.write(await complete(rest));
+    ended();
     return;
   }
   try {
@@ -36,6 +38,7 @@ export async function start(name: CalledAs, words: readonly string[] = process.a
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode;
   }
+  ended();
 }
 
 /** What shells call for the words of a command line that only the input knows. */

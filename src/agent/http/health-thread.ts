@@ -68,11 +68,11 @@ port.on('message', (message: ToHealthThread) => {
   else void server.stop().then(() => port.close());
 });
 
-try {
-  await server.start(data);
-  tell({ kind: 'started', port: server.port });
-} catch (error) {
-  if (!(error instanceof ListenError)) throw error;
-  tell({ kind: 'refused', code: error.code, message: error.reason });
-  port.close();
-}
+void server.start(data).then(
+  () => tell({ kind: 'started', port: server.port }),
+  (error: unknown) => {
+    if (!(error instanceof ListenError)) throw error;
+    tell({ kind: 'refused', code: error.code, message: error.reason });
+    port.close();
+  },
+);

@@ -7,8 +7,9 @@
  * what there is to be read is not plain (plain-access.ts).
  */
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ExecaError, execaNode, getOneMessage, sendMessage } from 'execa';
 import { parse } from 'yaml';
@@ -67,6 +68,8 @@ const PATIENCE = 60;
 /** Seconds more for the process of its own, to start and to tell. */
 const OVERHEAD = 30;
 
+const PROCESS = fileURLToPath(new URL(`./access-process${extname(import.meta.url)}`, import.meta.url));
+
 /**
  * Throws an AccessError.
  * @param patience seconds that a program of the kubeconfig may take
@@ -80,7 +83,7 @@ export async function findAccess(options: AccessOptions, patience = PATIENCE): P
   if (plain) return plain;
   let answer: z.output<typeof answerSchema>;
   try {
-    const { ipcOutput } = await execaNode(import.meta.filename, [], {
+    const { ipcOutput } = await execaNode(PROCESS, [], {
       ipcInput: { ...options, patience },
       // Programs of a kubeconfig that ask a user something have nobody to ask.
       stdin: 'ignore',
@@ -106,7 +109,7 @@ async function plainly({ kubeconfig, master, others = [], context, cluster, user
 
 function processProblem(error: unknown, patience: number): string {
   if (error instanceof ExecaError) {
-    const command = [process.execPath, import.meta.filename];
+    const command = [process.execPath, PROCESS];
     return new CommandError(command, failureOf(error, patience)).message;
   }
   return quotable(String(error));
@@ -260,7 +263,8 @@ function listOf(all: readonly { readonly name: string }[]): string {
   return told.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-if (import.meta.main) {
+/** Answers the one question that the process of its own is asked, and ends it. */
+export async function answerInProcess(): Promise<void> {
   const options = (await getOneMessage()) as unknown as Question;
   const answer = await askLibrary(options).then(
     (access) => ({ access }),
