@@ -44,27 +44,28 @@ const named = z.object({ name: z.string() });
 /** Whether it is of the right family only the slice tells. */
 const sliceAddress = z.string({ error: 'an address' }).transform((text) => ({ text, ...parseUnicast(text) }));
 
+// Of an endpoint there may be 50,000: what may be missing is put in its place by one transformation, not field by field.
 const endpoint = z
   .object({
     addresses: z.array(sliceAddress).min(1, { error: 'at least one address' }),
-    conditions: optional(
-      z.object({
-        ready: optional(z.boolean()),
-        serving: optional(z.boolean()),
-        terminating: optional(z.boolean()),
-      }),
-    ),
-    nodeName: optional(z.string()),
-    zone: optional(z.string()),
+    conditions: z
+      .object({
+        ready: z.boolean().nullish(),
+        serving: z.boolean().nullish(),
+        terminating: z.boolean().nullish(),
+      })
+      .nullish(),
+    nodeName: z.string().nullish(),
+    zone: z.string().nullish(),
     deprecatedTopology: labels,
-    hints: optional(z.object({ forZones: list(named), forNodes: list(named) })),
+    hints: z.object({ forZones: list(named), forNodes: list(named) }).nullish(),
   })
   .transform((endpoint) => ({
     addresses: endpoint.addresses,
     ready: endpoint.conditions?.ready ?? true,
     serving: endpoint.conditions?.serving ?? true,
     terminating: endpoint.conditions?.terminating ?? false,
-    nodeName: endpoint.nodeName,
+    nodeName: endpoint.nodeName ?? undefined,
     zone: endpoint.zone ?? firstLabel(endpoint.deprecatedTopology, ZONE_LABELS),
     region: firstLabel(endpoint.deprecatedTopology, REGION_LABELS),
     forZones: namesOf(endpoint.hints?.forZones),
@@ -113,11 +114,20 @@ export const endpointSliceSchema = withRules(sliceSchema, (known, rules) => {
   endpoints:
     addressType === 'FQDN'
       ? []
-      : endpoints.map(({ addresses: [first, ...others], ...endpoint }) => ({
-          ...endpoint,
-          address: first?.address ?? '',
-          ...(others.length > 0 && { otherAddresses: others.map(({ address }) => address) }),
-        })),
+      : endpoints.map(
+          ({ ready, serving, terminating, nodeName, zone, region, forZones, forNodes, addresses }) => ({
+            ready,
+            serving,
+            terminating,
+            nodeName,
+            zone,
+            region,
+            forZones,
+            forNodes,
+            address: addresses[0]?.address ?? '',
+            ...(addresses.length > 1 && { otherAddresses: addresses.slice(1).map(({ address }) => address) }),
+          }),
+        ),
   ports,
 }));
 

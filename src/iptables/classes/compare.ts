@@ -64,7 +64,8 @@ export function compareRulesets(
   { wholly = false }: { readonly wholly?: boolean } = {},
 ): Comparison {
   const { family } = before;
-  const rules = [forClasses(before), forClasses(after)] as const;
+  const old = forClasses(before);
+  const rules = [old, forClasses(after, old.chains)] as const;
   const differences: Difference[] = [];
   let classes = 0;
   const boxes = wholly ? undefined : affectedBoxes(before, after);
