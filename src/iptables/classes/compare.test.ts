@@ -6,6 +6,7 @@ import { largeCluster } from '../../../test/support/arbitrary/large-cluster.ts';
 import { classNodeOf } from '../../../test/support/class-node.ts';
 import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
 import { interestingFlows } from '../../../test/support/interesting-packets.ts';
+import { inputOf, service, slice } from '../../../test/support/rules.ts';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../../api/layout-names.ts';
 import { withJumps } from '../../chains/jumps.ts';
 import { compile } from '../../compiler/compile.ts';
@@ -16,6 +17,7 @@ import { simulate } from '../simulator/simulate.ts';
 import type { Chain, Match, Rule, Ruleset } from '../types.ts';
 import { type Comparison, compareRulesets, type Difference } from './compare.ts';
 import { exampleOf, isIn } from './example.ts';
+import { MANY_WAYS } from './overlay.ts';
 import { classNode } from './questions.ts';
 
 /** On a node that forwards only what it is told to, so that this shows. */
@@ -310,4 +312,35 @@ test('two clusters: each difference has a packet that shows it, and no sampled p
     }),
     { numRuns: 6 },
   );
+});
+
+test.each(LAYOUT_NAMES)('a Service with very many endpoints, all of them others, %s', (layout) => {
+  const addresses = Array.from({ length: MANY_WAYS }, (_, i) => i + 1);
+  const [a, b] = ['10.244.1', '10.244.2'].map((network) =>
+    inputOf({ objects: [service(), slice(addresses.map((i) => `${network}.${i}`))] }),
+  );
+  if (!a || !b) throw new Error('there are two sides');
+  const [before, after] = [a, b].map((input) => rulesOf(input, 'ipv4', layout));
+  if (!before || !after) throw new Error('there are two rulesets');
+  const comparison = compared(before, after, a);
+  expect(notShown(comparison, before, after, a).slice(0, 2)).toEqual([]);
+  for (const network of ['10.244.1', '10.244.2', '10.244.3', '192.0.2']) {
+    for (const i of addresses) {
+      const packet = {
+        source: `${network}.${i}`,
+        destination: '10.96.0.10',
+        protocol: 'tcp',
+        sourcePort: 40000,
+        destinationPort: 80,
+        inInterface: 'eth9',
+      };
+      const told = comparison.differences.filter(
+        ({ start, packets }) =>
+          start === 'arrives' && isIn(packets, packet, { isLocal: () => false }) === true,
+      );
+      expect({ packet, told: told.length }).toEqual({ packet, told: 1 });
+      expect(told[0]?.before.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 9);
+      expect(told[0]?.after.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 9);
+    }
+  }
 });
