@@ -22,6 +22,13 @@ const SIZES: readonly Size[] = [
 /** So many Services of each cluster are changed. */
 const CHANGED = 20;
 
+/** One Service, of which every endpoint moves. */
+const CROWDS: readonly Size[] = [
+  { services: 1, endpoints: 250 },
+  { services: 1, endpoints: 500 },
+  { services: 1, endpoints: 1_000 },
+];
+
 interface Run {
   readonly seconds: number;
   /** Of the processor, in seconds. */
@@ -50,8 +57,25 @@ async function run(args: readonly string[]): Promise<Run> {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-effects-'));
+const place = ['--family', 'ipv4', '--node-name', node.name, '--node-ip', '192.168.0.2'];
 const rows: string[][] = [];
 const took = new Map<string, number[]>();
+
+const file = async (name: string, text: string) => {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+};
+
+async function measure(what: string, size: Size, args: readonly string[]): Promise<void> {
+  const { seconds, processor, memory, output } = await run(['diff', '--effects', ...place, ...args]);
+  const told = args.includes('--prove')
+    ? (output.match(/Proved: each of ([\d,]+)/)?.[1] ?? 'NOT the same')
+    : '';
+  rows.push([what, sizeName(size), seconds.toFixed(1), processor.toFixed(1), memory.toFixed(0), told]);
+  took.set(what, [...(took.get(what) ?? []), processor]);
+}
+
 try {
   for (const size of SIZES) {
     const cluster = makeCluster(size);
@@ -62,11 +86,6 @@ try {
         i % every === 0 ? changeEndpoint(entry, i) : entry,
       ]),
     );
-    const file = async (name: string, text: string) => {
-      const path = join(folder, name);
-      await writeFile(path, text);
-      return path;
-    };
     const [from, to] = [
       await file('from.json', manifestsOf(cluster)),
       await file('to.json', manifestsOf({ ...cluster, services })),
@@ -78,26 +97,38 @@ try {
       await saved('after.txt', 'kube-proxy', { ...cluster, services }),
       await saved('fast.txt', 'fast'),
     ];
-    const place = ['--family', 'ipv4', '--node-name', node.name, '--node-ip', '192.168.0.2'];
     for (const [what, args] of [
       [`${CHANGED} Services changed, manifests`, ['--from', from, '--to', to]],
       [`${CHANGED} Services changed, iptables-save`, ['--from-save', before, '--to-save', after]],
       ['both layouts, proved', ['--prove', '--from-save', before, '--to-save', fast]],
     ] as const) {
-      const { seconds, processor, memory, output } = await run(['diff', '--effects', ...place, ...args]);
-      const told = what.startsWith('both')
-        ? (output.match(/Proved: each of ([\d,]+)/)?.[1] ?? 'NOT the same')
-        : '';
-      rows.push([what, sizeName(size), seconds.toFixed(1), processor.toFixed(1), memory.toFixed(0), told]);
-      took.set(what, [...(took.get(what) ?? []), processor]);
+      await measure(what, size, args);
     }
+  }
+  for (const size of CROWDS) {
+    const cluster = makeCluster(size);
+    const services = new Map(
+      [...cluster.services].map(([name, entry]) => [
+        name,
+        Array.from({ length: size.endpoints }).reduce<typeof entry>(
+          (moved, _, i) => changeEndpoint(moved, i),
+          entry,
+        ),
+      ]),
+    );
+    const [from, to] = [
+      await file('from.json', manifestsOf(cluster)),
+      await file('to.json', manifestsOf({ ...cluster, services })),
+    ];
+    await measure('every endpoint of one Service moved', size, ['--from', from, '--to', to]);
   }
 } finally {
   await rm(folder, { recursive: true });
 }
 console.log(table(['what', 'Services x endpoints', 's', 'processor s', 'MB', 'classes'], rows));
-const [first, last] = [SIZES[0]?.services ?? 0, SIZES.at(-1)?.services ?? 0];
+const total = ({ services, endpoints }: Size = { services: 0, endpoints: 0 }) => services * endpoints;
 for (const [what, seconds] of took) {
-  const exponent = growth([first, last], [seconds[0] ?? 0, seconds.at(-1) ?? 0]);
+  const sizes = what.startsWith('every') ? CROWDS : SIZES;
+  const exponent = growth([total(sizes[0]), total(sizes.at(-1))], [seconds[0] ?? 0, seconds.at(-1) ?? 0]);
   console.log(`${what}: grows as n^${exponent.toFixed(2)}`);
 }

@@ -1,4 +1,5 @@
 /** From what a manifest or the API server holds to objects that the rest of the program trusts. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { meantBy, nearest } from '../text/nearest.ts';
 import {
@@ -53,7 +54,12 @@ const SCHEMAS = {
 export interface ParseOptions {
   /** Deployments and other workloads are read, too, and not counted among other kinds. */
   readonly workloads?: boolean;
+  /** Objects that were read before: one that is given again just so is the same object. Those that are read are added. */
+  readonly known?: KnownObjects | undefined;
 }
+
+/** Objects with nothing wrong in them, and what they were given as: by type and name. */
+export type KnownObjects = Map<string, { readonly given: unknown; readonly object: KubernetesObject }>;
 
 /** No list of lists is nested deeper than this; a YAML alias can make one that has no end. */
 const LIST_DEPTH = 8;
@@ -65,7 +71,7 @@ const LIST_DEPTH = 8;
 export function parseObjects(
   document: unknown,
   at: readonly string[],
-  { workloads = false }: ParseOptions = {},
+  { workloads = false, known }: ParseOptions = {},
 ): ParsedObjects {
   const objects: PlacedObject[] = [];
   const problems: Problem[] = [];
@@ -164,11 +170,18 @@ export function parseObjects(
     meant: Exclude<KnownKind, WorkloadKind>,
   ): void => {
     const { kind, apiVersion } = type;
+    const key = `${apiVersion} ${kind} ${place.at(-1)}`;
+    const former = known?.get(key);
+    if (former && isDeepStrictEqual(former.given, value)) {
+      objects.push({ object: former.object, at: place });
+      return;
+    }
     const expected = KINDS[meant].apiVersion;
     const passedOver = kind !== meant || !sameGroup(apiVersion, expected);
     // Nothing in an object that is passed over keeps the others from being used.
     const wrong = passedOver ? typos : problems;
     tellType(type, place, meant, wrong);
+    const told = typos.length;
     tellUnknownFields(value, place, meant);
     if (!isRead(meant)) {
       if (!passedOver) ignore(kind, apiVersion);
@@ -176,7 +189,10 @@ export function parseObjects(
     }
     const result = check(SCHEMAS[meant], value, place);
     if (!result.ok) for (const problem of result.problems) wrong.push(problem);
-    else if (!passedOver && apiVersion === expected) objects.push({ object: result.value, at: place });
+    else if (!passedOver && apiVersion === expected) {
+      objects.push({ object: result.value, at: place });
+      if (typos.length === told) known?.set(key, { given: value, object: result.value });
+    }
   };
   visit(document, at, { kind: '', apiVersion: '' }, 0);
   return { objects, problems, typos, ignored };

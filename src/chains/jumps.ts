@@ -64,7 +64,8 @@ export function withJumps({ family, tables }: Ruleset, jumps: readonly Jump[] = 
   return {
     family,
     tables: tables.map(({ name, chains }) => {
-      const present = new Set(chains.map((chain) => chain.name));
+      const led = new Set(jumps.map(({ to }) => to));
+      const present = new Set(chains.map((chain) => chain.name).filter((chain) => led.has(chain)));
       const here = jumps.filter(({ table, to }) => table === name && present.has(to));
       const builtIn = BUILT_IN_CHAINS.flatMap((from): Chain[] => {
         const rules = here.filter((jump) => jump.from === from).map(({ rule }) => rule);

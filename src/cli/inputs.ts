@@ -10,7 +10,12 @@ import { allOf, check, formatProblem, InputError, type Problem } from '../api/pr
 import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { Family } from '../net/address.ts';
-import { DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from '../sources/cluster.ts';
+import {
+  DEFAULT_SERVICE_RANGES,
+  type KnownManifests,
+  type LoadedCluster,
+  loadCluster,
+} from '../sources/cluster.ts';
 import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
 import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
@@ -56,6 +61,8 @@ export interface Reading {
   readonly kinds?: readonly LiveKind[];
   /** Whether the cluster that the environment names is read where nothing else is. */
   readonly defaultCluster?: boolean;
+  /** What was read before, of the other side of a comparison. */
+  readonly known?: KnownManifests;
 }
 
 /**
@@ -89,14 +96,14 @@ async function read(
   options: InputOptions,
   workloads: boolean,
   live: HostFacts,
-  { sources: given, onTypos = warnOfTypos, tellsOfLacks = false, ...from }: Reading,
+  { sources: given, onTypos = warnOfTypos, tellsOfLacks = false, known, ...from }: Reading,
 ): Promise<CompilerInput> {
   const reading = given ?? readManifests(options, from);
   const ranges = serviceRanges(options.serviceClusterIpRange);
   const told = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
   const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
     ...told,
-    readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...told) : undefined),
+    readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...told) : undefined, known),
     ranges,
   ]);
   const { hostnameOverride } = kubeProxy;
@@ -232,6 +239,7 @@ async function readCluster(
   reading: Promise<readonly SourceText[]>,
   ranges: Promise<readonly string[]>,
   workloads: Promise<WorkloadOptions> | undefined,
+  known: KnownManifests | undefined,
 ): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
   const sources = await reading;
   const loaded = loadCluster(sources, {
@@ -239,6 +247,7 @@ async function readCluster(
     strict: options.strict ?? false,
     workloads: await workloads,
     onProgress: await progress('reading'),
+    known,
   });
   return { ...loaded, sources };
 }

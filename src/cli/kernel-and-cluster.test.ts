@@ -26,6 +26,8 @@ const FORMER: readonly Manifest[] = SHOP.filter(
 const manifests = (objects: readonly Manifest[]) =>
   objects.map((object) => JSON.stringify(object)).join('\n---\n');
 
+const KUBE_PROXY = { apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration' };
+
 const server = new FakeApiServer();
 let folder: string;
 let path: string;
@@ -35,6 +37,10 @@ beforeAll(async () => {
   const { cluster, node, options } = inputOf({ objects: FORMER });
   const saved = (family: Family) => printSaved(withJumps(compile(cluster, node, options(family))));
   path = await fakeMachine(folder, { ipv4: saved('ipv4'), ipv6: saved('ipv6') });
+  await writeFile(
+    join(folder, 'config.yaml'),
+    JSON.stringify({ ...KUBE_PROXY, clusterCIDR: '10.244.0.0/16' }),
+  );
   await writeFile(join(folder, 'old.yaml'), manifests(FORMER));
   await writeFile(join(folder, 'new.yaml'), manifests(SHOP));
   await writeFile(join(folder, 'web.yaml'), manifests(SHOP.filter(({ kind }) => kind !== 'Node')));
@@ -217,5 +223,84 @@ describe('diff', () => {
     ],
   ])('for each Node goes not with %s', async (_, line, stderr) => {
     expect(await svc2ipt(line)).toEqual({ exitCode: 2, stdout: '', stderr });
+  });
+});
+
+/** What web's endpoint that moved comes to, and what is new. */
+const MOVED = `shop/web
+  http, cluster IP 10.96.0.10:80 and node port 30080: reaches 10.244.2.5:8080
+    instead of 10.244.2.99:8080
+`;
+const NEW_API = `test/api
+  http, cluster IP 10.96.0.21:80: opened, and leads to 10.244.2.9:8080
+`;
+const NEW_SIX = `test/six
+  cluster IP [fd00:10:96::6]:80: opened, and leads to [fd00:10:244:1::6]:8080
+`;
+const ALL = `IPv4 ${MOVED}IPv4 ${NEW_API}IPv6 ${NEW_SIX}`;
+const BACK = `IPv4 shop/web
+  http, cluster IP 10.96.0.10:80 and node port 30080: reaches 10.244.2.99:8080
+    instead of 10.244.2.5:8080
+IPv4 test/api
+  http, cluster IP 10.96.0.21:80: closed; led to 10.244.2.9:8080
+IPv6 test/six
+  cluster IP [fd00:10:96::6]:80: closed; led to [fd00:10:244:1::6]:8080
+`;
+
+describe('diff --effects', () => {
+  test.each<readonly [name: string, line: string, stdout: string]>([
+    ['of the kernel and a cluster', '--config config.yaml CLUSTER', ALL],
+    [
+      'of the kernel and a cluster, of a namespace',
+      '-n test --config config.yaml CLUSTER',
+      ALL.replace(`IPv4 ${MOVED}`, ''),
+    ],
+    ['of saved rules and a cluster', '--from-save ipv4 --config config.yaml CLUSTER', MOVED + NEW_API],
+    ['of manifests and a cluster', '--from old.yaml CLUSTER', ALL],
+    ['of a cluster and manifests', '--to old.yaml CLUSTER', BACK],
+    ['of one family', '--from old.yaml --family ipv6 CLUSTER', NEW_SIX],
+    ['of a namespace', '--from old.yaml -n shop CLUSTER', MOVED],
+    [
+      'of each Node',
+      '--from old.yaml --all-nodes -n shop --server URL',
+      `On node-a:\n${MOVED}\nOn node-b:\n${MOVED}`,
+    ],
+  ])('%s', async (_, line, stdout) => {
+    expect(await printed(`diff --effects ${line.replace('URL', server.url)}`, 1)).toBe(stdout);
+  });
+
+  test('of a cluster and the same manifests, nothing', async () => {
+    expect(await printed('diff --effects --prove --to new.yaml CLUSTER')).toBe(
+      'Nothing changes for any packet.\nProved: every packet meets the same rules in both.\n',
+    );
+  });
+
+  test('goes by what the cluster holds now', async () => {
+    const web = SHOP.find(
+      ({ kind, metadata }) => kind === 'Service' && JSON.stringify(metadata).includes('"web"'),
+    );
+    if (!web) throw new Error('the shop has a Service web');
+    const local = JSON.parse(
+      JSON.stringify(web).replace('"NodePort"', '"NodePort","externalTrafficPolicy":"Local"'),
+    );
+    server.put(local as ApiObject);
+    try {
+      expect(await printed('diff --effects --from new.yaml --config config.yaml CLUSTER', 1)).toBe(`shop/web
+  http, node port 30080 from anybody outside 10.244.0.0/16: no longer reaches
+    10.244.2.5:8080; share of 10.244.1.5:8080 1/2 → all
+  http, node port 30080 from anybody but this node: no longer masqueraded, so
+    endpoints see the sender's address
+`);
+    } finally {
+      server.put(web as ApiObject);
+    }
+  });
+
+  test('tells of a cluster that does not answer', async () => {
+    const { exitCode, stdout, stderr } = await svc2ipt(
+      'diff --effects --from old.yaml --server http://127.0.0.1:9',
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: .*127\.0\.0\.1:9/);
   });
 });

@@ -1,15 +1,23 @@
 /** The rules that a command looks at: those of manifests, those that iptables-save printed, or this node's own. */
+import { isDeepStrictEqual } from 'node:util';
 import type { NodeFacts } from '../api/node.ts';
 import { allOf, InputError } from '../api/problem.ts';
 import { HostError } from '../applier/host.ts';
 import { savedText } from '../applier/save.ts';
 import { withJumps } from '../chains/jumps.ts';
-import { compile } from '../compiler/compile.ts';
+import { IncrementalCompiler } from '../compiler/incremental.ts';
+import type { CompileOptions } from '../compiler/options.ts';
 import { looksSaved, readPasted } from '../iptables/pasted.ts';
 import { printSaved } from '../iptables/saved.ts';
 import { ParseError } from '../iptables/saved-text.ts';
-import { type PreparedRuleset, prepare, prepareSaved } from '../iptables/simulator/prepare.ts';
+import {
+  type KnownChains,
+  type PreparedRuleset,
+  prepare,
+  prepareSaved,
+} from '../iptables/simulator/prepare.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
+import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { readSource, readSources } from '../sources/files.ts';
 import type { LiveKind } from '../sources/kubernetes/live-kinds.ts';
@@ -42,8 +50,44 @@ export interface RulesSource {
   readonly compiled: boolean;
   /** Whether the rules are those of this node's kernel now. */
   readonly live: boolean;
-  /** Rejects with an InputError or a HostError where there are none of this family. */
-  rules(family: Family): Promise<NodeRules>;
+  /**
+   * Rejects with an InputError or a HostError where there are none of this family.
+   * @param shared with the rules that they are compared with
+   */
+  rules(family: Family, shared?: SharedRules): Promise<NodeRules>;
+}
+
+/** What rules that are compared have in common, and is done once for all of them: one node's at a time. */
+export interface SharedRules {
+  readonly chains: KnownChains;
+  readonly compilers: Map<Family, SharedCompiler>;
+}
+
+interface SharedCompiler {
+  readonly node: NodeFacts;
+  readonly options: CompileOptions;
+  readonly compiler: IncrementalCompiler;
+}
+
+export function sharedRules(): SharedRules {
+  return { chains: new Map(), compilers: new Map() };
+}
+
+/** Compiles an input; where it was another one of the same node before, what differs. */
+function compileShared(
+  { cluster, node, ...input }: CompilerInput,
+  family: Family,
+  shared?: SharedRules,
+): Ruleset {
+  const options = input.options(family);
+  const known = shared?.compilers.get(family);
+  const { compiler } =
+    known && isDeepStrictEqual([known.node, known.options], [node, options])
+      ? known
+      : { compiler: new IncrementalCompiler(node, options) };
+  shared?.compilers.set(family, { node, options, compiler });
+  compiler.update(cluster);
+  return compiler.ruleset();
 }
 
 /** Rules of one family, with those in built-in chains. */
@@ -119,9 +163,13 @@ async function openManifests(
 
 /** What an input comes to. */
 export function compiledRules(input: CompilerInput): RulesSource {
-  const rules = async (family: Family): Promise<NodeRules> => {
-    const ruleset = withJumps(compile(input.cluster, input.node, input.options(family)));
-    return { name: 'manifests', prepared: prepare(ruleset), text: () => printSaved(ruleset) };
+  const rules = async (family: Family, shared?: SharedRules): Promise<NodeRules> => {
+    const ruleset = withJumps(compileShared(input, family, shared));
+    return {
+      name: 'manifests',
+      prepared: prepare(ruleset, shared?.chains),
+      text: () => printSaved(ruleset),
+    };
   };
   return {
     input,
@@ -172,8 +220,8 @@ async function savedAndNames(
 /** Reads the rules of each family no more than once. */
 function onceEach(rules: RulesSource['rules']): RulesSource['rules'] {
   const read = new Map<Family, Promise<NodeRules>>();
-  return (family) => {
-    const known = read.get(family) ?? rules(family);
+  return (family, shared) => {
+    const known = read.get(family) ?? rules(family, shared);
     read.set(family, known);
     return known;
   };
@@ -195,7 +243,7 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
   const { name, text } = saved;
   const pasted = readPasted(text);
   const [first, ...others] = pasted;
-  const rules = async (asked: Family): Promise<NodeRules> => {
+  const rules = async (asked: Family, shared?: SharedRules): Promise<NodeRules> => {
     const own =
       pasted.find(({ family }) => family === asked) ?? pasted.find(({ family }) => family === undefined);
     if (own === undefined) {
@@ -203,7 +251,7 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
       throw new InputError([{ at: [name], message: `expected rules of ${asked}, got ${got}` }]);
     }
     return textRules(own.text, name, () => {
-      const prepared = prepareText(own.text, asked, name);
+      const prepared = prepareText(own.text, asked, name, shared);
       if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
         warn(`${name}: has no built-in chains, so no packet reaches its rules; iptables-save prints them`);
       }
@@ -232,11 +280,11 @@ export function kernelRules(
   input: CompilerInput | undefined,
   node: NodeFacts,
 ): RulesSource {
-  const rules = async (family: Family): Promise<NodeRules> => {
+  const rules = async (family: Family, shared?: SharedRules): Promise<NodeRules> => {
     const programs = host.iptables[family];
     if (!programs) throw new HostError(`this node has no rules of ${family}`);
     const text = await savedText(programs);
-    return textRules(text, programs.save, () => prepareText(text, family, programs.save));
+    return textRules(text, programs.save, () => prepareText(text, family, programs.save, shared));
   };
   const families = FAMILIES.filter((family) => host.iptables[family] !== undefined);
   return { input, node, family: undefined, families, compiled: false, live: true, rules: onceEach(rules) };
@@ -260,8 +308,8 @@ function textRules(text: string, name: string, prepare: () => PreparedRuleset): 
   };
 }
 
-function prepareText(text: string, family: Family, name: string): PreparedRuleset {
-  return readRules(name, () => prepareSaved(text, family));
+function prepareText(text: string, family: Family, name: string, shared?: SharedRules): PreparedRuleset {
+  return readRules(name, () => prepareSaved(text, family, shared?.chains));
 }
 
 /**

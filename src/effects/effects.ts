@@ -198,9 +198,10 @@ function effectsOfPlace(
   family: Family,
   node: ClassNode,
 ): PacketEffect[] {
+  const shares = sharesBy();
   const all = relevant(differences, family).flatMap((difference) => {
-    const before = fatesOf(difference.before, timeouts.before);
-    const after = fatesOf(difference.after, timeouts.after);
+    const before = fatesOf(difference.before, timeouts.before, shares);
+    const after = fatesOf(difference.after, timeouts.after, shares);
     return kindsOf(before, after).map((kind) => ({ kind, before, after, difference }));
   });
   const told = withoutConsequences(all, family);
@@ -292,8 +293,7 @@ function relevant(differences: readonly Difference[], family: Family): readonly 
   }, differences);
 }
 
-function fatesOf(outcomes: readonly ClassOutcome[], timeouts: Timeouts): Fates {
-  const endpoints = new Map<string, number>();
+function fatesOf(outcomes: readonly ClassOutcome[], timeouts: Timeouts, shares: Shares): Fates {
   const ends = new Map<'through' | 'dropped' | 'refused', number>();
   let [lost, masqueraded] = [0, 0];
   let affinitySeconds: number | undefined;
@@ -304,14 +304,47 @@ function fatesOf(outcomes: readonly ClassOutcome[], timeouts: Timeouts): Fates {
       if (seconds !== undefined) affinitySeconds = Math.max(seconds, affinitySeconds ?? 0);
     }
     if (dnat !== undefined) {
-      endpoints.set(dnat, (endpoints.get(dnat) ?? 0) + probability);
       if (verdict !== 'ACCEPT') lost += probability;
       continue;
     }
     const end = verdict === 'ACCEPT' ? 'through' : verdict === 'DROP' ? 'dropped' : 'refused';
     ends.set(end, (ends.get(end) ?? 0) + probability);
   }
-  return { endpoints: new Map([...endpoints].sort()), ends, lost, masqueraded, affinitySeconds };
+  return { endpoints: shares(outcomes), ends, lost, masqueraded, affinitySeconds };
+}
+
+/** Which share of packets gets to which endpoint, by `address:port` and in this order. */
+type Shares = (outcomes: readonly ClassOutcome[]) => Fates['endpoints'];
+
+/**
+ * Shares that are the same are the same object: of a Service with very many endpoints, each of them is a sender of its own,
+ * for which nearly always they are.
+ */
+function sharesBy(): Shares {
+  const numbers = new Map<string, number>();
+  const known: { readonly sums: readonly number[]; readonly endpoints: Fates['endpoints'] }[] = [];
+  const sums: number[] = [];
+  return (outcomes) => {
+    sums.fill(0);
+    for (const { dnat, probability } of outcomes) {
+      if (dnat === undefined) continue;
+      const number = numbers.get(dnat) ?? numbers.size;
+      if (number === numbers.size) numbers.set(dnat, number);
+      sums[number] = (sums[number] ?? 0) + probability;
+    }
+    const same = known.find((one) => sameSums(one.sums, sums));
+    if (same) return same.endpoints;
+    const sent = new Set(outcomes.flatMap(({ dnat }) => dnat ?? []));
+    const endpoints = new Map([...sent].sort().map((to) => [to, sums[numbers.get(to) ?? 0] ?? 0]));
+    known.push({ sums: [...sums], endpoints });
+    return endpoints;
+  };
+}
+
+/** Where one list is longer, more endpoints were known: nothing of what is behind the other one's end. */
+function sameSums(a: readonly number[], b: readonly number[]): boolean {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) if ((a[i] ?? 0) !== (b[i] ?? 0)) return false;
+  return true;
 }
 
 /** Of which kinds a change is; where packets go, and what of masquerading does not follow from that. */
@@ -348,8 +381,16 @@ function goesElsewhere(before: Fates, after: Fates): boolean {
 }
 
 function placesLabel({ endpoints, ends, lost }: Fates): string {
-  const shares = [...endpoints, ...ends].map(([place, share]) => `${place} ${share.toFixed(8)}`);
-  return `${shares.join()} ${lost.toFixed(8)}`;
+  const label = ENDPOINT_LABELS.get(endpoints) ?? sharesLabel(endpoints);
+  ENDPOINT_LABELS.set(endpoints, label);
+  return `${[label, sharesLabel(ends)].filter(Boolean).join()} ${lost.toFixed(8)}`;
+}
+
+/** Many effects have the same endpoints. */
+const ENDPOINT_LABELS = new WeakMap<Fates['endpoints'], string>();
+
+function sharesLabel(shares: ReadonlyMap<string, number>): string {
+  return [...shares].map(([place, share]) => `${place} ${share.toFixed(8)}`).join();
 }
 
 function labelOfChange(kind: PacketEffect['kind'], before: Fates, after: Fates): string {
@@ -366,9 +407,15 @@ function labelOfChange(kind: PacketEffect['kind'], before: Fates, after: Fates):
 }
 
 function undecidedIn(differences: readonly Difference[]): string[] {
-  const words = differences.flatMap(({ packets, before, after }) => [
-    ...[...packets.facts.keys()].flatMap((fact) => undecidedWords(fact) ?? []),
-    ...[...before, ...after].flatMap(({ met }) => met),
-  ]);
-  return [...new Set(words)].sort();
+  const words = new Set<string>();
+  for (const { packets, before, after } of differences) {
+    for (const fact of packets.facts.keys()) {
+      const told = undecidedWords(fact);
+      if (told !== undefined) words.add(told);
+    }
+    for (const outcomes of [before, after]) {
+      for (const { met } of outcomes) for (const one of met) words.add(one);
+    }
+  }
+  return [...words].sort();
 }

@@ -74,10 +74,13 @@ function sendersIn(arriving: Ranges, local: Ranges, family: Family): Pick<Sender
 
 /** The addresses that these packets are sent on to. */
 function endpointsOf(differences: readonly Difference[], family: Family): Ranges {
-  const sent = differences.flatMap(({ before, after }) =>
-    [...before, ...after].flatMap(({ dnat }) => dnat ?? []),
-  );
-  const addresses = [...new Set(sent)].map((to) => splitPort(to)?.address ?? to);
+  const sent = new Set<string>();
+  for (const { before, after } of differences) {
+    for (const outcomes of [before, after]) {
+      for (const { dnat } of outcomes) if (dnat !== undefined) sent.add(dnat);
+    }
+  }
+  const addresses = [...sent].map((to) => splitPort(to)?.address ?? to);
   return union(
     addresses.filter((address) => familyOf(address) === family).map((one) => only(addressValue(one))),
   );

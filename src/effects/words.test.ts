@@ -1,4 +1,5 @@
 /** What a change of one thing does to packets, in the sentences that people read. */
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../test/support/arbitrary/raw.ts';
 import { classNodeOf } from '../../test/support/class-node.ts';
@@ -14,8 +15,10 @@ import {
   slice,
   TERMINATING,
 } from '../../test/support/rules.ts';
+import { DEFAULT_LAYOUT, type LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
+import type { CompileOptions } from '../compiler/options.ts';
 import { parseRule } from '../iptables/parse.ts';
 import { prepare } from '../iptables/simulator/prepare.ts';
 import type { Chain, Ruleset } from '../iptables/types.ts';
@@ -33,11 +36,17 @@ interface Foreign {
 
 interface Side extends Given {
   readonly foreign?: Foreign;
+  readonly layout?: LayoutName;
+}
+
+function optionsOf(side: Side): CompileOptions {
+  const { layout = DEFAULT_LAYOUT } = side;
+  return { ...inputOf(side).options('ipv4'), layout };
 }
 
 function rulesOf(side: Side): Ruleset {
-  const { cluster, node, options } = inputOf(side);
-  const { family, tables } = withJumps(compile(cluster, node, options('ipv4')));
+  const { cluster, node } = inputOf(side);
+  const { family, tables } = withJumps(compile(cluster, node, optionsOf(side)));
   const { policy, first, last } = side.foreign ?? {};
   const rule = (text: string | undefined) => (text === undefined ? [] : [parseRule(text, family)]);
   const forward = (chain: Chain): Chain => ({
@@ -115,8 +124,30 @@ const API_PODS = slice(['10.244.1.9'], {
 
 type Row = readonly [name: string, before: Side, after: Side, sentences: readonly unknown[]];
 
+/** Endpoints in these regions, for a Service that wants those in the node's own. */
+const regional = (a: string, b: string): Side => {
+  const of = (region: string) => ({ deprecatedTopology: { 'topology.kubernetes.io/region': region } });
+  return web(
+    { topologyKeys: ['topology.kubernetes.io/region'] },
+    slice([endpoint('10.244.1.5', of(a)), endpoint('10.244.2.5', of(b))]),
+  );
+};
+
+const rows: Row[] = [];
+
+/** As `test.each`, of a table that is held against all fields. */
+function each(some: readonly Row[]) {
+  rows.push(...some);
+  return test.each(some);
+}
+
+const labelled = (labels: Manifest): Manifest => ({
+  ...PODS,
+  metadata: { name: 'web-1', namespace: 'shop', labels },
+});
+
 describe('a Service', () => {
-  test.each<Row>([
+  each([
     ['as it was', web(), web(), []],
     [
       'that comes',
@@ -437,6 +468,61 @@ describe('a Service', () => {
       ['shop/web | http, cluster IP 10.96.0.10:80: session affinity lasts 3 h → 10 min'],
     ],
     [
+      'of another proxy',
+      web(),
+      {
+        objects: [
+          service({}, { metadata: { labels: { 'service.kubernetes.io/service-proxy-name': 'other' } } }),
+          PODS,
+        ],
+      },
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: closed; led to 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    ['with a family of its own', { objects: [service({ ipFamilies: ['IPv4'] }), PODS] }, web(), []],
+    [
+      'with a family policy',
+      web({ ipFamilyPolicy: 'SingleStack' }),
+      web({ ipFamilyPolicy: 'PreferDualStack' }),
+      [],
+    ],
+    [
+      'with a selector, and slices of its own',
+      web({ selector: { app: 'web' } }),
+      web({ selector: { app: 'api' } }),
+      [],
+    ],
+    ['trafficDistribution, without hints', web(), web({ trafficDistribution: 'PreferSameZone' }), []],
+    [
+      'topologyKeys, which are of older releases',
+      web(),
+      web({ topologyKeys: ['kubernetes.io/hostname'] }),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: no longer reaches 10.244.2.5:8080; share of 10.244.1.5:8080 1/2 → all',
+      ],
+    ],
+    [
+      'health check node port',
+      lb({ externalTrafficPolicy: 'Local', healthCheckNodePort: 30300 }),
+      lb({ externalTrafficPolicy: 'Local', healthCheckNodePort: 30301 }),
+      [],
+    ],
+    [
+      'allocateLoadBalancerNodePorts',
+      lb(ports({ ...HTTP, nodePort: 30080 })),
+      lb({ allocateLoadBalancerNodePorts: false, ...ports(HTTP) }),
+      ['shop/web | http, node port 30080: closed; led to 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each'],
+    ],
+    ['publishNotReadyAddresses, with a slice of its own', web(), web({ publishNotReadyAddresses: true }), []],
+    [
+      'target port, with a slice of its own',
+      web(ports({ ...HTTP, targetPort: 8080 })),
+      web(ports({ ...HTTP, targetPort: 9090 })),
+      [],
+    ],
+    ['application protocol', web(), web(ports({ ...HTTP, appProtocol: 'http' })), []],
+    [
       'publishNotReady',
       pods('10.244.1.5', endpoint('10.244.1.6', NOT_READY)),
       pods('10.244.1.5', '10.244.1.6'),
@@ -450,7 +536,7 @@ describe('a Service', () => {
 });
 
 describe('endpoints', () => {
-  test.each<Row>([
+  each([
     [
       'one that comes',
       pods('10.244.1.5'),
@@ -522,6 +608,151 @@ describe('endpoints', () => {
       ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.1.7:8080 instead of 10.244.1.6:8080'],
     ],
     [
+      'of another Service',
+      web(),
+      web({}, labelled({ 'kubernetes.io/service-name': 'api' })),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: now refused; reached 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    [
+      'of another proxy',
+      web(),
+      web(
+        {},
+        labelled({
+          'kubernetes.io/service-name': 'web',
+          'endpointslice.kubernetes.io/managed-by': 'x',
+          'service.kubernetes.io/headless': '',
+        }),
+      ),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: now refused; reached 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    [
+      'of another family',
+      web(),
+      web({}, slice(['fd00:10:244:1::5'], { addressType: 'IPv6' })),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: now refused; reached 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    [
+      'with another port name',
+      web(),
+      web({}, slice(['10.244.1.5'], { ports: [{ name: 'other', port: 8080 }] })),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: now refused; reached 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    [
+      'with another address, of which the first counts',
+      pods('10.244.1.5'),
+      pods({ addresses: ['10.244.1.5', '10.244.1.6'] }),
+      [],
+    ],
+    [
+      'terminating, and no more serving',
+      pods(endpoint('10.244.1.5', TERMINATING), endpoint('10.244.1.6', TERMINATING)),
+      pods(
+        endpoint('10.244.1.5', TERMINATING),
+        endpoint('10.244.1.6', { conditions: { ready: false, serving: false, terminating: true } }),
+      ),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: no longer reaches 10.244.1.6:8080; share of 10.244.1.5:8080 1/2 → all',
+      ],
+    ],
+    [
+      'on another node',
+      web({ internalTrafficPolicy: 'Local' }),
+      web(
+        { internalTrafficPolicy: 'Local' },
+        slice([endpoint('10.244.1.5', ON_NODE_B), endpoint('10.244.2.5', ON_NODE_A)]),
+      ),
+      ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080 instead of 10.244.1.5:8080'],
+    ],
+    [
+      'in another zone, without hints',
+      web({}, slice([endpoint('10.244.1.5', { zone: 'zone-1' })])),
+      web({}, slice([endpoint('10.244.1.5', { zone: 'zone-2' })])),
+      [],
+    ],
+    [
+      'in another region',
+      web(
+        {},
+        slice([
+          endpoint('10.244.1.5', { deprecatedTopology: { 'topology.kubernetes.io/region': 'region-1' } }),
+        ]),
+      ),
+      web(
+        {},
+        slice([
+          endpoint('10.244.1.5', { deprecatedTopology: { 'topology.kubernetes.io/region': 'region-2' } }),
+        ]),
+      ),
+      [],
+    ],
+    [
+      'in another region, by topologyKeys',
+      regional('region-1', 'region-2'),
+      regional('region-1', 'region-1'),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+      ],
+    ],
+    [
+      'hints added',
+      web(),
+      web({}, hints('forZones', 'zone-1', 'zone-2')),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: no longer reaches 10.244.2.5:8080; share of 10.244.1.5:8080 1/2 → all',
+      ],
+    ],
+    [
+      'hints removed',
+      web({}, hints('forZones', 'zone-1', 'zone-2')),
+      web(),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+      ],
+    ],
+    [
+      'hints of one alone',
+      web(),
+      web(
+        {},
+        slice([
+          endpoint('10.244.1.5', { ...ON_NODE_A, hints: { forZones: [{ name: 'zone-1' }] } }),
+          endpoint('10.244.2.5', ON_NODE_B),
+        ]),
+      ),
+      [],
+    ],
+    [
+      'hints for a zone where this node is not',
+      web({}, hints('forZones', 'zone-1', 'zone-1')),
+      web({}, hints('forZones', 'zone-2', 'zone-2')),
+      [],
+    ],
+    [
+      'node hints added',
+      web(),
+      web({}, hints('forNodes', 'node-a', 'node-b')),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: no longer reaches 10.244.2.5:8080; share of 10.244.1.5:8080 1/2 → all',
+      ],
+    ],
+    [
+      'node hints removed',
+      web({}, hints('forNodes', 'node-a', 'node-b')),
+      web(),
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+      ],
+    ],
+    [
       'port',
       web({}, slice(['10.244.1.5'])),
       web({}, slice(['10.244.1.5'], { ports: [{ name: 'http', port: 9090 }] })),
@@ -533,7 +764,7 @@ describe('endpoints', () => {
 });
 
 describe('a node', () => {
-  test.each<Row>([
+  each([
     [
       'zone hints',
       web({}, hints('forZones', 'zone-1', 'zone-1')),
@@ -557,6 +788,65 @@ describe('a node', () => {
       ],
     ],
     [
+      'name',
+      { ...web({ internalTrafficPolicy: 'Local' }), host: host({}) },
+      { ...web({ internalTrafficPolicy: 'Local' }), host: host({ name: 'node-b' }) },
+      ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080 instead of 10.244.1.5:8080'],
+    ],
+    [
+      'zone, of node hints',
+      { ...web({}, hints('forNodes', 'node-a', 'node-b')), host: host({}) },
+      { ...web({}, hints('forNodes', 'node-a', 'node-b')), host: host({ name: 'node-b', zone: 'zone-2' }) },
+      ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080 instead of 10.244.1.5:8080'],
+    ],
+    [
+      'zone that is gone',
+      { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({}) },
+      { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({ zone: '' }) },
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+      ],
+    ],
+    [
+      'region',
+      { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({ region: 'region-1' }) },
+      { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({ region: 'region-2' }) },
+      [],
+    ],
+    [
+      'podCIDRs, where the cluster has one range',
+      { ...web(), host: host({}) },
+      { ...web(), host: host({ podCIDRs: ['10.244.9.0/24'] }) },
+      [],
+    ],
+    [
+      'podCIDRs, in mode NodeCIDR',
+      { ...configured({}, { detectLocalMode: 'NodeCIDR' }), host: host({}) },
+      { ...configured({}, { detectLocalMode: 'NodeCIDR' }), host: host({ podCIDRs: ['10.244.0.0/23'] }) },
+      [
+        "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/24: no longer masqueraded, so endpoints see the sender's address",
+      ],
+    ],
+    [
+      'random ports of masquerading',
+      { ...web(), host: { randomFully: true } },
+      { ...web(), host: { randomFully: false } },
+      [],
+    ],
+    [
+      'xt_bpf, in the fast layout',
+      { ...web(), layout: 'fast', host: { bpf: true } },
+      { ...web(), layout: 'fast', host: { bpf: false } },
+      [],
+    ],
+    ['counters of nfacct', { ...web(), host: { nfacct: true } }, { ...web(), host: { nfacct: false } }, []],
+    [
+      'region, by topologyKeys',
+      { ...regional('region-1', 'region-2'), host: host({ region: 'region-1' }) },
+      { ...regional('region-1', 'region-2'), host: host({ region: 'region-2' }) },
+      ['shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080 instead of 10.244.1.5:8080'],
+    ],
+    [
       'ips',
       { ...web(NODE_PORT), host: host({}) },
       { ...web(NODE_PORT), host: host({ ips: ['192.168.0.3'] }) },
@@ -576,7 +866,10 @@ describe('a node', () => {
     ],
     [
       'nodePortAddresses, the primary address alone',
-      { ...configured(NODE_PORT, {}), host: host({ interfaceAddresses: ['192.168.0.2/24', '10.0.0.2/24'] }) },
+      {
+        ...configured(NODE_PORT, {}),
+        host: host({ interfaceAddresses: ['192.168.0.2/24', '10.0.0.2/24'] }),
+      },
       {
         ...configured(NODE_PORT, { nodePortAddresses: ['primary'] }),
         host: host({ interfaceAddresses: ['192.168.0.2/24', '10.0.0.2/24'] }),
@@ -592,7 +885,7 @@ describe('a node', () => {
 });
 
 describe('configuration', () => {
-  test.each<Row>([
+  each([
     [
       'clusterCIDR',
       configured({}, {}),
@@ -618,6 +911,53 @@ describe('configuration', () => {
         "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/16: masqueraded now, so endpoints see the node's address",
       ],
     ],
+    [
+      'detectLocalMode NodeCIDR',
+      configured({}, {}),
+      { ...configured({}, { detectLocalMode: 'NodeCIDR' }), host: host({}) },
+      [
+        "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/16 without 10.244.1.0/24 and 10.244.2.5: masqueraded now, so endpoints see the node's address",
+      ],
+    ],
+    [
+      'detectLocalMode InterfaceNamePrefix',
+      configured({}, {}),
+      configured(
+        {},
+        { detectLocalMode: 'InterfaceNamePrefix', detectLocal: { interfaceNamePrefix: 'veth' } },
+      ),
+      [
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody outside 10.244.0.0/16, coming in on veth+: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/16: masqueraded now, so endpoints see the node's address",
+      ],
+    ],
+    [
+      'detectLocalMode BridgeInterface, another one',
+      configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni0' } }),
+      configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni1' } }),
+      [
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, coming in on cni1, not coming in on cni0: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, coming in on cni0, not coming in on cni1: masqueraded now, so endpoints see the node's address",
+      ],
+    ],
+    [
+      'clusterCIDR that is gone',
+      configured({}, {}),
+      configured({}, { clusterCIDR: '' }),
+      [
+        "shop/web | http, cluster IP 10.96.0.10:80 from this node and anybody outside 10.244.0.0/16: no longer masqueraded, so endpoints see the sender's address",
+      ],
+    ],
+    [
+      'legacyPortNames',
+      web(ports({ port: 80 }), slice(['10.244.1.5'], { ports: [{ name: '', port: 8080 }] })),
+      {
+        ...web(ports({ port: 80 }), slice(['10.244.1.5'], { ports: [{ name: '', port: 8080 }] })),
+        legacyPortNames: true,
+      },
+      [],
+    ],
+    ['layout', web(), { ...web(), layout: 'fast' }, []],
     [
       'masqueradeAll',
       configured({}, { clusterCIDR: '10.244.0.0/16' }),
@@ -741,4 +1081,65 @@ describe('of no Service', () => {
     const all = effects(before, after);
     expect([told(before, after), all.undecided]).toEqual(expected);
   });
+});
+
+/** What the compiler is given, of one side: by what it is of, the values of each field. */
+function fieldsOf(side: Side): Map<string, unknown> {
+  const { cluster, node } = inputOf(side);
+  const { service, endpointSlices = [] } = cluster.services.get('shop/web') ?? {};
+  const given = {
+    Service: service ? [service] : [],
+    'port of a Service': service?.ports ?? [],
+    EndpointSlice: endpointSlices,
+    endpoint: endpointSlices.flatMap(({ endpoints }) => endpoints),
+    'port of an EndpointSlice': endpointSlices.flatMap(({ ports }) => ports),
+    Node: [node],
+    configuration: [optionsOf(side)],
+  };
+  const fields = new Map<string, unknown[]>();
+  for (const [of, objects] of Object.entries(given)) {
+    for (const object of objects) {
+      for (const [field, value] of Object.entries(object)) {
+        const key = `${of}: ${field}`;
+        fields.set(key, [...(fields.get(key) ?? []), value]);
+      }
+    }
+  }
+  return fields;
+}
+
+/** Fields that no row is about, each with the reason. */
+const WITHOUT_ROW: Readonly<Record<string, string>> = {
+  'Service: kind': 'another kind is another object',
+  'Service: namespace': 'in another namespace, it is another Service',
+  'Service: name': 'with another name, it is another Service',
+  'EndpointSlice: kind': 'another kind is another object',
+  'EndpointSlice: namespace': 'of Services in another namespace',
+  'EndpointSlice: name': 'only the order of slices goes by it, and which endpoints there are does not',
+  'EndpointSlice: serviceName': 'it finds the Service: the row is one of a slice that another Service has',
+  'configuration: family': 'the rules of the other family are compared by themselves',
+};
+
+/** Whether a side has anything that a field is of: of what comes or goes as a whole, no field is another. */
+const hasObjects = (side: ReadonlyMap<string, unknown>, field: string) =>
+  [...side.keys()].some((other) => other.split(': ', 1).join() === field.split(': ', 1).join());
+
+test('each field that the compiler is given has a row in which it is another', () => {
+  const all = new Set<string>();
+  const changed = new Set<string>();
+  for (const [, before, after] of rows) {
+    const [was, is] = [fieldsOf(before), fieldsOf(after)];
+    for (const field of [...was.keys(), ...is.keys()]) {
+      all.add(field);
+      if (
+        hasObjects(was, field) &&
+        hasObjects(is, field) &&
+        !isDeepStrictEqual(was.get(field), is.get(field))
+      )
+        changed.add(field);
+    }
+  }
+  const missing = [...all].filter((field) => !changed.has(field) && !(field in WITHOUT_ROW));
+  expect(missing).toEqual([]);
+  expect(Object.keys(WITHOUT_ROW).filter((field) => !all.has(field) || changed.has(field))).toEqual([]);
 });

@@ -37,33 +37,53 @@ export function readPasted(text: string): readonly PastedRules[] {
   return asPrinted(text) ?? takeApart(text);
 }
 
-/** A line that is not one of those that iptables-save prints. */
-const ODD_LINE = /^(?!$|[#*:]|-A |\[\d+:\d+\] -A |COMMIT$)/m;
+/** A line of a rule, or a COMMIT. */
+const USUAL_LINE = /^(?:-A |\[\d+:\d+\] -A |COMMIT$)/;
 
 /**
  * The rules of one family alone, just as iptables-save prints them: the text may be that of a large node, and is not taken
  * apart. Undefined where it is anything else.
  */
 function asPrinted(text: string): readonly PastedRules[] | undefined {
-  const names = [...text.matchAll(/^\*(\w+)$/gm)].map(([, name]) => name);
-  if (names.length === 0 || new Set(names).size < names.length) return undefined;
-  if (ODD_LINE.test(text) || HAS_PAINT_OR_BLANKS.test(text)) return undefined;
-  const parts = text.split(/^(?=\*\w+$)/m);
-  // Rules before any table are no remark.
-  if (parts.some((part) => !part.startsWith('*') && RULE_LINE.test(part))) return undefined;
-  const families = parts.filter((part) => part.startsWith('*')).map((part) => familyOfLines(linesOf(part)));
+  if (PAINT_OR_RETURN.some((character) => text.includes(character))) return undefined;
+  const tables = new Map<string, number>();
+  const remarks: string[] = [];
+  for (let start = 0, end = 0; start < text.length; start = end + 1) {
+    const newline = text.indexOf('\n', start);
+    end = newline === -1 ? text.length : newline;
+    if (start === end) continue;
+    const last = text[end - 1];
+    if (last === ' ' || last === '\t') return undefined;
+    const first = text[start];
+    if (first === '#') remarks.push(text.slice(start, end));
+    else if (first === '*') {
+      const [, name] = TABLE.exec(text.slice(start, end)) ?? [];
+      if (name === undefined) continue;
+      if (tables.has(name)) return undefined;
+      tables.set(name, start);
+    } else if (first !== ':') {
+      const isRule = text.startsWith('-A ', start);
+      if (!isRule && !USUAL_LINE.test(text.slice(start, end))) return undefined;
+      // Rules before any table are no remark.
+      if (tables.size === 0 && first !== 'C') return undefined;
+    }
+  }
+  if (tables.size === 0) return undefined;
+  const starts = [...tables.values()];
+  const families = starts.map((start, i) => familyOfLines(linesOf(text.slice(start, starts[i + 1]))));
   const known = new Set(families.filter((family) => family !== undefined));
   if (families.includes(undefined)) {
-    for (const [, program] of text.matchAll(REMARKS)) known.add(familyOfProgram(program));
+    for (const remark of remarks) {
+      const [, program] = REMARK.exec(remark) ?? [];
+      if (program !== undefined) known.add(familyOfProgram(program));
+    }
   }
   const [family, ...others] = known;
   return others.length > 0 ? undefined : [{ family, text }];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal was told to paint with
-const HAS_PAINT_OR_BLANKS = /[\u001b\r]|[ \t]$/m;
-const RULE_LINE = /^(?:\[\d+:\d+\] )?-A /m;
-const REMARKS = /^#.*\b(ip6?tables)(?:-legacy|-nft)?-save\b/gm;
+const REMARK = /^#.*\b(ip6?tables)(?:-legacy|-nft)?-save\b/;
+const PAINT_OR_RETURN = ['\u001b', '\r'];
 
 /** One after the other: most often the first ones say it all. */
 function* linesOf(text: string): Iterable<string> {

@@ -4,14 +4,26 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { manifestText } from '../../test/support/arbitrary/manifest-files.ts';
 import type { ServiceEntry } from '../api/cluster.ts';
-import { ClusterAssembler, DEFAULT_SERVICE_RANGES, type LoadedCluster, loadCluster } from './cluster.ts';
+import {
+  ClusterAssembler,
+  DEFAULT_SERVICE_RANGES,
+  type LoadedCluster,
+  loadCluster,
+  noManifests,
+} from './cluster.ts';
 import { parseSource } from './object-index.ts';
 
 /** Loads texts, called a, b, c ... in messages. */
 function load(texts: readonly string[], strict = false): LoadedCluster {
   const sources = texts.map((text, i) => ({ name: 'abcdef'.charAt(i), text }));
-  return loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict });
+  const loaded = loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict });
+  // Whatever was read before makes no difference.
+  expect(loadCluster(sources, { serviceRanges: DEFAULT_SERVICE_RANGES, strict, known })).toEqual(loaded);
+  return loaded;
 }
+
+/** Of all clusters that are loaded here. */
+const known = noManifests();
 
 /** The endpoints of each Service, with the name of the slice that they come from. */
 function endpointsOf({ cluster }: LoadedCluster): Record<string, string[]> {
@@ -416,4 +428,16 @@ describe('texts that change', () => {
       return String(error);
     }
   }
+});
+
+test('what stands in manifests that were read before is the same object', () => {
+  const known = noManifests();
+  const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, known };
+  const other = SERVICE.replace('name: web,', 'name: api,').replace('10.96.0.10', '10.96.0.11');
+  const [before, after] = [
+    [SERVICE, SLICE, other],
+    [other.replace('port: 80', 'port: 81'), SLICE, SERVICE],
+  ].map((texts, i) => loadCluster([{ name: `${i}`, text: texts.join('---\n') }], options).cluster.services);
+  expect(after?.get('shop/web')).toBe(before?.get('shop/web'));
+  expect(after?.get('shop/api')?.service.ports[0]?.port).toBe(81);
 });

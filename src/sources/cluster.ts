@@ -9,7 +9,7 @@ import {
 } from '../api/cluster.ts';
 import type { EndpointSlice, Endpoints } from '../api/endpoint-slice.ts';
 import type { Node } from '../api/node.ts';
-import type { ParsedObjects, PlacedObject } from '../api/objects.ts';
+import type { KnownObjects, ParsedObjects, PlacedObject } from '../api/objects.ts';
 import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
@@ -19,6 +19,7 @@ import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
 import { slicesFromEndpoints } from './control-plane/from-endpoints.ts';
 import { isEndpoint, podFinder, slicesFromPods } from './control-plane/from-pods.ts';
 import { type MadePods, podsFromWorkloads, type WorkloadOptions } from './control-plane/from-workloads.ts';
+import type { KnownDocuments } from './documents.ts';
 import { Memo } from './memo.ts';
 import { ObjectIndex, type ObjectsByKind, type ParsedSource, parseSource } from './object-index.ts';
 import type { SourceText } from './source-text.ts';
@@ -38,7 +39,26 @@ export interface LoadOptions {
   readonly workloads?: WorkloadOptions | undefined;
   /** Is told how many characters are read, and of how many. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** What clusters have in common that are read one after the other. */
+  readonly known?: KnownManifests | undefined;
 }
+
+/**
+ * What was read of manifests before. What stands in the next ones, too, is not read again, and a Service with its endpoints
+ * that is in both is the same object.
+ */
+export interface KnownManifests {
+  readonly documents: KnownDocuments;
+  readonly objects: KnownObjects;
+  assembler: { readonly of: AssemblerOptions; readonly assembler: ClusterAssembler } | undefined;
+}
+
+/** Nothing is known. */
+export function noManifests(): KnownManifests {
+  return { documents: new Map(), objects: new Map(), assembler: undefined };
+}
+
+type AssemblerOptions = Pick<LoadOptions, 'serviceRanges' | 'strict' | 'workloads'>;
 
 export interface LoadedCluster {
   readonly cluster: ClusterState;
@@ -75,18 +95,29 @@ export class ManifestError extends InputError {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { onProgress = () => {}, ...options }: LoadOptions,
+  { onProgress = () => {}, known, ...options }: LoadOptions,
 ): LoadedCluster {
   const total = sources.reduce((sum, { text }) => sum + text.length, 0);
   let read = 0;
   const parsed = sources.map((source) => {
     const before = read;
     read += source.text.length;
-    return parseSource(source, (characters) => onProgress(before + characters, total), {
-      workloads: options.workloads !== undefined,
-    });
+    return parseSource(
+      source,
+      (characters) => onProgress(before + characters, total),
+      { workloads: options.workloads !== undefined, known: known?.objects },
+      known?.documents,
+    );
   });
-  return new ClusterAssembler(options).assemble(parsed);
+  return assemblerFor(options, known).assemble(parsed);
+}
+
+function assemblerFor(options: AssemblerOptions, known: KnownManifests | undefined): ClusterAssembler {
+  const former = known?.assembler;
+  if (former && isDeepStrictEqual(former.of, options)) return former.assembler;
+  const assembler = new ClusterAssembler(options);
+  if (known) known.assembler = { of: options, assembler };
+  return assembler;
 }
 
 /**
@@ -95,7 +126,7 @@ export function loadCluster(
  * what it would be without a past.
  */
 export class ClusterAssembler {
-  readonly #options: Omit<LoadOptions, 'onProgress'>;
+  readonly #options: AssemblerOptions;
   readonly #index = new ObjectIndex();
   #former: ClusterState['services'] = new Map();
   readonly #assigned = new Memo<this, Assignment>();
@@ -103,7 +134,7 @@ export class ClusterAssembler {
   readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
   readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
 
-  constructor(options: Omit<LoadOptions, 'onProgress'>) {
+  constructor(options: AssemblerOptions) {
     this.#options = options;
   }
 
@@ -170,6 +201,7 @@ export class ClusterAssembler {
     const { workloads: options } = this.#options;
     if (!options) return NONE_MADE;
     const workloads = WORKLOAD_KINDS.flatMap((kind): readonly Workload[] => given[kind]);
+    if (workloads.length === 0) return NONE_MADE;
     const addresses = [
       ...given.EndpointSlice.flatMap(({ endpoints }) => endpoints),
       ...given.Endpoints.flatMap(({ subsets }) => subsets.flatMap((subset) => subset.addresses)),

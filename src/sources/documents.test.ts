@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { formatProblem } from '../api/problem.ts';
-import { parseDocuments } from './documents.ts';
+import { type KnownDocuments, parseDocuments } from './documents.ts';
+
+const known: KnownDocuments = new Map();
 
 function valuesOf(text: string): unknown[] {
   const { documents, problems } = parseDocuments({ name: 'f', text });
+  // What was read before, of this text and of all others, makes no difference.
+  for (const _ of ['new', 'known']) {
+    expect(parseDocuments({ name: 'f', text }, undefined, known)).toEqual({ documents, problems });
+  }
   if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'));
   return documents.map(({ value }) => value);
 }
@@ -52,6 +58,14 @@ describe('documents', () => {
     ['JSON with what only YAML allows', '{a: 1, "b": [2,],}', [{ a: 1, b: [2] }]],
   ])('%s', (_, text, expected) => {
     expect(valuesOf(text)).toEqual(expected);
+  });
+
+  test('of the same text are the same values', () => {
+    const [one, other] = ['---\na: 1\n---\nb: 2\n', 'c: 3\n---\na: 1\n---\nb: 2\n'].map((text) =>
+      parseDocuments({ name: 'f', text }, undefined, known).documents.map(({ value }) => value),
+    );
+    expect(one).toEqual([{ a: 1 }, { b: 2 }]);
+    expect(other?.[2]).toBe(one?.[1]);
   });
 
   test('are counted with the empty ones', () => {

@@ -16,15 +16,20 @@ export interface ParsedDocuments {
   readonly problems: readonly Problem[];
 }
 
+/** What stood between the dashes of YAML texts that were read before, by its text: one value, or none. */
+export type KnownDocuments = Map<string, readonly unknown[]>;
+
 /**
  * Parses a text into its documents; empty ones are left out but counted.
  * @param onProgress is told how many characters are read
+ * @param known documents of texts that this one may be much like, which are not read again; its own are added
  */
 export function parseDocuments(
   source: SourceText,
   onProgress?: (characters: number) => void,
+  known?: KnownDocuments,
 ): ParsedDocuments {
-  return parseJSON(source) ?? parsePlainYAML(source) ?? parseYAML(source, onProgress);
+  return parseJSON(source) ?? parsePlainYAML(source, known) ?? parseYAML(source, onProgress);
 }
 
 /** JSON is YAML, too, but its own parser is a hundred times as fast. Undefined where the text is not JSON. */
@@ -58,10 +63,25 @@ function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined
 /** Files joined into one may bring theirs with them, in front of each document. */
 const BYTE_ORDER_MARKS = /^\uFEFF/gm;
 
-function parsePlainYAML({ name, text }: SourceText): ParsedDocuments | undefined {
-  const values = readPlainYAML(text);
+function parsePlainYAML({ name, text }: SourceText, known?: KnownDocuments): ParsedDocuments | undefined {
+  const values = known ? readKnownYAML(text, known) : readPlainYAML(text);
   const documents = values?.map((value, i) => ({ value, at: [name, `document ${i + 1}`] }));
   return documents && { documents: documents.filter(({ value }) => value !== null), problems: [] };
+}
+
+/** As {@link readPlainYAML} reads it, document by document: in plain YAML, dashes on a line end one wherever they are. */
+function readKnownYAML(text: string, known: KnownDocuments): readonly unknown[] | undefined {
+  const values: unknown[] = [];
+  const pieces = text.split(/(?<=^|\n)---(?=\n|$)/);
+  for (const [i, piece] of pieces.entries()) {
+    const read = known.get(piece) ?? readPlainYAML(piece);
+    if (read === undefined) return undefined;
+    known.set(piece, read);
+    // What is empty is no document in front of the first dashes.
+    if (read.length === 0 && i > 0) values.push(null);
+    else values.push(...read);
+  }
+  return values;
 }
 
 const YAML_OPTIONS = {

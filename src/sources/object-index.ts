@@ -10,7 +10,7 @@ import {
   parseObjects,
 } from '../api/objects.ts';
 import type { Problem } from '../api/problem.ts';
-import { parseDocuments } from './documents.ts';
+import { type KnownDocuments, parseDocuments } from './documents.ts';
 import type { SourceText } from './source-text.ts';
 
 /** What one text holds, whatever stands in others. */
@@ -36,13 +36,15 @@ interface KeyedObject {
 /**
  * Parses a text; what is wrong with it is told by whoever puts it together with others.
  * @param onProgress is told how many characters are read
+ * @param known documents of other texts, which are not read again
  */
 export function parseSource(
   source: SourceText,
   onProgress?: (characters: number) => void,
   options?: ParseOptions,
+  known?: KnownDocuments,
 ): ParsedSource {
-  const { documents, problems } = parseDocuments(source, onProgress);
+  const { documents, problems } = parseDocuments(source, onProgress, known);
   return {
     problems,
     documents: documents.map(({ value, at }) => {

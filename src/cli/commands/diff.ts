@@ -11,6 +11,7 @@ import { present } from '../../errors/invariant.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
+import { type KnownManifests, noManifests } from '../../sources/cluster.ts';
 import { readSource, readSources } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { unified } from '../../text/unified-diff.ts';
@@ -72,9 +73,10 @@ async function sidesOf(options: DiffCommandOptions): Promise<Sides[]> {
     const before = kernelRules(here, undefined, input.node);
     return [{ nodeName: undefined, before, after: compiledRules(input) }];
   }
+  const known = noManifests();
   const side = async (saved: string | undefined, manifests: Side | undefined, told: Told = {}) =>
     saved === undefined
-      ? await readSide(options, manifests ?? (await readOther(options)), told)
+      ? await readSide(options, manifests ?? (await readOther(options)), { ...told, known })
       : await openSavedText(options, await readSource(saved));
   const [before, after] = await inTurn(side(fromSave, from), (before) =>
     side(toSave, to, before && !('rules' in before) ? toldAfter(before) : {}),
@@ -123,8 +125,9 @@ async function diffKernel(options: DiffCommandOptions): Promise<CommandOutcome> 
 
 /** What a change of manifests does to a node; no kernel is looked at. */
 async function diffManifests(options: DiffCommandOptions, from: Side, to: Side): Promise<CommandOutcome> {
-  const [before, after] = await inTurn(readSide(options, from), (before) =>
-    readSide(options, to, before && toldAfter(before)),
+  const known = noManifests();
+  const [before, after] = await inTurn(readSide(options, from, { known }), (before) =>
+    readSide(options, to, { ...(before && toldAfter(before)), known }),
   );
   const families = FAMILIES.filter((family) => options.family === undefined || family === options.family);
   const differences = nodesOf(options, before, after).flatMap((node) =>
@@ -157,12 +160,14 @@ function toldAfter({ made }: CompilerInput): Told {
   return { toldOfPods: made.pods.length > 0 };
 }
 
-async function readSide(options: DiffCommandOptions, side: Side, told: Told = {}): Promise<CompilerInput> {
-  if ('sources' in side) {
-    return await readInputWithWorkloads(options, { ...told, sources: Promise.resolve(side.sources) });
-  }
-  const sources = readSources(side);
-  return await readInputWithWorkloads(options, { ...told, sources });
+/** @param known what was read of the other side, which is much like this one */
+async function readSide(
+  options: DiffCommandOptions,
+  side: Side,
+  how: Told & { readonly known: KnownManifests },
+): Promise<CompilerInput> {
+  const sources = 'sources' in side ? Promise.resolve(side.sources) : readSources(side);
+  return await readInputWithWorkloads(options, { ...how, sources });
 }
 
 /** Every Node of both, where options ask for that; else undefined for the one that they name. */

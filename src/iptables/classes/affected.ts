@@ -46,7 +46,7 @@ const BUILT_IN: readonly (readonly [TableName, readonly string[]])[] = (
 class Search {
   readonly #before: PreparedRuleset;
   readonly #after: PreparedRuleset;
-  readonly #same = new Map<string, boolean>();
+  readonly #same = new Map<TableName, Map<string, boolean>>();
   #targets: ReadonlySet<bigint | 'another port'> | undefined;
 
   constructor(before: PreparedRuleset, after: PreparedRuleset) {
@@ -56,20 +56,17 @@ class Search {
 
   /** Whether a chain, and all that it leads to, is in both, or in neither. */
   isSame(table: TableName, name: string): boolean {
-    const key = `${table} ${name}`;
-    const known = this.#same.get(key);
+    const ofTable = this.#same.get(table) ?? new Map<string, boolean>();
+    this.#same.set(table, ofTable);
+    const known = ofTable.get(name);
     if (known !== undefined) return known;
     // In a circle, nothing more is to be found.
-    this.#same.set(key, true);
+    ofTable.set(name, true);
     const [a, b] = [this.#before.given(table, name), this.#after.given(table, name)];
-    const same = sameGiven(a, b) && (a?.rules ?? []).every((rule) => this.#leadsToSame(table, rule));
-    this.#same.set(key, same);
+    const same =
+      sameGiven(a, b) && [...(a ? targetsOf(a) : [])].every((target) => this.isSame(table, target));
+    ofTable.set(name, same);
     return same;
-  }
-
-  #leadsToSame(table: TableName, rule: Rule | string): boolean {
-    const target = targetOf(rule);
-    return target === undefined || this.isSame(table, target);
   }
 
   /** The packets of a box that may come to a rule of a chain, or below it, that is not in both. */
@@ -77,26 +74,29 @@ class Search {
     if (isEmpty(within.destination) || isEmpty(within.service) || this.isSame(table, name)) return [];
     const [a, b] = [this.#before.chain(table, name), this.#after.chain(table, name)];
     if (!a || !b || a.policy !== b.policy) return [within];
+    if (a === b) return a.rules.flatMap((rule) => this.#below(table, rule, within));
     const [before, after] = [byPlace(a), byPlace(b)];
-    const general = [before, after].map((rules) => (rules.get('') ?? []).map(({ text }) => text));
-    if (general[0]?.join('\n') !== general[1]?.join('\n')) return [within];
+    const [generalBefore, generalAfter] = [before.get('') ?? [], after.get('') ?? []];
+    if (!sameRules(generalBefore, generalAfter)) return [within];
     const found: AffectedBox[] = [];
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [was, is] = [before.get(key) ?? [], after.get(key) ?? []];
-      const same =
-        was.length === is.length &&
-        was.every(({ text, after }, i) => text === is[i]?.text && after === is[i].after);
-      if (!same) {
+      if (!sameRules(was, is) || !was.every(({ after }, i) => after === is[i]?.after)) {
         found.push(inside(within, around([...was, ...is])));
         continue;
       }
-      for (const { rule } of was) {
-        const { effect } = rule;
-        if (effect.effect !== 'jump' && effect.effect !== 'goto') continue;
-        found.push(...this.boxes(table, effect.chain, inside(within, boxOf(rule))));
-      }
+      for (const { rule } of was) found.push(...this.#below(table, rule, within));
     }
     return found;
+  }
+
+  /** Those that a rule leads on. */
+  #below(table: TableName, rule: PreparedRule, within: AffectedBox): readonly AffectedBox[] {
+    const { effect } = rule;
+    if (effect.effect !== 'jump' && effect.effect !== 'goto') return [];
+    return this.isSame(table, effect.chain)
+      ? []
+      : this.boxes(table, effect.chain, inside(within, boxOf(rule)));
   }
 
   /** Whether any rule sends packets there. */
@@ -119,6 +119,29 @@ function sameGiven(a: GivenChain | undefined, b: GivenChain | undefined): boolea
   });
 }
 
+/** Where a chain leads; of lines, without taking the text apart, as most chains of a large node are looked at for this alone. */
+function targetsOf({ rules, text }: GivenChain): Set<string> {
+  const targets = new Set<string>();
+  if (text === undefined) {
+    for (const rule of rules) add(targets, targetOf(rule));
+    return targets;
+  }
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    const space = text.lastIndexOf(' ', end - 1);
+    // Nearly always it is the last word.
+    const isLast = text.startsWith(' -j', space - 3) && space - 3 > start;
+    add(targets, isLast ? text.slice(space + 1, end) : targetOf(text.slice(start, end)));
+    start = end + 1;
+  }
+  return targets;
+}
+
+function add(targets: Set<string>, target: string | undefined): void {
+  if (target !== undefined) targets.add(target);
+}
+
 const LEADS = / (?:-j|-g|--jump|--goto) (\S+)/;
 
 function targetOf(rule: Rule | string): string | undefined {
@@ -130,10 +153,18 @@ function targetOf(rule: Rule | string): string | undefined {
 
 interface Placed {
   readonly rule: PreparedRule;
-  readonly text: string;
-  readonly box: AffectedBox;
   /** How many rules for any packet come before it. */
   readonly after: number;
+}
+
+function sameRules(a: readonly Placed[], b: readonly Placed[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ rule: { rule } }, i) => {
+      const other = b[i]?.rule.rule;
+      return rule === other || JSON.stringify(rule) === JSON.stringify(other);
+    })
+  );
 }
 
 /** The rules of a chain by the one address or port that they are for; '' for all others, whose order counts for every rule. */
@@ -144,7 +175,7 @@ function byPlace({ rules }: PreparedChain): Map<string, Placed[]> {
   let general = 0;
   for (const rule of rules) {
     const key = keyOf(rule, by);
-    const placed = { rule, text: JSON.stringify(rule.rule), box: boxOf(rule), after: general };
+    const placed = { rule, after: general };
     if (key === '') general++;
     const same = places.get(key);
     if (same) same.push(placed);
@@ -176,8 +207,8 @@ const { destination: EVERYWHERE, service: ANY_SERVICE } = everyPacket('ipv6');
 /** All that any of these rules is for, and perhaps more. */
 function around(rules: readonly Placed[]): AffectedBox {
   return {
-    destination: union(rules.map(({ box }) => box.destination)),
-    service: union(rules.map(({ box }) => box.service)),
+    destination: union(rules.map(({ rule }) => boxOf(rule).destination)),
+    service: union(rules.map(({ rule }) => boxOf(rule).service)),
   };
 }
 

@@ -3,9 +3,18 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type CompilerInput, load, rawCluster } from '../../../test/support/arbitrary/clusters.ts';
 import { largeCluster } from '../../../test/support/arbitrary/large-cluster.ts';
+import {
+  broken,
+  inAnotherOrder,
+  jumpsTo,
+  type RuleChange,
+  withMatch,
+  withSmallerRange,
+} from '../../../test/support/broken-rules.ts';
 import { classNodeOf } from '../../../test/support/class-node.ts';
 import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
 import { interestingFlows } from '../../../test/support/interesting-packets.ts';
+import { inputOf, service, slice } from '../../../test/support/rules.ts';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../../api/layout-names.ts';
 import { withJumps } from '../../chains/jumps.ts';
 import { compile } from '../../compiler/compile.ts';
@@ -13,9 +22,10 @@ import { FAMILIES, type Family } from '../../net/address.ts';
 import type { Fate } from '../simulator/fate.ts';
 import { prepare } from '../simulator/prepare.ts';
 import { simulate } from '../simulator/simulate.ts';
-import type { Chain, Match, Rule, Ruleset } from '../types.ts';
+import type { Chain, Ruleset } from '../types.ts';
 import { type Comparison, compareRulesets, type Difference } from './compare.ts';
 import { exampleOf, isIn } from './example.ts';
+import { MANY_WAYS } from './overlay.ts';
 import { classNode } from './questions.ts';
 
 /** On a node that forwards only what it is told to, so that this shows. */
@@ -117,58 +127,13 @@ function notShown({ differences }: Comparison, before: Ruleset, after: Ruleset, 
   });
 }
 
-type Change = (rule: Rule, chain: Chain) => Rule | undefined;
-
-/** Changes the first rule that it can change; undefined where there is none. */
-function broken(ruleset: Ruleset, change: Change): Ruleset | undefined {
-  let done = false;
-  const changeRule = (rule: Rule, chain: Chain): readonly Rule[] => {
-    if (done) return [rule];
-    const other = change(rule, chain);
-    done = other !== rule;
-    return other ? [other] : [];
-  };
-  const changed = withRules(ruleset, (chain) => chain.rules.flatMap((rule) => changeRule(rule, chain)));
-  return done ? changed : undefined;
-}
-
-function withRules(ruleset: Ruleset, rulesOf: (chain: Chain) => readonly Rule[]): Ruleset {
-  return {
-    ...ruleset,
-    tables: ruleset.tables.map((table) => ({
-      ...table,
-      chains: table.chains.map((chain) => ({ ...chain, rules: rulesOf(chain) })),
-    })),
-  };
-}
-
-const jumpsTo = ({ target }: Rule, beginning: string) =>
-  target?.target === 'jump' && target.chain.startsWith(beginning);
-
-function withMatch<K extends Match['match']>(
-  rule: Rule,
-  kind: K,
-  change: (match: Extract<Match, { match: K }>) => Match,
-): Rule {
-  const isKind = (match: Match): match is Extract<Match, { match: K }> => match.match === kind;
-  return rule.matches.some(isKind)
-    ? { ...rule, matches: rule.matches.map((match) => (isKind(match) ? change(match) : match)) }
-    : rule;
-}
-
-const BREAKAGES: Readonly<Record<string, Change>> = {
+const BREAKAGES: Readonly<Record<string, RuleChange>> = {
   'a leaf that is missing': (rule) => (jumpsTo(rule, 'KUBE-SVC-10.') ? undefined : rule),
   'a Service that is missing': (rule) =>
     rule.matches.some(({ match }) => match === 'destination-port') && jumpsTo(rule, 'KUBE-SVC-')
       ? undefined
       : rule,
-  'a range that is too small': (rule) =>
-    jumpsTo(rule, 'KUBE-SVC-10.')
-      ? withMatch(rule, 'destination', (match) => ({
-          ...match,
-          address: match.address.replace(/\/(\d+)$/, (_, bits) => `/${Number(bits) + 4}`),
-        }))
-      : rule,
+  'a range that is too small': (rule) => (jumpsTo(rule, 'KUBE-SVC-10.') ? withSmallerRange(rule) : rule),
   'a probability that is off by 1e-6': (rule) =>
     withMatch(rule, 'statistic', (match) => ({ ...match, probability: match.probability + 1e-6 })),
   'no masquerading of what comes from elsewhere': (rule) =>
@@ -221,11 +186,7 @@ describe('what is broken in the fast layout is found', async () => {
   });
 
   test('an order that is another', () => {
-    const hasChance = ({ rules }: Chain) =>
-      rules.some(({ matches }) => matches.some(({ match }) => match === 'statistic'));
-    expectFound((ruleset) =>
-      withRules(ruleset, (chain) => (hasChance(chain) ? chain.rules.toReversed() : chain.rules)),
-    );
+    expectFound(inAnotherOrder);
   });
 });
 
@@ -310,4 +271,35 @@ test('two clusters: each difference has a packet that shows it, and no sampled p
     }),
     { numRuns: 6 },
   );
+});
+
+test.each(LAYOUT_NAMES)('a Service with very many endpoints, all of them others, %s', (layout) => {
+  const addresses = Array.from({ length: MANY_WAYS }, (_, i) => i + 1);
+  const [a, b] = ['10.244.1', '10.244.2'].map((network) =>
+    inputOf({ objects: [service(), slice(addresses.map((i) => `${network}.${i}`))] }),
+  );
+  if (!a || !b) throw new Error('there are two sides');
+  const [before, after] = [a, b].map((input) => rulesOf(input, 'ipv4', layout));
+  if (!before || !after) throw new Error('there are two rulesets');
+  const comparison = compared(before, after, a);
+  expect(notShown(comparison, before, after, a).slice(0, 2)).toEqual([]);
+  for (const network of ['10.244.1', '10.244.2', '10.244.3', '192.0.2']) {
+    for (const i of addresses) {
+      const packet = {
+        source: `${network}.${i}`,
+        destination: '10.96.0.10',
+        protocol: 'tcp',
+        sourcePort: 40000,
+        destinationPort: 80,
+        inInterface: 'eth9',
+      };
+      const told = comparison.differences.filter(
+        ({ start, packets }) =>
+          start === 'arrives' && isIn(packets, packet, { isLocal: () => false }) === true,
+      );
+      expect({ packet, told: told.length }).toEqual({ packet, told: 1 });
+      expect(told[0]?.before.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 9);
+      expect(told[0]?.after.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 9);
+    }
+  }
 });

@@ -8,7 +8,16 @@ import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
 import { type AffectedBox, affectedBoxes } from './affected.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
 import { type ClassEnd, type ClassRuleset, explore, forClasses } from './explore.ts';
-import { commonClass, everyPacket, localFact, otherClasses, type PacketClass } from './packet-class.ts';
+import { type Cell, MANY_WAYS, overlay } from './overlay.ts';
+import {
+  commonClass,
+  everyPacket,
+  type Facts,
+  labelWithout,
+  localFact,
+  otherClasses,
+  type PacketClass,
+} from './packet-class.ts';
 import { type ClassNode, markBit, rangeOf } from './questions.ts';
 import { common, isEmpty, labelOf, only, union, without } from './ranges.ts';
 
@@ -64,7 +73,8 @@ export function compareRulesets(
   { wholly = false }: { readonly wholly?: boolean } = {},
 ): Comparison {
   const { family } = before;
-  const rules = [forClasses(before), forClasses(after)] as const;
+  const old = forClasses(before);
+  const rules = [old, forClasses(after, old.chains)] as const;
   const differences: Difference[] = [];
   let classes = 0;
   const boxes = wholly ? undefined : affectedBoxes(before, after);
@@ -199,11 +209,13 @@ function differencesOf(
   const different: PacketClass[] = [];
   for (const label of new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])])) {
     for (const cell of overlay(a?.get(label) ?? [], b?.get(label) ?? [])) {
-      if (!sameWays(cell)) different.push(...apartFrom(cell.packets, different));
+      if (!sameWays(cell)) different.push(cell.packets);
     }
   }
   // Packets that fare alike in both are told together.
-  return different.flatMap((packets) => {
+  const outcomes = outcomesBy();
+  const classes = different.length > MANY_WAYS ? disjointBySource(different) : disjointClasses(different);
+  return classes.flatMap((packets) => {
     const within = (ways: readonly Way[]) =>
       ways.flatMap((way) => {
         const both = commonClass(way.packets, packets);
@@ -213,45 +225,28 @@ function differencesOf(
       (cell): Difference => ({
         start,
         packets: cell.packets,
-        before: outcomesOf(cell.before, cell.packets),
-        after: outcomesOf(cell.after, cell.packets),
+        before: outcomes(cell.before, cell.packets),
+        after: outcomes(cell.after, cell.packets),
       }),
     );
   });
 }
 
-/** Packets, and the ways of them all in each ruleset. */
-interface Cell {
-  readonly packets: PacketClass;
-  readonly before: Way[];
-  readonly after: Way[];
+/** The same packets in classes that share none. */
+function disjointClasses(classes: readonly PacketClass[]): readonly PacketClass[] {
+  const disjoint: PacketClass[] = [];
+  for (const packets of classes) disjoint.push(...apartFrom(packets, disjoint));
+  return disjoint;
 }
 
-/** Divides packets by which of these ways they may take. */
-function overlay(before: readonly Way[], after: readonly Way[]): Cell[] {
-  const cells: Cell[] = [];
-  const lay = (way: Way, side: 'before' | 'after') => {
-    let left: PacketClass[] = [way.packets];
-    for (let i = 0, count = cells.length; i < count && left.length > 0; i++) {
-      const cell = cells[i];
-      if (!cell) continue;
-      const others = otherClasses(cell.packets, way.packets);
-      if (others[0] === cell.packets) continue;
-      left = left.flatMap((packets) => otherClasses(packets, cell.packets));
-      if (others.length > 0) {
-        const both = commonClass(cell.packets, way.packets);
-        if (!both) continue;
-        cells[i] = { packets: both, before: [...cell.before], after: [...cell.after] };
-        for (const packets of others)
-          cells.push({ ...cell, packets, before: [...cell.before], after: [...cell.after] });
-      }
-      cells[i]?.[side].push(way);
-    }
-    for (const packets of left) cells.push({ packets, before: [], after: [], [side]: [way] });
-  };
-  for (const way of before) lay(way, 'before');
-  for (const way of after) lay(way, 'after');
-  return cells;
+/** As {@link disjointClasses}, of classes that mostly differ in their sources alone. */
+function disjointBySource(classes: readonly PacketClass[]): readonly PacketClass[] {
+  const alike = Map.groupBy(classes, (packets) => labelWithout(packets, 'source'));
+  return disjointClasses(
+    [...alike.values()].flatMap((same) =>
+      same.slice(0, 1).map((packets) => ({ ...packets, source: union(same.map(({ source }) => source)) })),
+    ),
+  );
 }
 
 /** The packets of a class that are in none of others. */
@@ -265,7 +260,7 @@ function apartFrom(packets: PacketClass, others: readonly PacketClass[]): Packet
 }
 
 /** Whether packets take these ways, which come to the same, as probably and with the same mark in both rulesets. */
-function sameWays({ packets, before, after }: Cell): boolean {
+function sameWays({ packets, before, after }: Cell<Way>): boolean {
   const [a, b] = [byMark(before, packets), byMark(after, packets)];
   return [...new Set([...a.keys(), ...b.keys()])].every((mark) => {
     const [left, right] = [a.get(mark) ?? NEVER, b.get(mark) ?? NEVER];
@@ -301,19 +296,70 @@ function markOf(mark: ClassOutcome['mark'], { facts }: PacketClass): ClassOutcom
   return known;
 }
 
-function outcomesOf(ways: readonly Way[], packets: PacketClass): ClassOutcome[] {
-  const outcomes = new Map<string, ClassOutcome>();
-  for (const { outcome, label, labelWithMark } of ways) {
+/** What a way comes to for packets with some facts. */
+interface Told {
+  readonly outcome: ClassOutcome;
+  readonly slot: Slot;
+}
+
+/** Shared by all ways that come to the same: where that is in the outcomes that are being added up. */
+interface Slot {
+  turn: number;
+  place: number;
+}
+
+/** What ways come to; those that come to the same are one outcome, as probable as all of them. */
+function outcomesBy(): (ways: readonly Way[], packets: PacketClass) => ClassOutcome[] {
+  // Of one Service, many classes of packets with the same facts take nearly the same ways.
+  const byFacts = new Map<Facts, Teller>();
+  let turn = 0;
+  return (ways, packets) => {
+    const { tell, known } = byFacts.get(packets.facts) ?? teller(packets);
+    byFacts.set(packets.facts, { tell, known });
+    const same = known.get(ways);
+    if (same) return same;
+    const outcomes: ClassOutcome[] = [];
+    known.set(ways, outcomes);
+    turn++;
+    for (const way of ways) {
+      const { outcome, slot } = tell(way);
+      const same = slot.turn === turn ? outcomes[slot.place] : undefined;
+      if (same) {
+        const { probability, chances } = outcome;
+        outcomes[slot.place] = {
+          ...same,
+          probability: same.probability + probability,
+          chances: same.chances + chances,
+        };
+      } else {
+        slot.turn = turn;
+        slot.place = outcomes.push(outcome) - 1;
+      }
+    }
+    return outcomes;
+  };
+}
+
+interface Teller {
+  readonly tell: (way: Way) => Told;
+  /** Of lists of ways that were told before. */
+  readonly known: WeakMap<readonly Way[], ClassOutcome[]>;
+}
+
+function teller(packets: PacketClass): Teller {
+  const known = new Map<ClassOutcome, Told>();
+  const slots = new Map<string, Slot>();
+  const tell = ({ outcome, label, labelWithMark }: Way) => {
+    const told = known.get(outcome);
+    if (told) return told;
     const mark = markOf(outcome.mark, packets);
     const isKnown = mark !== outcome.mark;
     const key = isKnown ? withMark(label, mark) : labelWithMark;
-    const same = outcomes.get(key);
-    if (!same) {
-      outcomes.set(key, isKnown ? { ...outcome, mark } : outcome);
-      continue;
-    }
-    const probability = same.probability + outcome.probability;
-    outcomes.set(key, { ...same, probability, chances: same.chances + outcome.chances });
-  }
-  return [...outcomes.values()];
+    const slot = slots.get(key) ?? { turn: 0, place: 0 };
+    slots.set(key, slot);
+    const made = { outcome: isKnown ? { ...outcome, mark } : outcome, slot };
+    known.set(outcome, made);
+    return made;
+  };
+  return { tell, known: new WeakMap() };
 }

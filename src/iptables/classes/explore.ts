@@ -39,8 +39,12 @@ export interface ClassRuleset {
   readonly chains: Map<PreparedChain, RuleIndex>;
 }
 
-export function forClasses(ruleset: PreparedRuleset): ClassRuleset {
-  return { ruleset, family: ruleset.family, chains: new Map() };
+/** @param chains as other rulesets have them prepared */
+export function forClasses(
+  ruleset: PreparedRuleset,
+  chains: ClassRuleset['chains'] = new Map(),
+): ClassRuleset {
+  return { ruleset, family: ruleset.family, chains };
 }
 
 /**

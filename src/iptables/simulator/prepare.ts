@@ -1,7 +1,7 @@
 /** Rulesets in the form that packets are sent through: of each chain that one comes to, what its rules ask and do. */
 import { MATCH_TRAITS } from '../match-traits.ts';
 import { parseRule } from '../parse.ts';
-import { readSavedText } from '../saved-text.ts';
+import { readSavedChains } from '../saved-text.ts';
 import type { Family, Match, Rule, Ruleset, TableName } from '../types.ts';
 import { candidatesIn } from './candidates.ts';
 import type { Condition } from './condition.ts';
@@ -22,8 +22,10 @@ export interface PreparedRuleset {
 
 /** A chain as it was given: rules, or the lines that iptables-save prints. */
 export interface GivenChain {
-  readonly policy: 'ACCEPT' | 'DROP' | undefined;
+  readonly policy?: 'ACCEPT' | 'DROP' | undefined;
   readonly rules: readonly (Rule | string)[];
+  /** Its rules one below the other, where they are lines. */
+  readonly text?: string;
 }
 
 export interface PreparedChain {
@@ -55,56 +57,77 @@ export interface PreparedRule extends PlacedRule {
 /** A condition, and the match that it comes from. */
 export type RuleCondition = Condition & { readonly match: Match };
 
-/** Prepares a ruleset. Without built-in chains, no packet comes to it: see `withJumps`. */
-export function prepare({ family, tables }: Ruleset): PreparedRuleset {
-  const byName = tables.map(({ name, chains }): [string, Map<string, UnpreparedChain>] => [
-    name,
-    new Map(
-      chains.map(({ name, policy, rules }) => [name, { given: { policy, rules }, rules: () => rules }]),
-    ),
-  ]);
-  return prepared(family, new Map(byName));
+/**
+ * The chains of the ruleset that was prepared last, by family, table and name. One that is the same in the next ruleset is
+ * the same object there, and is prepared once; of one that is not, the rules are that are the same.
+ */
+export type KnownChains = Map<Family, ReadonlyMap<string, ReadonlyMap<string, UnpreparedChain>>>;
+
+/**
+ * Prepares a ruleset. Without built-in chains, no packet comes to it: see `withJumps`.
+ * @param known of the ruleset that it is compared with
+ */
+export function prepare({ family, tables }: Ruleset, known?: KnownChains): PreparedRuleset {
+  const byName = new Map<string, Map<string, UnpreparedChain>>();
+  for (const { name: table, chains } of tables) {
+    const former = known?.get(family)?.get(table);
+    const byChain = new Map<string, UnpreparedChain>();
+    for (const chain of chains) {
+      byChain.set(chain.name, unprepared(chain, chain.rules, former?.get(chain.name)));
+    }
+    byName.set(table, byChain);
+  }
+  known?.set(family, byName);
+  return prepared(family, byName);
 }
 
 /**
  * Prepares what iptables-save prints, with or without counters, or what iptables-restore reads: the text of whole
  * tables. Rules are parsed when a packet comes to their chain, since on a node of 5,000 Services most never are.
+ * @param known of the ruleset that it is compared with
  * @throws ParseError where the text is not of that form
  */
-export function prepareSaved(text: string, family: Family): PreparedRuleset {
-  const byName = [...readSavedText(text)].map(([table, chains]): [string, Map<string, UnpreparedChain>] => [
-    table,
-    new Map(
-      [...chains].map(([name, { policy, lines }]) => [
-        name,
-        { given: { policy, rules: lines }, rules: () => lines.map((line) => parseRule(line, family)) },
-      ]),
-    ),
-  ]);
-  return prepared(family, new Map(byName));
+export function prepareSaved(text: string, family: Family, known?: KnownChains): PreparedRuleset {
+  const byName = new Map<string, Map<string, UnpreparedChain>>();
+  for (const [table, chains] of readSavedChains(text)) {
+    const former = known?.get(family)?.get(table);
+    const byChain = new Map<string, UnpreparedChain>();
+    for (const [name, chain] of chains) byChain.set(name, unprepared(chain, chain.text, former?.get(name)));
+    byName.set(table, byChain);
+  }
+  known?.set(family, byName);
+  return prepared(family, byName);
 }
 
+/** A chain, prepared when a packet comes to it first. */
 interface UnpreparedChain {
   readonly given: GivenChain;
-  rules(): readonly Rule[];
+  /** What only chains with the same rules have in common: a text, or the list itself. */
+  readonly content: unknown;
+  /** The chain of this name in the other ruleset, which has other rules. */
+  readonly former: UnpreparedChain | undefined;
+  prepared: PreparedChain | undefined;
+}
+
+function unprepared(
+  given: GivenChain,
+  content: unknown,
+  former: UnpreparedChain | undefined,
+): UnpreparedChain {
+  const isSame = former && former.content === content && former.given.policy === given.policy;
+  return isSame ? former : { given, content, former, prepared: undefined };
 }
 
 function prepared(
   family: Family,
   tables: ReadonlyMap<string, ReadonlyMap<string, UnpreparedChain>>,
 ): PreparedRuleset {
-  const known = new Map(tables.keys().map((table) => [table, new Map<string, PreparedChain>()]));
   return {
     family,
     chain(table, name) {
-      const ofTable = known.get(table);
-      const chain = ofTable?.get(name);
-      if (chain) return chain;
-      const unprepared = tables.get(table)?.get(name);
-      if (!unprepared) return undefined;
-      const prepared = prepareChain({ table, chain: name, family }, unprepared);
-      ofTable?.set(name, prepared);
-      return prepared;
+      const chain = tables.get(table)?.get(name);
+      if (chain) chain.prepared ??= prepareChain({ table, chain: name, family }, chain);
+      return chain?.prepared;
     },
     given: (table, name) => tables.get(table)?.get(name)?.given,
     names: (table) => tables.get(table)?.keys() ?? [],
@@ -117,12 +140,25 @@ interface Place {
   readonly family: Family;
 }
 
-function prepareChain(place: Place, { given: { policy }, rules }: UnpreparedChain): PreparedChain {
-  const all = rules().map((rule, i) => prepareRule(place, i + 1, rule));
+function prepareChain(place: Place, { given: { policy, rules }, former }: UnpreparedChain): PreparedChain {
+  const before = former?.prepared && preparedBy(former.given, former.prepared);
+  const all = rules.map((rule, i) => {
+    const same = before?.get(rule);
+    if (same?.number === i + 1) return same;
+    return same ? { ...same, number: i + 1 } : prepareRule(place, i + 1, rule);
+  });
   return { table: place.table, name: place.chain, policy, rules: all, candidates: candidatesIn(all) };
 }
 
-function prepareRule({ table, chain, family }: Place, number: number, rule: Rule): PreparedRule {
+function preparedBy(
+  { rules }: GivenChain,
+  prepared: PreparedChain,
+): ReadonlyMap<Rule | string, PreparedRule> {
+  return new Map(prepared.rules.map((rule, i) => [rules[i] ?? '', rule]));
+}
+
+function prepareRule({ table, chain, family }: Place, number: number, given: Rule | string): PreparedRule {
+  const rule = typeof given === 'string' ? parseRule(given, family) : given;
   const conditions = inOrder(rule.matches).flatMap((match): RuleCondition[] => {
     const condition = conditionOf(match, family);
     return condition ? [{ ...condition, match }] : [];
