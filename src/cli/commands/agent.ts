@@ -24,7 +24,6 @@ export async function agentAction(given: GivenFlags, version: string): Promise<C
     return await cleanupAction(backend === undefined ? {} : { backend });
   }
 
-  becomeFrugal();
   ignoreOutputFailures();
   const { runAgent } = await import('../../agent/run-agent.ts');
   const { outputs, options } = logTo(settings);
@@ -58,28 +57,6 @@ export async function agentAction(given: GivenFlags, version: string): Promise<C
 
 /** So long whoever reads the log has for its end, in milliseconds. */
 const LAST_WORDS = 300;
-
-/**
- * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more: at 5,000 Services x
- * 10 endpoints the agent peaks at 190 MB so, and at 350 MB else (Node.js 26). A node has better uses for memory, and
- * most of the time is spent in the kernel anyway.
- */
-const FRUGAL = ['--optimize-for-size', '--heap-growing-percent=15'];
-
-/** The log is read by people: that node:ffi is young (src/applier/watch/libc.ts) is nothing to do anything about. */
-const QUIET = ['--disable-warning=ExperimentalWarning'];
-
-/** V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already. */
-function becomeFrugal(): void {
-  const missing = [...FRUGAL, ...QUIET].filter((flag) => !process.execArgv.includes(flag));
-  if (missing.length === 0) return;
-  process.execve?.(process.execPath, [
-    process.execPath,
-    ...missing,
-    ...process.execArgv,
-    ...process.argv.slice(1),
-  ]);
-}
 
 async function readSettings(given: GivenFlags) {
   const path = configFileOf(given);
