@@ -6,7 +6,7 @@
  */
 import { globSync, readFileSync } from 'node:fs';
 import { chmod, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { pageScript } from '../src/graph/formats/page-script.ts';
 import { type PlacedPackage, productionPackages, readLockFile } from './lock-file.ts';
@@ -60,29 +60,34 @@ async function writeCommandLine(folder: string): Promise<void> {
   for (const name of PROGRAMS) await chmod(join(folder, `${name}.js`), 0o755);
 }
 
+/** A package in the command line, and the folder that it was taken from, which may be of a project around this one. */
+interface Inside extends PlacedPackage {
+  readonly folder: string;
+}
+
 /** The packages that modules are of, as the lock file has them, by name. */
-function packagesOf(modules: readonly string[]): PlacedPackage[] {
+function packagesOf(modules: readonly string[]): Inside[] {
   const locked = new Map(productionPackages(readLockFile(PROJECT)).map((one) => [one.path, one]));
-  const paths = modules.flatMap(
-    (id) => /node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? [],
+  const folders = modules.flatMap(
+    (id) => /^.*?\/node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? [],
   );
-  return [...new Set(paths)]
-    .map((path) => {
+  return [...new Set(folders)]
+    .map((folder) => {
+      const path = folder.slice(folder.indexOf('node_modules/'));
       const found = locked.get(path);
       // The bill of materials, which goes by the lock file, would not name it.
       if (found === undefined)
         throw new Error(`${path} is in the command line, and no package that users install`);
-      return found;
+      return { ...found, folder };
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** What their licences ask for: their texts, each under the name of the package. */
-function licencesOf(packages: readonly PlacedPackage[]): string {
-  const texts = packages.map(({ path, name, version, license }) => {
-    const folder = join(PROJECT, path);
+function licencesOf(packages: readonly Inside[]): string {
+  const texts = packages.map(({ folder, path, name, version, license }) => {
     const [file] = globSync('{LICENSE,LICENCE,license,licence}*', { cwd: folder });
-    if (file === undefined) throw new Error(`${relative(PROJECT, folder)} has no text of its licence`);
+    if (file === undefined) throw new Error(`${path} has no text of its licence`);
     return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
   });
   return texts.join(`\n${'-'.repeat(78)}\n\n`);
