@@ -7,10 +7,12 @@ import { interestingFlows } from '../../test/support/interesting-packets.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import { isIn } from '../iptables/classes/example.ts';
+import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import { type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import { FAMILIES, type Family } from '../net/address.ts';
+import { contains, FAMILIES, type Family, familyOf, LOOPBACK, splitPort } from '../net/address.ts';
 import { type Effects, effectsOf, type Fates, type PacketEffect } from './effects.ts';
+import { describeSenders } from './senders.ts';
 import { tellOthers, tellServices } from './words.ts';
 
 const rulesOf = ({ cluster, node, options }: CompilerInput, family: Family): PreparedRuleset =>
@@ -29,11 +31,11 @@ const RUNS = { numRuns: 10 };
 /** Packets that get to no endpoint, before or after, may be told of a Service or of none, by what classes they fall into. */
 const reaches = ({ before, after }: PacketEffect) => before.endpoints.size + after.endpoints.size > 0;
 
-/** What somebody may compare of effects: the ways and kinds, with what becomes of packets on one side and on the other. */
-function labels({ services }: Effects, side: 'forwards' | 'backwards'): string[] {
-  const label = (place: string, { kind, before, after }: PacketEffect) => {
+/** What somebody may compare of effects: the ways and kinds, whom they are for, and what becomes of packets on either side. */
+function labels({ services, others, undecided }: Effects, side: 'forwards' | 'backwards'): string[] {
+  const label = (place: string, { kind, before, after, senders }: PacketEffect) => {
     const [a, b] = side === 'forwards' ? [before, after] : [after, before];
-    return `${place} ${kind} ${fatesLabel(a, kind)} → ${fatesLabel(b, kind)}`;
+    return `${place} ${kind} ${describeSenders(senders)}: ${fatesLabel(a, kind)} → ${fatesLabel(b, kind)}`;
   };
   return [
     ...new Set([
@@ -45,6 +47,8 @@ function labels({ services }: Effects, side: 'forwards' | 'backwards'): string[]
             .map((effect) => label(`${JSON.stringify(to)} ${there.join()}`, effect));
         }),
       ),
+      ...others.filter(reaches).map((effect) => label('no Service', effect)),
+      ...undecided,
     ]),
   ].sort();
 }
@@ -78,6 +82,54 @@ const allEffects = ({ services, others }: Effects): readonly PacketEffect[] => [
   ...services.flatMap(({ ways }) => ways.flatMap(({ effects }) => effects)),
   ...others,
 ];
+
+/** Whether a packet is one of those that an effect is made of. */
+function isTold(effects: readonly PacketEffect[], packet: Packet, node: SimulatedNode): boolean {
+  const start = packet.inInterface === undefined ? 'begins' : 'arrives';
+  return effects.some(({ differences, unusual }) =>
+    [...differences, ...unusual].some(
+      (one) => one.start === start && isIn(one.packets, packet, node) === true,
+    ),
+  );
+}
+
+/** The effects on ways in to which a packet is. */
+function effectsOn(
+  { services }: Effects,
+  { destination, destinationPort, protocol }: Packet,
+  node: SimulatedNode,
+) {
+  const ways = services.flatMap(({ ways }) => ways);
+  return ways
+    .filter(
+      ({ to }) =>
+        to.protocol === protocol &&
+        to.port === destinationPort &&
+        (to.address === destination || (to.address === undefined && node.isLocal(destination))),
+    )
+    .flatMap(({ effects }) => effects);
+}
+
+/**
+ * On a way in, packets out of the usual are told of only where nothing else changes: those with a mark, of clients that are
+ * remembered, and to loopback; and of those of endpoints not what follows from their being some.
+ */
+function isUsual(
+  { mark, source, destination }: Packet,
+  node: SimulatedNode,
+  effects: readonly PacketEffect[],
+) {
+  const isRemembered = [...(node.recent?.values() ?? [])].some((clients) => clients.has(source));
+  const isEndpoint = effects.some(({ before, after }) =>
+    [...before.endpoints.keys(), ...after.endpoints.keys()].some((to) => splitPort(to)?.address === source),
+  );
+  return (
+    mark === undefined &&
+    !isRemembered &&
+    !isEndpoint &&
+    !contains(LOOPBACK[familyOf(destination)], destination)
+  );
+}
 
 describe('random changes', () => {
   test('backwards, the same changes back', () => {
@@ -128,32 +180,19 @@ describe('random changes', () => {
     );
   });
 
-  test('each packet whose fate is another is to a Service of which something is told, or to none', () => {
+  test('each packet whose fate is another is one of those that an effect is made of', () => {
     fc.assert(
       fc.property(sides, ({ before, after, was, is, family, node }) => {
         const effects = effectsOf(was, is, node);
-        const addresses = effects.services.flatMap(({ ways }) => ways.map(({ to }) => to));
         for (const input of [before, after]) {
           for (const { from, packets } of interestingFlows({ ...input, options: input.options(family) })) {
             for (const packet of packets) {
               if (fateText(was, packet, from) === fateText(is, packet, from)) continue;
-              const { destination, destinationPort, protocol } = packet;
-              const isTo = addresses.some(
-                ({ address, port, protocol: of }) =>
-                  of === protocol &&
-                  port === destinationPort &&
-                  (address === destination || (address === undefined && from.isLocal(destination))),
-              );
-              const ofNone = effects.others.some(({ differences }) =>
-                differences.some(({ packets }) => isIn(packets, packet, from) === true),
-              );
-              // Of others than the usual ones, something is told where nothing is of these.
-              const isUsual = packet.mark === undefined && !['127.0.0.1', '::1'].includes(destination);
-              const isUnusual = !isUsual && effects.others.length > 0;
-              expect({ packet, told: isTo || ofNone || isUnusual }).toEqual({
-                packet,
-                told: true,
-              });
+              const onWay = effectsOn(effects, packet, from);
+              const told =
+                isTold([...onWay, ...effects.others], packet, from) ||
+                (onWay.length > 0 && !isUsual(packet, from, onWay));
+              expect({ packet, told }).toEqual({ packet, told: true });
             }
           }
         }

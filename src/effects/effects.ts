@@ -47,6 +47,8 @@ export interface PacketEffect {
   readonly example: ClassExample;
   /** The classes of packets that it is made of. */
   readonly differences: readonly Difference[];
+  /** Those of packets out of the usual, for which the same becomes another: the words are not about them. */
+  readonly unusual: readonly Difference[];
 }
 
 export interface WayEffects {
@@ -116,7 +118,7 @@ function effectsIn(
     services: [...services]
       .map(([service, ways]) => ({ service, ways: ways.toSorted(byAddress) }))
       .sort((a, b) => (a.service < b.service ? -1 : 1)),
-    others: of(byPlace.get('')?.differences ?? []),
+    others: effectsOfOthers(byPlace.get('')?.differences ?? [], of, family),
     undecided: undecidedIn(differences),
     classes,
   };
@@ -173,10 +175,11 @@ class Addresses {
     const address = onlyOne(destination);
     if (countOf(service) > MANY_PORTS) return [];
     const named = address === undefined ? [] : (this.#byAddress.get(address) ?? []).filter(isTo);
-    if (named.length > 0) return named;
     const { local } = this.#node;
     const isLocal = isEmpty(local) ? false : countOf(common(destination, local)) === countOf(destination);
-    return isLocal || facts.get(localFact('destination')) === true ? this.#nodePorts.filter(isTo) : [];
+    // An address of the node may be one of a Service, too, and fare alike at both ports.
+    const isOwn = isLocal || facts.get(localFact('destination')) === true;
+    return isOwn ? [...named, ...this.#nodePorts.filter(isTo)] : named;
   }
 }
 
@@ -221,9 +224,37 @@ function effectsOfPlace(
         senders: sendersOf(alike, node, family),
         example: exampleOf(difference.packets, difference.start, family, node),
         differences: alike,
+        unusual: [],
       },
     ];
   });
+}
+
+/**
+ * What changes for packets to no Service: first for those as they usually are; for those out of the usual, what is not the
+ * same change.
+ */
+function effectsOfOthers(
+  differences: readonly Difference[],
+  of: (differences: readonly Difference[]) => PacketEffect[],
+  family: Family,
+): PacketEffect[] {
+  const told = new Map<string, PacketEffect>();
+  for (let left = differences; left.length > 0; ) {
+    const usual = new Set(relevant(left, family));
+    for (const effect of of([...usual])) {
+      const label = labelOfEffect(effect);
+      const same = told.get(label);
+      const more = same && { ...same, unusual: [...same.unusual, ...effect.differences] };
+      told.set(label, more ?? effect);
+    }
+    left = left.filter((one) => !usual.has(one));
+  }
+  return [...told.values()];
+}
+
+function labelOfEffect({ kind, before, after }: PacketEffect): string {
+  return labelOfChange(kind, before, after);
 }
 
 interface Change {

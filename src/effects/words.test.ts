@@ -1124,6 +1124,19 @@ const WITHOUT_ROW: Readonly<Record<string, string>> = {
 const hasObjects = (side: ReadonlyMap<string, unknown>, field: string) =>
   [...side.keys()].some((other) => other.split(': ', 1).join() === field.split(': ', 1).join());
 
+test('an external IP that is an address of the node: the way by its node port is told, too', () => {
+  const own = { ...NODE_PORT, externalIPs: ['192.168.0.2'] };
+  const config = (masqueradeBit: number) => ({ iptables: { localhostNodePorts: false, masqueradeBit } });
+  const before: Side = { objects: [service(own), slice(['10.244.2.5'])], config: config(14) };
+  const { services } = effects(before, { objects: [], config: config(5) });
+  const ways = services.flatMap(({ ways }) => ways.map(({ to, effects }) => [to.way, effects[0]?.kind]));
+  expect(ways).toEqual([
+    ['cluster-ip', 'fate'],
+    ['external-ip', 'fate'],
+    ['node-port', 'fate'],
+  ]);
+});
+
 test('each field that the compiler is given has a row in which it is another', () => {
   const all = new Set<string>();
   const changed = new Set<string>();
