@@ -207,7 +207,7 @@ describe.each([
       }),
       { numRuns: 15 },
     );
-  }, 60_000);
+  });
 });
 
 /** The kernel after each transaction, as it was first. */
@@ -316,7 +316,7 @@ describe.each([
       }),
       { numRuns: 10 },
     );
-  }, 60_000);
+  });
 });
 
 /** One Service in all its states, beside another one that stays as it is. */
@@ -439,7 +439,7 @@ describe('cleanup', () => {
       }),
       { numRuns: 20 },
     );
-  }, 60_000);
+  });
 
   test('of what nobody else touched leaves the kernel as it was', () => {
     fc.assert(

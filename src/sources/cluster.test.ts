@@ -418,7 +418,7 @@ describe('texts that change', () => {
       }),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 
   /** What comes out, or what is wrong. */
   function outcome(load: () => LoadedCluster): LoadedCluster | string {

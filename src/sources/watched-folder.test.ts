@@ -365,7 +365,7 @@ test('after whatever happens to files, the cluster is that of the folder as it i
     }),
     { numRuns: 20, endOnFailure: true },
   );
-}, 60_000);
+});
 
 function loadOrUndefined(sources: readonly SourceText[], options: LoadOptions): LoadedCluster | undefined {
   try {

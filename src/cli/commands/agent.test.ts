@@ -42,4 +42,4 @@ test('a value keeps its underscores', async () => {
   const file = join(folder, 'a_name.yaml');
   await execa(process.execPath, [MAIN, 'agent', `--write_config_to=${file}`]);
   expect(await readFile(file, 'utf8')).toContain('KubeProxyConfiguration');
-}, 60_000);
+});
