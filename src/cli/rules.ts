@@ -69,7 +69,7 @@ interface SharedCompiler {
   readonly compiler: IncrementalCompiler;
 }
 
-export function sharedRules(): SharedRules {
+export function nothingShared(): SharedRules {
   return { chains: new Map(), compilers: new Map() };
 }
 

@@ -9,7 +9,7 @@ import { parseRuleset } from '../../iptables/parse.ts';
 import { type PreparedRuleset, prepare } from '../../iptables/simulator/prepare.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
 import { paint, terminalWidth } from '../paint.ts';
-import { checkedRules, type NodeRules, type RulesSource, readRules, sharedRules } from '../rules.ts';
+import { checkedRules, type NodeRules, nothingShared, type RulesSource, readRules } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
@@ -63,7 +63,7 @@ function familiesOf(
 }
 
 async function effectsOfFamily(family: Family, before: RulesSource, after: RulesSource): Promise<Effects> {
-  const shared = sharedRules();
+  const shared = nothingShared();
   const [was, is] = [await before.rules(family, shared), await after.rules(family, shared)];
   return checkedRules(() => {
     const wanted = after.compiled && !before.compiled ? applied(was, is, family) : is.prepared;

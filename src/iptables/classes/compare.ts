@@ -8,7 +8,7 @@ import type { PreparedChain, PreparedRuleset } from '../simulator/prepare.ts';
 import { type AffectedBox, affectedBoxes } from './affected.ts';
 import { type ClassFlow, type Start, sentTo } from './class-flow.ts';
 import { type ClassEnd, type ClassRuleset, explore, forClasses } from './explore.ts';
-import { type Cell, MANY_WAYS, overlay } from './overlay.ts';
+import { MANY_WAYS, type OverlayCell, overlay } from './overlay.ts';
 import {
   commonClass,
   everyPacket,
@@ -260,7 +260,7 @@ function apartFrom(packets: PacketClass, others: readonly PacketClass[]): Packet
 }
 
 /** Whether packets take these ways, which come to the same, as probably and with the same mark in both rulesets. */
-function sameWays({ packets, before, after }: Cell<Way>): boolean {
+function sameWays({ packets, before, after }: OverlayCell<Way>): boolean {
   const [a, b] = [byMark(before, packets), byMark(after, packets)];
   return [...new Set([...a.keys(), ...b.keys()])].every((mark) => {
     const [left, right] = [a.get(mark) ?? NEVER, b.get(mark) ?? NEVER];

@@ -15,7 +15,7 @@ export interface ClassWay {
 }
 
 /** Packets, and the ways of them all in each ruleset. */
-export interface Cell<W> {
+export interface OverlayCell<W> {
   readonly packets: PacketClass;
   readonly before: readonly W[];
   readonly after: readonly W[];
@@ -25,17 +25,20 @@ export interface Cell<W> {
 export const MANY_WAYS = 64;
 
 /** Divides the packets of these ways into classes all of whose packets may take the same ones. */
-export function overlay<W extends ClassWay>(before: readonly W[], after: readonly W[]): readonly Cell<W>[] {
+export function overlay<W extends ClassWay>(
+  before: readonly W[],
+  after: readonly W[],
+): readonly OverlayCell<W>[] {
   if (before.length + after.length <= MANY_WAYS) return oneByOne(before, after);
   return bySource(before, after) ?? oneByOne(before, after);
 }
 
-interface OpenCell<W> extends Cell<W> {
+interface OpenCell<W> extends OverlayCell<W> {
   readonly before: W[];
   readonly after: W[];
 }
 
-function oneByOne<W extends ClassWay>(before: readonly W[], after: readonly W[]): readonly Cell<W>[] {
+function oneByOne<W extends ClassWay>(before: readonly W[], after: readonly W[]): readonly OverlayCell<W>[] {
   const cells: OpenCell<W>[] = [];
   const lay = (way: W, side: 'before' | 'after') => {
     let left: PacketClass[] = [way.packets];
@@ -75,7 +78,7 @@ interface SourceGroup<W> extends ClassWay {
 function bySource<W extends ClassWay>(
   before: readonly W[],
   after: readonly W[],
-): readonly Cell<W>[] | undefined {
+): readonly OverlayCell<W>[] | undefined {
   const every = union([...before, ...after].map(({ packets }) => packets.source));
   const groups = new Map<string, SourceGroup<W>>();
   const add = (way: W, side: 'before' | 'after') => {
@@ -107,7 +110,7 @@ function sweep<W extends ClassWay>(
   packets: PacketClass,
   before: readonly W[],
   after: readonly W[],
-): readonly Cell<W>[] {
+): readonly OverlayCell<W>[] {
   const ways = [...before, ...after];
   const { places, turns } = turnsOf(ways);
   const usual = usualOf(ways.length, turns);
@@ -130,7 +133,7 @@ function sweep<W extends ClassWay>(
   }
   const usualBefore = before.filter((_, i) => usual[i]);
   const usualAfter = after.filter((_, i) => usual[before.length + i]);
-  return [...found.values()].map(({ unusual, ranges }): Cell<W> => {
+  return [...found.values()].map(({ unusual, ranges }): OverlayCell<W> => {
     const mask = [...usual];
     for (const i of unusual) mask[i] = !mask[i];
     const isOf = { before: (i: number) => i < before.length, after: (i: number) => i >= before.length };
