@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { compareChains } from '../iptables/compare.ts';
 import { printRule } from '../iptables/print.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
-import type { ChangedRules } from './arrangement.ts';
 import { DispatchTree } from './dispatch-tree.ts';
 import { comment, destination, destinationPort, jump, PROTOCOL_MATCHES } from './matches.ts';
+import type { ChangedRules } from './rule-order.ts';
 
 type Rules = ReadonlyMap<string, readonly Rule[]>;
 

@@ -7,22 +7,22 @@ import { type SharedChain, treeChain } from '../chains/names.ts';
 import { sameRule } from '../iptables/compare.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
-import type { Arrangement, ChangedRules, NodeRules, ReplacedChains } from './arrangement.ts';
 import { atKey } from './at-key.ts';
 import { keyOfRule, keyRange, type RuleKey } from './keys.ts';
 import { ListsInOrder } from './lists-in-order.ts';
 import { jump } from './matches.ts';
 import { branchesOf, FAN_OUT, type Keyed } from './radix.ts';
+import type { ChangedRules, OwnRules, ReplacedChains, RuleOrder } from './rule-order.ts';
 
 /** The rules of a chain, between those of the node: those that are not for one address or port first, then a tree for either. */
-export class DispatchTree implements Arrangement {
-  readonly #node: NodeRules;
+export class DispatchTree implements RuleOrder {
+  readonly #node: OwnRules;
   readonly #family: Family;
   readonly #others = new ListsInOrder<Rule>();
   readonly #byAddress: KeyTree;
   readonly #byPort: KeyTree;
 
-  constructor(chain: SharedChain, node: NodeRules, family: Family) {
+  constructor(chain: SharedChain, node: OwnRules, family: Family) {
     this.#node = node;
     this.#family = family;
     this.#byAddress = new KeyTree(chain, 'address', family);

@@ -6,11 +6,11 @@ import { commentFor } from '../chains/comments.ts';
 import { endpointChain, servicePortChains } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
-import { OneAfterAnother } from './arrangement.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
 import { jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
 import type { ServicePortPlan } from './plan.ts';
+import { OneAfterAnother } from './rule-order.ts';
 import type { ServicePort } from './service-ports.ts';
 import {
   type ChainNames,

@@ -3,10 +3,10 @@
 import type { NodeFacts } from '../api/node.ts';
 import type { ServiceTable, SharedChain } from '../chains/names.ts';
 import type { Chain, Rule } from '../iptables/types.ts';
-import type { Arrangement, NodeRules } from './arrangement.ts';
 import type { NodePlan } from './node-plan.ts';
 import type { CompileOptions } from './options.ts';
 import type { ServicePortPlan } from './plan.ts';
+import type { OwnRules, RuleOrder } from './rule-order.ts';
 
 /** What is the same for all Services, whatever becomes of them. */
 export interface NodeContext {
@@ -42,7 +42,7 @@ export interface Layout {
    * How the rules that Services add to a shared chain are put in order. Without any, it has only the node's.
    * @param node what the node has in that chain
    */
-  arrange(chain: SharedChain, node: NodeRules, context: NodeContext): Arrangement;
+  arrange(chain: SharedChain, node: OwnRules, context: NodeContext): RuleOrder;
   /** What the node adds to the shared chains as if it were a Service, the first of them. */
   nodeRules(context: NodeContext): readonly SharedRule[];
 }

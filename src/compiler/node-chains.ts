@@ -11,10 +11,10 @@ import { present } from '../errors/invariant.ts';
 import { type ChainChanges, compareChains } from '../iptables/compare.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
-import type { Arrangement, NodeRules, ReplacedChains } from './arrangement.ts';
 import { atKey } from './at-key.ts';
 import type { Layout, NodeContext, SharedRule } from './layout.ts';
 import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
+import type { OwnRules, ReplacedChains, RuleOrder } from './rule-order.ts';
 
 const JUMP_TO_NODE_PORTS = comment(
   'kubernetes service nodeports; NOTE: this must be the last rule in this chain',
@@ -34,7 +34,7 @@ const NODE = '';
 /** A chain that all service ports share. */
 interface Shared {
   readonly name: SharedChain;
-  readonly arrangement: Arrangement;
+  readonly arrangement: RuleOrder;
   chain: Chain;
 }
 
@@ -120,7 +120,7 @@ export function ruleCount(chains: readonly Chain[]): number {
 }
 
 /** What the node adds to a shared chain. */
-function nodeRules(table: ServiceTable, chain: SharedChain, context: NodeContext): NodeRules {
+function nodeRules(table: ServiceTable, chain: SharedChain, context: NodeContext): OwnRules {
   return {
     before: chain === 'KUBE-FORWARD' ? forwardRules(context) : [],
     after:

@@ -15,7 +15,7 @@ export interface ReplacedChains {
 }
 
 /** Follows the Services that change. What it comes to depends on nothing but the rules that there are. */
-export interface Arrangement {
+export interface RuleOrder {
   /** Those in the chain itself, with the node's. */
   readonly rules: readonly Rule[];
   /** The chains that they lead into, beside those of the Services. */
@@ -25,7 +25,7 @@ export interface Arrangement {
 }
 
 /** The rules that the node itself has in a shared chain. */
-export interface NodeRules {
+export interface OwnRules {
   readonly before: readonly Rule[];
   readonly after: readonly Rule[];
 }
@@ -34,10 +34,10 @@ export interface NodeRules {
 const [FIRST, LAST] = ['', '\uffff'];
 
 /** One Service's rules after another's, in the order of the Services' names, and the node's around them. */
-export class OneAfterAnother implements Arrangement {
+export class OneAfterAnother implements RuleOrder {
   readonly #rules = new ListsInOrder<Rule>();
 
-  constructor({ before, after }: NodeRules) {
+  constructor({ before, after }: OwnRules) {
     // In one list with the others, which is long, and would be copied to be put between them.
     this.#rules.replace(
       new Map([
