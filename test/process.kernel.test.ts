@@ -217,7 +217,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
     });
     expect(times(`${iptables}-restore --noflush --counters --wait 5 was killed by SIGKILL`)).toBe(1);
     expect(times(`${ip6tables}-restore --noflush --counters --wait 5 was killed by SIGKILL`)).toBe(1);
-    expect(times('memory may have run out (dmesg tells): try again')).toBe(2);
+    expect(times('memory may have run out (see dmesg): try again')).toBe(2);
     // The one that was killed, and the one that took its place, in each family.
     expect(await restores()).toBeLessThanOrEqual(4);
   });
@@ -373,7 +373,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
         call.startsWith(`${iptables}-save --counters`),
       );
       expect(readings.length).toBeLessThan(60);
-      expect(times('SIGHUP: everything')).toBeLessThan(60);
+      expect(times('SIGHUP: comparing everything')).toBeLessThan(60);
       expect(times('Verbosity set')).toBe(6);
     });
   }
@@ -452,7 +452,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
       expect(times('broken-')).toBeLessThan(5000);
       await server.delete(...broken(0));
       await putChange();
-      await tells(/left out, as nobody read it[\s\S]*"Rules are in the kernel"/);
+      await tells(/Dropped log lines that nobody read[\s\S]*"Rules are in the kernel"/);
       await inStep();
       // And the end does not wait for whoever does not read.
       agent.stallLog();
@@ -557,13 +557,13 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
     await calmly(async () => {
       for (const rest of ['', '-save', '-restore']) await lead(path, `iptables${rest}`, other);
       await putChange();
-      await tells(new RegExp(`iptables was ${iptables} and is iptables-${other} now`));
+      await tells(new RegExp(`iptables was ${iptables} and is now iptables-${other}`));
       await sleep(1500);
       expect(await otherHolds()).not.toContain('KUBE-');
       for (const rest of ['', '-save', '-restore']) await lead(path, `iptables${rest}`, backend);
       await inStep();
     });
-    expect(log()).toContain('make it what it was, or start svc2ipt again');
+    expect(log()).toContain('change it back, or restart svc2ipt');
   });
 
   if (backend === 'nft') {

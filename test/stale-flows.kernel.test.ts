@@ -273,8 +273,8 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
       await eventuallyAnswering([]);
       await writeFile(broken, '');
       await put([]);
-      await agent.tells(/family="ipv4".*UDP clients may stay/);
-      await agent.tells(/family="ipv6".*UDP clients may stay/);
+      await agent.tells(/family="ipv4".*UDP flows to removed endpoints may go on/);
+      await agent.tells(/family="ipv6".*UDP flows to removed endpoints may go on/);
       await eventuallyAnswering([]);
       await rm(broken);
       await eventuallyAnswering(SENDERS);
