@@ -53,9 +53,25 @@ export async function runAgent(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const { configuration, own, dryRun } = settings;
   const ended = new AbortController();
   const stop = AbortSignal.any([signal, ended.signal]);
+  try {
+    await runUntil(stop, () => ended.abort(), settings, version, log);
+  } finally {
+    // Nothing that was begun may keep the process.
+    ended.abort();
+  }
+}
+
+/** @param end aborts the signal, so that all that goes by it ends */
+async function runUntil(
+  stop: AbortSignal,
+  end: () => void,
+  settings: AgentSettings,
+  version: string,
+  log: Log,
+): Promise<void> {
+  const { configuration, own, dryRun } = settings;
   limitCommands({
     patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000,
     ownGroups: true,
@@ -112,7 +128,10 @@ export async function runAgent(
     for (const server of servers) await server.start({ hardFail: configuration.bindAddressHardFail });
     log.info('Starting', { version, node: agent.nodeName, families: families.join(' '), dryRun });
     const { manifests, configFile } = settings;
-    const followed = await early;
+    const followed = await early?.catch((error: unknown) => {
+      if (!stop.aborted) throw error;
+    });
+    if (stop.aborted) return;
     if (followed) {
       events = new Events(followed.connection, agent.nodeName, log);
       tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
@@ -125,7 +144,7 @@ export async function runAgent(
     if (configFile !== undefined) tasks.push(untilConfigurationChanges(configFile, stop));
     await Promise.race(tasks);
   } finally {
-    ended.abort();
+    end();
     await Promise.allSettled(tasks);
     process.off('SIGHUP', compare);
     watches.close();
@@ -142,7 +161,7 @@ async function followEarly(
     onRequest,
   }: { listener: SourceListener; stop: AbortSignal; onRequest(request: SentRequest): void },
 ): Promise<{ connection: Connection; source: Source }> {
-  const connection = await connect({ ...settings, onRequest });
+  const connection = await connect({ ...settings, onRequest, signal: stop });
   const nodeName = settings.configuration.hostnameOverride || machineName();
   const source = new KubernetesSource(connection, nodeName, listener);
   return { connection, source: running(source, source.run(stop)) };

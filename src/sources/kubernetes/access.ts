@@ -73,8 +73,13 @@ const PROCESS = fileURLToPath(new URL(`./access-process${extname(import.meta.url
 /**
  * Throws an AccessError.
  * @param patience seconds that a program of the kubeconfig may take
+ * @param signal ends it; what is thrown then says nothing
  */
-export async function findAccess(options: AccessOptions, patience = PATIENCE): Promise<Access> {
+export async function findAccess(
+  options: AccessOptions,
+  patience = PATIENCE,
+  signal?: AbortSignal,
+): Promise<Access> {
   // Without authentication there is nothing to be found.
   if (options.kubeconfig === undefined && options.master !== undefined) {
     return { server: options.master, tls: {}, headers: {} };
@@ -89,6 +94,7 @@ export async function findAccess(options: AccessOptions, patience = PATIENCE): P
       stdin: 'ignore',
       timeout: (patience + OVERHEAD) * 1000,
       serialization: 'advanced',
+      ...(signal ? { cancelSignal: signal } : {}),
     });
     answer = answerSchema.parse(ipcOutput[0]);
   } catch (error) {

@@ -51,6 +51,8 @@ export interface ConnectionOptions extends AccessOptions {
   readonly onRequest?: (request: SentRequest) => void;
   /** When a connection is asked whether it lives; as client-go asks unless given. */
   readonly liveness?: Liveness;
+  /** Ends whatever finds out credentials. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -70,9 +72,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 export async function connectTo({
   onRequest,
   liveness,
+  signal,
   ...options
 }: ConnectionOptions): Promise<{ readonly connection: Connection; readonly server: string }> {
-  const open = async () => new Transport(await findAccess(options), liveness);
+  const open = async () => new Transport(await findAccess(options, undefined, signal), liveness);
   let transport = open();
   const { server } = (await transport).access;
 
