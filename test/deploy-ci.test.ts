@@ -88,7 +88,7 @@ const ROWS: readonly Row[] = [
     what: 'nothing changed',
     files: {},
     exitCode: 0,
-    told: ['### Rules are as their golden files have them'],
+    told: ['### Rules equal their golden files'],
   },
   {
     what: 'a Service changed',

@@ -655,7 +655,7 @@ describe('golden', { timeout: PROCESSES.timeout }, () => {
       exitCode: 1,
       stdout:
         missing.map((file) => `${file}: there is no golden file\n`).join('') +
-        summary('4 differ (svc2ipt golden update writes them anew)'),
+        summary('4 differ (svc2ipt golden update rewrites them)'),
       stderr: '',
     });
     expect(await svc2ipt(['golden', 'update', 'fixtures', 'golden'])).toEqual({
@@ -681,7 +681,7 @@ describe('golden', { timeout: PROCESSES.timeout }, () => {
       `--A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8081`,
       `+-A ${chain} -m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.5:8080`,
     ];
-    const end = summary('1 differs (svc2ipt golden update writes them anew)');
+    const end = summary('1 differs (svc2ipt golden update rewrites them)');
     const words = ['  shop/web', '    http, cluster IP 10.96.0.10:80: target port 8081 → 8080 (ipv4)', ''];
     expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toEqual({
       exitCode: 1,
@@ -709,7 +709,7 @@ describe('golden', { timeout: PROCESSES.timeout }, () => {
     await rm(join(folder, 'fixtures/api'), { recursive: true });
     expect(await svc2ipt(['golden', 'check', 'fixtures', 'golden'])).toMatchObject({
       exitCode: 1,
-      stdout: expect.stringMatching(/^api\/ipv4\.rules: there is no such cluster any more\n/),
+      stdout: expect.stringMatching(/^api\/ipv4\.rules: its cluster no longer exists\n/),
     });
     expect(await svc2ipt(['golden', 'update', 'fixtures', 'golden'])).toEqual({
       exitCode: 0,

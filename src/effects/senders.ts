@@ -109,12 +109,13 @@ function stateOf(differences: readonly Difference[]): string[] {
   return named.includes('NEW') ? [] : [`in conntrack state ${alternatives(named)}`];
 }
 
-const FIT = 'that fit ';
-const NO_FIT = 'that do not fit ';
+const FIT = 'that match ';
+const NO_FIT = 'that do not match ';
 
 function conditionOf([fact, is]: readonly [string, boolean]): string[] {
   const pattern = inInterfacePattern(fact);
-  if (pattern !== undefined) return [is ? `coming in on ${pattern}` : `not coming in on ${pattern}`];
+  if (pattern !== undefined)
+    return [is ? `incoming interface ${pattern}` : `incoming interface not ${pattern}`];
   const words = undecidedWords(fact);
   if (words !== undefined) return [`${is ? FIT : NO_FIT}${words}`];
   const bit = markBit(fact);

@@ -65,14 +65,14 @@ function wrapped(sentence: string, width: number): string[] {
 function undecidedLines(families: readonly Effects[], width: number): string[] {
   const words = [...new Set(families.flatMap(({ undecided }) => undecided))];
   if (words.length === 0) return [];
-  return wrapped(`Not decided, and taken both ways: ${enumerate(words)}`, width);
+  return wrapped(`Undecided, so both cases are compared: ${enumerate(words)}`, width);
 }
 
 function proof(families: readonly Effects[], same: boolean, width: number): string[] {
   const count = families.reduce((sum, { classes }) => sum + classes, 0);
   const classes = count.toLocaleString('en');
   const told = !same
-    ? `Not the same: of ${classes} classes of packets that can meet another rule, those above have another fate.`
+    ? `Not the same: of ${classes} classes of packets that can meet another rule, those above have a different fate.`
     : count === 0
       ? 'Proved: every packet meets the same rules in both.'
       : `Proved: each of ${classes} classes of packets that can meet another rule has the same fate in both. All other packets meet the same rules.`;

@@ -402,7 +402,7 @@ describe('a Service', () => {
       web({ ...NODE_PORT, externalTrafficPolicy: 'Local' }),
       web(NODE_PORT),
       [
-        'shop/web | http, node port 30080 from anybody outside 10.244.0.0/16: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, node port 30080 from anybody outside 10.244.0.0/16: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
         "shop/web | http, node port 30080 from anybody but this node: masqueraded now, so endpoints see the node's address",
       ],
     ],
@@ -436,7 +436,7 @@ describe('a Service', () => {
       web({ internalTrafficPolicy: 'Local' }),
       web(),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -450,7 +450,7 @@ describe('a Service', () => {
       web(),
       web(affinity(10800)),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: session affinity is on now: for 3 h, a client comes to the endpoint that it had',
+        'shop/web | http, cluster IP 10.96.0.10:80: session affinity is on now: for 3 h, a client keeps its endpoint',
       ],
     ],
     [
@@ -458,7 +458,7 @@ describe('a Service', () => {
       web(affinity(10800)),
       web(),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: session affinity is off now: each connection may come to another endpoint',
+        'shop/web | http, cluster IP 10.96.0.10:80: session affinity is off now: each connection may reach a different endpoint',
       ],
     ],
     [
@@ -527,7 +527,7 @@ describe('a Service', () => {
       pods('10.244.1.5', endpoint('10.244.1.6', NOT_READY)),
       pods('10.244.1.5', '10.244.1.6'),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.1.6:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.1.6:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
   ])('%s', (_, before, after, expected) => {
@@ -542,7 +542,7 @@ describe('endpoints', () => {
       pods('10.244.1.5'),
       pods('10.244.1.5', '10.244.1.6'),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.1.6:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.1.6:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -699,7 +699,7 @@ describe('endpoints', () => {
       regional('region-1', 'region-2'),
       regional('region-1', 'region-1'),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -715,7 +715,7 @@ describe('endpoints', () => {
       web({}, hints('forZones', 'zone-1', 'zone-2')),
       web(),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -749,7 +749,7 @@ describe('endpoints', () => {
       web({}, hints('forNodes', 'node-a', 'node-b')),
       web(),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -804,7 +804,7 @@ describe('a node', () => {
       { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({}) },
       { ...web({}, hints('forZones', 'zone-1', 'zone-2')), host: host({ zone: '' }) },
       [
-        'shop/web | http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of 10.244.1.5:8080 all → 1/2',
+        'shop/web | http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of 10.244.1.5:8080 all → 1/2',
       ],
     ],
     [
@@ -907,7 +907,7 @@ describe('configuration', () => {
       configured({}, { clusterCIDR: '10.244.0.0/16' }),
       configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni0' } }),
       [
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody outside 10.244.0.0/16, coming in on cni0: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody outside 10.244.0.0/16, incoming interface cni0: no longer masqueraded, so endpoints see the sender's address",
         "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/16: masqueraded now, so endpoints see the node's address",
       ],
     ],
@@ -927,7 +927,7 @@ describe('configuration', () => {
         { detectLocalMode: 'InterfaceNamePrefix', detectLocal: { interfaceNamePrefix: 'veth' } },
       ),
       [
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody outside 10.244.0.0/16, coming in on veth+: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody outside 10.244.0.0/16, incoming interface veth+: no longer masqueraded, so endpoints see the sender's address",
         "shop/web | http, cluster IP 10.96.0.10:80 from 10.244.0.0/16: masqueraded now, so endpoints see the node's address",
       ],
     ],
@@ -936,8 +936,8 @@ describe('configuration', () => {
       configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni0' } }),
       configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni1' } }),
       [
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, coming in on cni1, not coming in on cni0: no longer masqueraded, so endpoints see the sender's address",
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, coming in on cni0, not coming in on cni1: masqueraded now, so endpoints see the node's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni1, incoming interface not cni0: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni0, incoming interface not cni1: masqueraded now, so endpoints see the node's address",
       ],
     ],
     [
@@ -971,10 +971,10 @@ describe('configuration', () => {
       web(),
       configured({}, { iptables: { masqueradeBit: 5 } }),
       [
-        'shop/web | http, cluster IP 10.96.0.10:80 from this node and anybody outside 10.244.0.0/16: the same way as before, with another mark',
-        " | packets with mark 0x20, such as tcp 192.168.0.9 → 203.0.113.9:80: masqueraded now, so whoever gets them sees the node's address",
-        " | packets with mark 0x4000, such as tcp 192.168.0.9 → 203.0.113.9:80: no longer masqueraded, so whoever gets them sees the sender's address",
-        ' | packets with mark 0x20, with mark 0x4000, such as tcp 192.168.0.9 → 203.0.113.9:80: the same way as before, with another mark',
+        'shop/web | http, cluster IP 10.96.0.10:80 from this node and anybody outside 10.244.0.0/16: same destination, different mark',
+        " | packets with mark 0x20, such as tcp 192.168.0.9 → 203.0.113.9:80: masqueraded now, so receivers see the node's address",
+        " | packets with mark 0x4000, such as tcp 192.168.0.9 → 203.0.113.9:80: no longer masqueraded, so receivers see the sender's address",
+        ' | packets with mark 0x20, with mark 0x4000, such as tcp 192.168.0.9 → 203.0.113.9:80: same destination, different mark',
       ],
     ],
     [
@@ -1057,9 +1057,9 @@ describe('of no Service', () => {
       { ...web(), foreign: { first: '-p tcp -m string --string secret --algo bm -j DROP' } },
       [
         [
-          'shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, that fit -m string --string secret --algo bm: stopped on the way to its endpoints now',
-          'shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, that fit -m string --string secret --algo bm: 1/2 stopped on the way to its endpoints now',
-          ' | tcp packets from anybody but this node, that fit -m string --string secret --algo bm, such as tcp 192.168.0.9 → 203.0.113.9:80: now dropped; was let through',
+          'shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, that match -m string --string secret --algo bm: stopped on the way to its endpoints now',
+          'shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, that match -m string --string secret --algo bm: 1/2 stopped on the way to its endpoints now',
+          ' | tcp packets from anybody but this node, that match -m string --string secret --algo bm, such as tcp 192.168.0.9 → 203.0.113.9:80: now dropped; was let through',
         ],
         ['-m string --string secret --algo bm'],
       ],
@@ -1070,9 +1070,9 @@ describe('of no Service', () => {
       { ...web(), foreign: { first: '-s 192.0.2.0/24 -m string --string secret --algo bm -j DROP' } },
       [
         [
-          'shop/web | http, cluster IP 10.96.0.10:80 from 192.0.2.0/24, that fit -m string --string secret --algo bm: stopped on the way to its endpoints now',
-          'shop/web | http, cluster IP 10.96.0.10:80 from 192.0.2.0/24, that fit -m string --string secret --algo bm: 1/2 stopped on the way to its endpoints now',
-          ' | packets from 192.0.2.0/24, that fit -m string --string secret --algo bm, such as tcp 192.0.2.1 → 203.0.113.9:80: now dropped; was let through',
+          'shop/web | http, cluster IP 10.96.0.10:80 from 192.0.2.0/24, that match -m string --string secret --algo bm: stopped on the way to its endpoints now',
+          'shop/web | http, cluster IP 10.96.0.10:80 from 192.0.2.0/24, that match -m string --string secret --algo bm: 1/2 stopped on the way to its endpoints now',
+          ' | packets from 192.0.2.0/24, that match -m string --string secret --algo bm, such as tcp 192.0.2.1 → 203.0.113.9:80: now dropped; was let through',
         ],
         ['-m string --string secret --algo bm'],
       ],

@@ -138,7 +138,7 @@ function portsText(ports: Ranges): string {
   return `, ${texts.length === 1 && !texts.join().includes('-') ? 'port' : 'ports'} ${enumerate(texts)}`;
 }
 
-/** ` from 198.51.100.0/24, coming in on eth0`; empty where it does not matter. */
+/** ` from 198.51.100.0/24, incoming interface eth0`; empty where it does not matter. */
 function whomOf(senders: Senders): string {
   const who = describeSenders({ ...senders, where: [] });
   const where = senders.where.join(', ');
@@ -156,12 +156,12 @@ function sentenceOf(effect: Pick<PacketEffect, 'kind' | 'before' | 'after'>, way
     case 'affinity':
       return affinitySentence(before, after);
     case 'mark':
-      return 'the same way as before, with another mark';
+      return 'same destination, different mark';
   }
 }
 
 function masqueradingSentence({ masqueraded }: Fates, way: WayEffects | undefined): string {
-  const who = way ? 'endpoints see' : 'whoever gets them sees';
+  const who = way ? 'endpoints see' : 'receivers see';
   switch (wholeOf(masqueraded)) {
     case 'all':
       return `masqueraded now, so ${who} the node's address`;
@@ -173,9 +173,9 @@ function masqueradingSentence({ masqueraded }: Fates, way: WayEffects | undefine
 }
 
 function affinitySentence({ affinitySeconds: old }: Fates, { affinitySeconds: now }: Fates): string {
-  if (now === undefined) return 'session affinity is off now: each connection may come to another endpoint';
+  if (now === undefined) return 'session affinity is off now: each connection may reach a different endpoint';
   return old === undefined
-    ? `session affinity is on now: for ${timeText(now)}, a client comes to the endpoint that it had`
+    ? `session affinity is on now: for ${timeText(now)}, a client keeps its endpoint`
     : `session affinity lasts ${timeText(old)} → ${timeText(now)}`;
 }
 
@@ -241,7 +241,7 @@ function endpointChanges(before: Fates, after: Fates): string[] {
   else {
     const [now, old] = [came, went].map((list) => enumerate(list));
     if (came.length > 0 && went.length > 0) told.push(`reaches ${now} instead of ${old}`);
-    else if (came.length > 0) told.push(`reaches ${now}, too`);
+    else if (came.length > 0) told.push(`also reaches ${now}`);
     else if (went.length > 0) told.push(`no longer reaches ${old}`);
   }
   const stayed = [...after.endpoints].filter(([endpoint]) => before.endpoints.has(endpoint));

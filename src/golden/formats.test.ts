@@ -94,8 +94,8 @@ const painted = ({ kind, text }: DiffLine) => `${kind}|${text}`;
 test('text has the words before the lines', () => {
   expect(formatReport(ALL, painted, 60)).toBe(`header|ipv4.rules: there is no golden file
 header|broken: could not be checked
-header|gone/ipv4.rules: there is no such cluster any more
-header|shop/node-a/ipv4.rules: its cluster has no such rules any more
+header|gone/ipv4.rules: its cluster no longer exists
+header|shop/node-a/ipv4.rules: its cluster no longer has such rules
 header|shop
   shop/web
     shop/web:http: node port 30080/tcp comes (ipv4 and ipv6)
@@ -107,7 +107,7 @@ header|shop/ipv4.rules, nat KUBE-SVC-A
 place|@@ -1,1 +1,1 @@
 removed|--A KUBE-SVC-A -j "<old>"
 added|+-A KUBE-SVC-A -j "new"
-4 clusters, 6 golden files: 4 differ (svc2ipt golden update writes them anew)
+4 clusters, 6 golden files: 4 differ (svc2ipt golden update rewrites them)
 1 cluster could not be checked
 `);
 });
@@ -122,7 +122,7 @@ test.each<[string, readonly ClusterReport[], string]>([
   [
     'lines are left out',
     [{ ...SHOP, files: SHOP.files.slice(0, 1).map((file) => ({ ...file, lines: [] })), services: [] }],
-    '1 cluster, 1 golden file: 1 differs (svc2ipt golden update writes them anew)\n',
+    '1 cluster, 1 golden file: 1 differs (svc2ipt golden update rewrites them)\n',
   ],
 ])('text where %s', (_, clusters, expected) => {
   expect(formatReport({ golden: 'golden', clusters }, ({ text }) => text, 80)).toBe(expected);
@@ -238,7 +238,7 @@ clusters/broken: no Node in this cluster</error>
   </testsuite>
   <testsuite name="gone" tests="1" failures="1" errors="0" skipped="0">
     <testcase classname="gone" name="gone/ipv4.rules">
-      <failure type="removed" message="there is no such cluster any more">there is no such cluster any more</failure>
+      <failure type="removed" message="its cluster no longer exists">its cluster no longer exists</failure>
     </testcase>
   </testsuite>
   <testsuite name="same" tests="1" failures="0" errors="0" skipped="0">
@@ -256,7 +256,7 @@ shop/ipv4.rules, nat KUBE-SVC-A
     </testcase>
     <testcase classname="shop" name="shop/ipv6.rules"/>
     <testcase classname="shop" name="shop/node-a/ipv4.rules">
-      <failure type="removed" message="its cluster has no such rules any more">its cluster has no such rules any more</failure>
+      <failure type="removed" message="its cluster no longer has such rules">its cluster no longer has such rules</failure>
     </testcase>
   </testsuite>
 </testsuites>
@@ -270,8 +270,8 @@ test('GitHub has problems first, then Services, then files as a whole', () => {
     '::error file=clusters/shop/web.yaml,line=6,col=1,title=rules change in cluster shop%3A shop/web::shop/web:http: node port 30080/tcp comes (ipv4 and ipv6)%0Ashop/web:http: 50%25 <b>, *more* (ipv4)',
     "::error file=golden/shop/ipv4.rules,title=rules change in cluster shop%3A the node's own rules::rules: 1 goes (nat KUBE-MARK-MASQ) (ipv4)",
     '::error file=golden/ipv4.rules,title=golden files::ipv4.rules: there is no golden file',
-    '::error file=golden/gone/ipv4.rules,title=golden files::gone/ipv4.rules: there is no such cluster any more',
-    '::error file=golden/shop/node-a/ipv4.rules,title=golden files::shop/node-a/ipv4.rules: its cluster has no such rules any more',
+    '::error file=golden/gone/ipv4.rules,title=golden files::gone/ipv4.rules: its cluster no longer exists',
+    '::error file=golden/shop/node-a/ipv4.rules,title=golden files::shop/node-a/ipv4.rules: its cluster no longer has such rules',
     '',
   ]);
   expect(goldenAnnotations(NOTHING)).toBe('');
@@ -281,7 +281,7 @@ describe('Markdown', () => {
   test('has the words, and the lines folded', () => {
     expect(goldenMarkdown(ALL)).toBe(`### Rules differ from their golden files
 
-4 clusters, 6 golden files: 4 differ (svc2ipt golden update writes them anew); 1 cluster could not be checked.
+4 clusters, 6 golden files: 4 differ (svc2ipt golden update rewrites them); 1 cluster could not be checked.
 
 **\`.\`**
 
@@ -294,11 +294,11 @@ describe('Markdown', () => {
 
 **\`gone\`**
 
-- \`gone/ipv4.rules\`: there is no such cluster any more
+- \`gone/ipv4.rules\`: its cluster no longer exists
 
 **\`shop\`**
 
-- \`shop/node-a/ipv4.rules\`: its cluster has no such rules any more
+- \`shop/node-a/ipv4.rules\`: its cluster no longer has such rules
 
 **\`shop\`**
 
@@ -325,7 +325,7 @@ nat KUBE-SVC-A
     [
       'nothing differs',
       [SAME],
-      '### Rules are as their golden files have them\n\n1 cluster, 1 golden file: all the same.\n',
+      '### Rules equal their golden files\n\n1 cluster, 1 golden file: all the same.\n',
     ],
     ['nothing could be compared', [BROKEN], '### Some golden files could not be checked\n'],
   ])('where %s', (_, clusters, expected) => {

@@ -174,7 +174,7 @@ async function compileOrProblems(
     if (twice.length === 0) return compiled;
     return await located(
       fixture,
-      twice.map((file) => ({ at: [fixture.folder], message: `another cluster has ${file}, too` })),
+      twice.map((file) => ({ at: [fixture.folder], message: `another cluster also has ${file}` })),
     );
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -83,7 +83,7 @@ function lineCount(lines: readonly string[]): number {
 function titleOf({ clusters }: GoldenReport): string {
   if (clusters.some(differs)) return 'Rules differ from their golden files';
   const broken = clusters.some(({ problems }) => problems.length > 0);
-  return broken ? 'Some golden files could not be checked' : 'Rules are as their golden files have them';
+  return broken ? 'Some golden files could not be checked' : 'Rules equal their golden files';
 }
 
 /** What there is to say of a cluster and of its golden files as a whole, a list; empty where there is nothing. */

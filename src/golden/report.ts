@@ -121,7 +121,7 @@ function changesOf({ family, expected, actual, node }: GoldenResult): readonly S
   if (expected === undefined || actual === undefined || expected === actual) return [];
   const ofNone = (sentence: string) => [{ service: '', sentences: [sentence] }];
   const before = parseGolden(expected, family);
-  if (before instanceof ParseError) return ofNone(`the golden file does not hold rules (${before.message})`);
+  if (before instanceof ParseError) return ofNone(`the golden file has no rules (${before.message})`);
   const effects = effectsOfChange(before, parseRuleset(actual, family), present(node, 'node of rules'));
   if (effects instanceof RulesetError) {
     return ofNone(`no packet can be sent through the golden file (${effects.message})`);
@@ -169,7 +169,7 @@ export function wholeFileWords({ change }: FileReport, { isThere }: ClusterRepor
     case 'added':
       return 'there is no golden file';
     case 'removed':
-      return isThere ? 'its cluster has no such rules any more' : 'there is no such cluster any more';
+      return isThere ? 'its cluster no longer has such rules' : 'its cluster no longer exists';
   }
 }
 
@@ -186,7 +186,7 @@ export function sentenceWithFiles({ sentence, files }: SentenceReport, { cluster
   return `${sentence} (${enumerate(names)})`;
 }
 
-/** `2 clusters, 4 golden files: 1 differs (svc2ipt golden update writes them anew)`, and how many could not be checked. */
+/** `2 clusters, 4 golden files: 1 differs (svc2ipt golden update rewrites them)`, and how many could not be checked. */
 export function summaryLines({ clusters }: GoldenReport): string[] {
   const files = clusters.flatMap((cluster) => cluster.files);
   const different = files.filter(({ change }) => change !== 'none').length;
@@ -197,7 +197,7 @@ export function summaryLines({ clusters }: GoldenReport): string[] {
       ? files.length === 0
         ? 'nothing to compare'
         : 'all the same'
-      : `${different} ${different === 1 ? 'differs' : 'differ'} (svc2ipt golden update writes them anew)`;
+      : `${different} ${different === 1 ? 'differs' : 'differ'} (svc2ipt golden update rewrites them)`;
   return [
     `${countOfClusters(there)}, ${countOfFiles(files.length)}: ${words}`,
     ...(broken === 0 ? [] : [`${countOfClusters(broken)} could not be checked`]),

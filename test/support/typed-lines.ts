@@ -339,10 +339,7 @@ export const LINES: readonly (readonly [line: string, told: string])[] = [
     'svc2ipt golden check shop golden -o md',
     "2 error: option '-o, --output <format>' argument 'md' is invalid. Allowed choices are text, json, junit, github, markdown.",
   ],
-  [
-    'svc2ipt golden check shop golden --all-nodes -o markdown',
-    '0 ### Rules are as their golden files have them',
-  ],
+  ['svc2ipt golden check shop golden --all-nodes -o markdown', '0 ### Rules equal their golden files'],
   ['svc2ipt golden check shop golden --all-nodes -o junit', '0 <?xml version="1.0" encoding="UTF-8"?>'],
   ['svc2ipt golden check shop golden --all-nodes --family ipv6', '0 1 cluster, 2 golden files: all the same'],
   ['svc2ipt golden check shop golden --no-text', '1 ipv4.rules: there is no golden file'],

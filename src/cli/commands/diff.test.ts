@@ -74,7 +74,7 @@ async function diff(line: string) {
 
 const NOTHING = 'Nothing changes for any packet.\n';
 const SECOND = `shop/web
-  http, cluster IP 10.96.0.10:80: reaches 10.244.2.5:8080, too; share of
+  http, cluster IP 10.96.0.10:80: also reaches 10.244.2.5:8080; share of
     10.244.1.5:8080 all → 1/2
 `;
 const PORTS = `IPv4 shop/web
@@ -112,13 +112,13 @@ describe('what changes is told, and whether anything does', () => {
       '--from one.json --to two.json --prove',
       1,
       expect.stringMatching(
-        /\nNot the same: of \d+ classes of packets that can meet another rule, those above\nhave another fate\.\n$/,
+        /\nNot the same: of \d+ classes of packets that can meet another rule, those above\nhave a different fate\.\n$/,
       ),
     ],
     [
       '--from-save dual.save --to-save string.save --family ipv4',
       1,
-      expect.stringContaining('Not decided, and taken both ways: -m string --string secret --algo bm\n'),
+      expect.stringContaining('Undecided, so both cases are compared: -m string --string secret --algo bm\n'),
     ],
   ])('%s', async (line, exitCode, stdout) => {
     expect(await diff(`--effects --config ${await config()} ${line}`)).toEqual({

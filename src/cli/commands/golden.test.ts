@@ -153,10 +153,7 @@ describe('what the golden file says is told', () => {
     [
       'where it is no text of rules',
       (text) => text.replace('*nat', '<<<<<<< HEAD\n*nat'),
-      [
-        "  the node's own rules",
-        expect.stringMatching(/^ {4}the golden file does not hold rules \(line \d+: /),
-      ],
+      ["  the node's own rules", expect.stringMatching(/^ {4}the golden file has no rules \(line \d+: /)],
     ],
     [
       'of a Service that no manifest has',

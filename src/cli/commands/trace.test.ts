@@ -172,7 +172,7 @@ describe('mistakes', () => {
     [
       'a circle',
       ['--from', 'outside', '--to', '10.0.0.2:80', '--save', 'circle.save'],
-      /^error: no kernel accepts these rules: chains that lead in a circle: nat A\n$/,
+      /^error: no kernel accepts these rules: chains form a loop: nat A\n$/,
     ],
     [
       'a chain that there is not',

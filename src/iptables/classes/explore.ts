@@ -192,7 +192,7 @@ function walkChain(
   flows: readonly ClassFlow[],
   depth: number,
 ): ClassFlow[] {
-  if (depth > TOO_DEEP) throw new RulesetError(`chains that lead in a circle: ${chain.table} ${chain.name}`);
+  if (depth > TOO_DEEP) throw new RulesetError(`chains form a loop: ${chain.table} ${chain.name}`);
   const index = indexOf(walk.rules, chain);
   const left: ClassFlow[] = [];
   for (const { flow, rules } of flows.flatMap((flow) => index.candidates(flow, walk.here))) {

@@ -483,7 +483,7 @@ describe('targets: what becomes of a packet', () => {
 
   test.each<[string, string, string]>([
     ['a chain that is not there', filter('INPUT -j OWN'), 'filter INPUT, rule 1: there is no chain OWN'],
-    ['a circle', filter('INPUT -j A', 'A -j B', 'B -j A'), 'chains that lead in a circle: filter'],
+    ['a circle', filter('INPUT -j A', 'A -j B', 'B -j A'), 'chains form a loop: filter'],
   ])('%s', (_, text, message) => {
     expect(() => simulate(prepareSaved(text, 'ipv4'), PACKET, NODE)).toThrow(message);
   });

@@ -36,7 +36,7 @@ export const TOO_DEEP = 512;
  * @returns what comes out at the end of the chain, or returns from it
  */
 export function walkChain(walk: Walk, chain: PreparedChain, flows: Flow[], depth = 0): Flow[] {
-  if (depth > TOO_DEEP) throw new RulesetError(`chains that lead in a circle: ${chain.table} ${chain.name}`);
+  if (depth > TOO_DEEP) throw new RulesetError(`chains form a loop: ${chain.table} ${chain.name}`);
   const [first] = flows;
   if (!first) return [];
   // All have the same addresses: what changes them ends the way through the table.
