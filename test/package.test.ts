@@ -202,7 +202,7 @@ describe('installed', () => {
       reject: false,
     });
     expect({ stderr, exitCode }).toEqual({
-      stderr: expect.stringContaining(`${kubeconfig}: names no cluster to connect to`),
+      stderr: expect.stringContaining(`${kubeconfig}: names no cluster`),
       exitCode: 2,
     });
   });
