@@ -14,6 +14,7 @@ import { execa, execaSync } from 'execa';
 import { layoutNameSchema } from '../src/api/fields.ts';
 import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
 import { CLUSTER_CIDR, NODE } from './api-objects.ts';
+import { type Figure, tellFigures } from './figures.ts';
 import { median, table } from './statistics.ts';
 
 const { values: given } = parseArgs({
@@ -25,12 +26,20 @@ const { values: given } = parseArgs({
     idle: { type: 'string', default: '0' },
     agent: { type: 'string', default: join(import.meta.dirname, '..', 'dist', 'cli', 'main.js') },
     flags: { type: 'string', default: '' },
+    save: { type: 'string' },
+    against: { type: 'string' },
     /** Prints the agent's log, with milliseconds since the start of the process. */
     log: { type: 'boolean', default: false },
   },
 });
 const backend = given.backend as Backend;
 const layout = layoutNameSchema.parse(given.layout);
+
+/** What a start may take at most, as times of the bare load of the same rules in the same run. */
+const BARE_LOADS = 2.2;
+
+/** What an agent may take while nothing changes, in percent of a core. */
+const IDLE = 0.1;
 
 /** Hundredths of a second, in which Linux counts processor time. */
 const TICKS = 100;
@@ -143,6 +152,7 @@ const folder = mkdtempSync(join(tmpdir(), 'svc2ipt-bench-'));
 let server: ChildProcess | undefined;
 try {
   const rows: string[][] = [];
+  const figures: Figure[] = [];
   for (const size of given.sizes.split(',')) {
     server = fork(join(import.meta.dirname, 'api-server.ts'), size.split('x'), { execArgv: [] });
     const [kubeconfig] = await once(server, 'message');
@@ -161,10 +171,15 @@ try {
     const of = (all: readonly Started[], field: 'seconds' | 'processor' | 'peak' | 'later') =>
       median(all.map((one) => one[field]));
     const load = median(bare);
-    for (const [name, all] of [
-      ['start', cold],
-      ['start again', again],
+    for (const [name, all, limit] of [
+      ['start', cold, BARE_LOADS],
+      ['start again', again, undefined],
     ] as const) {
+      const what = `${backend}, ${layout} layout, ${size}: ${name}`;
+      figures.push({ name: what, value: of(all, 'seconds') / load, unit: 'times bare', limit });
+      const most = Math.max(...all.map(({ idle = Number.NaN }) => idle));
+      if (!Number.isNaN(most))
+        figures.push({ name: `${what}, idle`, value: most, unit: '% of a core', limit: IDLE });
       rows.push([
         `${size}, ${name}`,
         of(all, 'seconds').toFixed(2),
@@ -194,6 +209,8 @@ try {
       rows,
     ),
   );
+  console.log();
+  process.exitCode = tellFigures(figures, given);
 } finally {
   if (server?.connected) server.disconnect();
   rmSync(folder, { recursive: true });

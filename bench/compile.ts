@@ -1,5 +1,5 @@
 /**
- * How long compiling takes, and how that grows: `npm run bench`. Each size runs in a process of its own, held to one
+ * How long compiling takes, and how that grows: part of `npm run bench`. Each size runs in a process of its own, held to one
  * core where `taskset` can do that. A run compiles a cluster from objects in memory and prints it as restore text.
  */
 import { execaSync } from 'execa';
@@ -8,6 +8,7 @@ import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { printRuleset, printTable } from '../src/iptables/print.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
+import type { Figure } from './figures.ts';
 import { growth, median, percentile, table, time } from './statistics.ts';
 
 const SIZES: readonly Size[] = [
@@ -92,9 +93,14 @@ function apart<M extends keyof typeof MEASURES>(measure: M, size: Size): ReturnT
   return JSON.parse(execaSync(command, args, { stderr: 'inherit' }).stdout);
 }
 
-function report(): void {
+/** Milliseconds, for objects in memory to text, of 5,000 x 10, and for a changed endpoint of 10,000 x 10. */
+const LIMITS = { both: 200, change: 1 };
+
+/** Prints what compiling takes, and gives the figures that have limits. */
+export function compileFigures(quick: boolean): readonly Figure[] {
+  const sizes = quick ? SIZES.slice(1, 3) : SIZES;
   const ms = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
-  const measured = SIZES.map((size) => ({ size, m: apart('times', size), peak: apart('peak', size) }));
+  const measured = sizes.map((size) => ({ size, m: apart('times', size), peak: apart('peak', size) }));
   const total = (m: Measurement) => m.compile.map((value, i) => value + (m.print[i] ?? 0));
   const rows = measured.map(({ size, m, peak }) => [
     sizeName(size),
@@ -111,16 +117,33 @@ function report(): void {
   const head = ['services x endpoints', 'rules', 'MB', 'compile ms', 'print ms', 'both ms', 'best ms'];
   console.log(table([...head, 'change ms', 'p99 ms', 'peak MB'], rows));
 
-  const [, five, ten] = measured;
-  if (!five || !ten) return;
+  const [five, ten] = [5_000, 10_000].map((services) =>
+    measured.find(({ size }) => size.services === services),
+  );
+  if (!five || !ten) throw new Error('the sizes that have limits are always measured');
   const services: [number, number] = [five.size.services, ten.size.services];
   const exponent = (y: [number, number]) => growth(services, y).toFixed(2);
   console.log(`
 From 5,000 to 10,000 services time grows as n^${exponent([median(total(five.m)), median(total(ten.m))])}, a change as \
 n^${exponent([median(five.m.change), median(ten.m.change)])}, memory as n^${exponent([five.peak, ten.peak])}.
 Median of ${RUNS} runs after ${WARM_UPS} warm-up runs; a change: median and p99 of ${CHANGES}. Node.js ${process.version}, one core.`);
+  return [
+    {
+      name: `compile and print, ${sizeName(five.size)}`,
+      value: median(total(five.m)),
+      unit: 'ms',
+      limit: LIMITS.both,
+    },
+    {
+      name: `a changed endpoint, p99, ${sizeName(ten.size)}`,
+      value: percentile(ten.m.change, 0.99),
+      unit: 'ms',
+      limit: LIMITS.change,
+    },
+  ];
 }
 
-const [measureName, size] = process.argv.slice(2);
-if (size === undefined) report();
-else console.log(JSON.stringify(MEASURES[measureName === 'peak' ? 'peak' : 'times'](JSON.parse(size))));
+if (import.meta.main) {
+  const [measureName, size = ''] = process.argv.slice(2);
+  console.log(JSON.stringify(MEASURES[measureName === 'peak' ? 'peak' : 'times'](JSON.parse(size))));
+}

@@ -1,0 +1,70 @@
+/**
+ * Figures with what they may be at most, and beside those of a former run: `--save FILE` keeps them, `--against FILE` compares.
+ * Machines are noisy: figures that are to be compared come from one machine that does nothing else, or are ratios.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { table } from './statistics.ts';
+
+/** One figure of a benchmark: less is better. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What it may be at most, where there is a limit. */
+  readonly limit: number | undefined;
+}
+
+/** A figure is slower than a former one if it is so many times as much. */
+const SLOWER = 1.1;
+
+const savedSchema = z.record(z.string(), z.number());
+
+/**
+ * Prints figures with pass or miss.
+ * @param save a file to keep them in, beside those of others that it holds
+ * @param against a file that holds those of a former run
+ * @returns the exit code: 1 where one is over its limit, or more than 10 % slower than before
+ */
+export function tellFigures(
+  figures: readonly Figure[],
+  { save, against }: { readonly save?: string | undefined; readonly against?: string | undefined },
+): 0 | 1 {
+  const before = against === undefined ? {} : savedFigures(against);
+  const rows = figures.map((figure) => {
+    const former = before[figure.name];
+    return { ...figure, former, missed: isMissed(figure), slower: isSlower(figure.value, former) };
+  });
+  const number = (value: number | undefined) => value?.toPrecision(3) ?? '';
+  console.log(
+    table(
+      ['figure', 'value', 'unit', 'at most', '', ...(against === undefined ? [] : ['before', ''])],
+      rows.map(({ name, value, unit, limit, missed, former, slower }) => [
+        name,
+        number(value),
+        unit,
+        number(limit),
+        limit === undefined ? '' : missed ? 'miss' : 'pass',
+        ...(against === undefined ? [] : [number(former), slower ? 'slower' : '']),
+      ]),
+    ),
+  );
+  if (save !== undefined) {
+    const others = existsSync(save) ? savedFigures(save) : {};
+    const own = Object.fromEntries(figures.map(({ name, value }) => [name, value]));
+    writeFileSync(save, `${JSON.stringify({ ...others, ...own }, undefined, 2)}\n`);
+  }
+  return rows.some(({ missed, slower }) => missed || slower) ? 1 : 0;
+}
+
+function isMissed({ value, limit = Number.POSITIVE_INFINITY }: Figure): boolean {
+  return !(value <= limit);
+}
+
+function isSlower(value: number, former: number | undefined): boolean {
+  return former !== undefined && value > former * SLOWER;
+}
+
+function savedFigures(file: string): Readonly<Record<string, number>> {
+  return savedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+}
