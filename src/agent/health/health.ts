@@ -36,7 +36,7 @@ export interface HealthState {
  * An event loop that has not come round for so many milliseconds hangs, whatever was told last. The largest cluster keeps
  * it busy for seconds, and a kubelet wants three bad answers before it acts.
  */
-const HANGS = 10_000;
+export const HANGS = 10_000;
 
 /**
  * Told what is queued and what is synced, it knows how long changes wait. As in kube-proxy v1.36, the proxy is healthy

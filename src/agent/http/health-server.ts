@@ -4,7 +4,7 @@ import type { ListenOptions } from 'node:net';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Family } from '../../net/address.ts';
-import { type ProxyHealth, SYSTEM_CLOCK } from '../health/health.ts';
+import { HANGS, type ProxyHealth, SYSTEM_CLOCK } from '../health/health.ts';
 import { HealthMemory } from '../health/health-memory.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -23,8 +23,8 @@ export interface HealthServerOptions {
   readonly hangs?: number;
 }
 
-/** The thread is told so often that the event loop comes round, in milliseconds. */
-const ROUND = 500;
+/** The thread is told so many times that the event loop comes round, in the time after which it would be taken to hang. */
+const ROUNDS = 5;
 
 /** A thread that has ended by itself is started again after so many milliseconds. */
 const RESTART = 1000;
@@ -62,7 +62,8 @@ export class HealthServer {
    */
   async start({ hardFail }: { readonly hardFail: boolean }): Promise<void> {
     this.#comeRound();
-    this.#rounds = setInterval(() => this.#comeRound(), ROUND).unref();
+    const { hangs = HANGS } = this.#options;
+    this.#rounds = setInterval(() => this.#comeRound(), hangs / ROUNDS).unref();
     this.#options.health.follow((state) => this.#tell({ kind: 'state', state }));
     await this.#begin(hardFail);
   }
