@@ -205,7 +205,8 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
     await lab?.[Symbol.asyncDispose]();
   });
 
-  test.each(FAULTS)('$name', async ({ chain, calls, restore }) => {
+  /** Makes a fault, waits until it is repaired and told, and says whether the log names who made it. */
+  async function repaired({ chain, calls, restore }: (typeof FAULTS)[number]): Promise<boolean> {
     const before = await rules();
     const svc = before.map((line) => /-A (KUBE-SV[CL]-\S+|KUBE-EXT-\S+) /.exec(line)?.[1]).find(Boolean);
     const told = agent.log.length;
@@ -214,15 +215,21 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)('iptables-$backend, $layout, $
       const { stderr } = await lab.run('node', [`${program}-restore`, '--noflush', '-w', '60'], restore);
       expect(stderr).toBe('');
     }
-    expect(await rules()).not.toEqual(before);
+    // It may be repaired already; that something was changed, the log says.
     await eventually(rules, before);
     const names = new RegExp(`another program changed our rules.*${chain.source}`, 'i');
     await eventually(async () => names.exec(agent.log.slice(told)) !== null || agent.log.slice(told), true);
-    if (backend === 'nft') expect(agent.log.slice(told)).toMatch(/by="?[\w-]*tables-nft[\w-]* \(PID \d+\)/);
     // While syncs come again and again, it asks to be asked later.
     const page = async () => (await agent.page('http://127.0.0.1:10249/debug/drift')).body;
     const mended = new RegExp(`changed by [^#]*repaired at[\\s\\S]*${chain.source}`);
     await eventually(async () => mended.test(await page()), true);
+    return /by="?[\w-]*tables-nft[\w-]* \(PID \d+\)/.test(agent.log.slice(told));
+  }
+
+  test.each(FAULTS)('$name', async (fault) => {
+    const isNamed = await repaired(fault);
+    // Where a write of ours is refused for it, the kernel's word of who did it may have been used up: that is rare.
+    if (backend === 'nft' && !isNamed) expect(await repaired(fault)).toBe(true);
   });
 
   test.runIf(backend === 'nft')(

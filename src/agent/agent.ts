@@ -166,7 +166,6 @@ export class Agent {
     ];
     const stop = new AbortController();
     this.#warn();
-    for (const { rules } of this.#families) rules.readAhead();
     this.#stopped = AbortSignal.any([signal, stop.signal]);
     try {
       await Promise.race([source.run(this.#stopped), this.#broken.promise]);

@@ -53,8 +53,6 @@ export class Applier {
   readonly #host: Pick<IptablesPrograms, 'family' | 'backend'>;
   readonly #kernel: KernelTables;
   #current: CurrentTables | undefined;
-  /** What is being read before it is asked for. */
-  #ahead: ReturnType<KernelTables['read']> | undefined;
   /** Where jumps stood before we looked again; undefined where we did not. */
   #placesBefore: PlacesByTable | undefined;
   /** Some chains were read anew, and may be other ones than those applied last. */
@@ -63,18 +61,6 @@ export class Applier {
   constructor(host: IptablesPrograms, kernel = kernelTables(host)) {
     this.#host = host;
     this.#kernel = kernel;
-  }
-
-  /** Begins to read the kernel for the first apply, while what is to be applied is found out. */
-  readAhead(): void {
-    this.#ahead = this.#kernel.read();
-    // It is read again where it is needed, and what fails then is told.
-    this.#ahead.catch(() => this.forgetAhead());
-  }
-
-  /** Others may have changed what is read ahead. */
-  forgetAhead(): void {
-    this.#ahead = undefined;
   }
 
   /** Reads the kernel anew before the next apply. */
@@ -215,7 +201,7 @@ export class Applier {
   ): Promise<{ current: CurrentTables; changes: TableChanges[]; result: ApplyResult }> {
     const start = performance.now();
     const known = this.#current;
-    const current = known ?? currentTables(await this.#read(), this.#host.family, wanted);
+    const current = known ?? currentTables(await this.#kernel.read(), this.#host.family, wanted);
     const read = performance.now();
     const changes = planChanges(current, wanted, rewrite, this.#placesBefore);
     const input = this.#input(changes, current, rewrite);
@@ -228,12 +214,6 @@ export class Applier {
       milliseconds: { read: known ? 0 : read - start, plan: performance.now() - read, write: 0 },
     };
     return { current, changes, result };
-  }
-
-  async #read(): ReturnType<KernelTables['read']> {
-    const ahead = await this.#ahead?.catch(() => undefined);
-    this.#ahead = undefined;
-    return ahead ?? (await this.#kernel.read());
   }
 
   #input(changes: readonly TableChanges[], current: CurrentTables, rewrite: boolean): RestoreInput {

@@ -90,11 +90,6 @@ export class FamilyRules {
     this.#log = log;
   }
 
-  /** Begins to read the kernel for the first sync. */
-  readAhead(): void {
-    this.#applier.readAhead();
-  }
-
   /** Whether there was a sync, so that there are rules. */
   get compiled(): boolean {
     return this.#compiler !== undefined;
@@ -130,9 +125,7 @@ export class FamilyRules {
    */
   doubt(): Doubt | undefined {
     const doubt = this.#kernel.watch.doubt();
-    if (this.compiled && !this.dryRun) return doubt;
-    if (doubt) this.#applier.forgetAhead();
-    return undefined;
+    return this.compiled && !this.dryRun ? doubt : undefined;
   }
 
   /**
@@ -212,11 +205,9 @@ export class FamilyRules {
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
     const compiler = known ?? new IncrementalCompiler(node, options);
-    const first = !this.compiled;
     this.#compiler = compiler;
     this.#compiledFor = { node, options };
     const changes = compiler.update(cluster);
-    if (first && this.#kernel.watch.doubt()) this.#applier.forgetAhead();
     if (!this.dryRun) this.#flows.expect(compiler.udpDestinations());
     const result = await this.#apply(known && changes, compiler);
     if (!this.dryRun) await this.#afterRules(compiler);
