@@ -41,7 +41,7 @@ function undecidedReason({ rule, because }: Step, { family }: PacketThere): stri
     return `unknown: whether it is ${because.side === 'source' ? 'from' : 'to'} the node, as its addresses are unknown`;
   }
   if (because?.match === 'in-interface') return 'incoming interface unknown: give it with --in-interface';
-  if (because?.match === 'destination-port') return 'its destination port is not known';
+  if (because?.match === 'destination-port') return 'no destination port is given';
   if (because?.match === 'unknown') return missingFact(because.words) ?? unclear(because, family);
   if (because) return unclear(because, family);
   const target = spellRule({ matches: [], ...(rule.target && { target: rule.target }) }, family);

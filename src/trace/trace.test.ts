@@ -141,7 +141,7 @@ describe('why a rule is taken, or not', () => {
     [
       '-p tcp -m tcp --dport 80',
       { destinationPort: undefined },
-      'unknown: its destination port is not known',
+      'unknown: no destination port is given',
     ],
     ['-i eth0', {}, 'no: its incoming interface is not eth0'],
     ['! -i veth+', {}, 'no: its incoming interface is veth+'],
