@@ -138,11 +138,7 @@ describe('why a rule is taken, or not', () => {
     ['-p tcp -m tcp --dport 443', {}, 'no: its destination port is 80'],
     ['-p tcp -m tcp --dport 80', {}, 'yes: tcp port 80'],
     ['-p tcp -m tcp --dport 80', { protocol: 'icmp', destinationPort: undefined }, 'no: it is icmp, not tcp'],
-    [
-      '-p tcp -m tcp --dport 80',
-      { destinationPort: undefined },
-      'unknown: no destination port is given',
-    ],
+    ['-p tcp -m tcp --dport 80', { destinationPort: undefined }, 'unknown: no destination port is given'],
     ['-i eth0', {}, 'no: its incoming interface is not eth0'],
     ['! -i veth+', {}, 'no: its incoming interface is veth+'],
     [
