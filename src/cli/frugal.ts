@@ -11,10 +11,11 @@ const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15'];
 const QUIET = ['--disable-warning=ExperimentalWarning'];
 
 /**
- * V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already: before
+ * For the agent alone. V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already: before
  * anything else is loaded, and then only Node.js itself has been started twice.
  */
 export function becomeFrugal(): void {
+  if (process.argv[2] !== 'agent') return;
   const missing = [...FRUGAL, ...QUIET].filter((flag) => !process.execArgv.includes(flag));
   if (missing.length === 0) return;
   process.execve?.(process.execPath, [

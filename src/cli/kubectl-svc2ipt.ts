@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `kubectl svc2ipt`: kubectl calls programs of such a name as its own commands. */
-import { keepCompiled } from './compile-cache.ts';
+import { begin } from './begin.ts';
+import { becomeFrugal } from './frugal.ts';
 
-keepCompiled();
-void import('./start.ts').then(({ start }) => start('kubectl svc2ipt'));
+becomeFrugal();
+begin(({ start }) => start('kubectl svc2ipt'));

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /** `svc2ipt` */
-import { keepCompiled } from './compile-cache.ts';
+import { begin } from './begin.ts';
 import { becomeFrugal } from './frugal.ts';
 
-if (process.argv[2] === 'agent') becomeFrugal();
-keepCompiled();
-void import('./start.ts').then(({ start }) => start('svc2ipt'));
+becomeFrugal();
+begin(({ start }) => start('svc2ipt'));

@@ -20,6 +20,11 @@ export interface TextChain {
   readonly lines: readonly string[];
 }
 
+/** What stands behind the name of a chain: `-` for one that is nobody's built-in. */
+function policyOf(word: string | undefined): TextChain['policy'] {
+  return word === 'ACCEPT' || word === 'DROP' ? word : undefined;
+}
+
 interface OpenChain extends TextChain {
   /** Of its rules, kept or not. */
   count: number;
@@ -55,8 +60,7 @@ export function readSavedText(
       read.set(name, now.open.chains);
     },
     chain(name, policy) {
-      const known = policy === 'ACCEPT' || policy === 'DROP' ? policy : undefined;
-      opened(`:${name} ${policy}`).chains.set(name, { policy: known, lines: [], count: 0 });
+      opened(`:${name} ${policy}`).chains.set(name, { policy: policyOf(policy), lines: [], count: 0 });
     },
     rule(name, rest) {
       const open = now.open ?? opened(`-A ${name}${rest}`);
@@ -122,7 +126,7 @@ function plainChains(text: string): Map<string, Map<string, WholeTextChain>> | u
       end = runEnd - 1;
     } else if (first === ':' && open) {
       const [name = '', policy] = text.slice(start + 1, end).split(' ');
-      open.set(name, new RunChain(name, policy === 'ACCEPT' || policy === 'DROP' ? policy : undefined));
+      open.set(name, new RunChain(name, policyOf(policy)));
     } else if (first === '*' && !open) {
       const table = text.slice(start + 1, end);
       if (read.has(table)) return undefined;

@@ -3,7 +3,8 @@
  * for it, so it is read as kube-proxy v1.36 reads it, which looks for the values that it knows and takes any other one
  * for none of them.
  */
-import { isMapping, type Problem, show } from '../../api/problem.ts';
+import { type Problem, show } from '../../api/problem.ts';
+import { mappingAt, mappingOf } from './raw-object.ts';
 
 /** An object as the schemas know it, and what it loses by that. */
 export interface KnownObject {
@@ -17,7 +18,7 @@ type Mapping = Readonly<Record<string, unknown>>;
 /** A Service without the fields that decide no rule, and without values that are not known. */
 export function knownService(raw: unknown): KnownObject {
   const object = mappingOf(raw);
-  const given = mappingOf(object?.spec);
+  const given = mappingAt(object, 'spec');
   if (!object || !given) return { value: raw, leftOut: [] };
   const { trafficDistribution: _, ipFamilyPolicy: __, ipFamilies: ___, ...others } = given;
   const spec: Record<string, unknown> = others;
@@ -89,8 +90,8 @@ function knownPorts(ports: unknown): { kept: readonly unknown[]; leftOut: readon
 
 /** Only `VIP` asks for rules. */
 function withKnownModes(service: Mapping): Mapping {
-  const status = mappingOf(service.status);
-  const loadBalancer = mappingOf(status?.loadBalancer);
+  const status = mappingAt(service, 'status');
+  const loadBalancer = mappingAt(status, 'loadBalancer');
   if (!status || !loadBalancer || !Array.isArray(loadBalancer.ingress)) return service;
   const ingress = loadBalancer.ingress.map((one: unknown) =>
     isForeign(mappingOf(one)?.ipMode, IP_MODES) ? { ...mappingOf(one), ipMode: 'Proxy' } : one,
@@ -101,8 +102,4 @@ function withKnownModes(service: Mapping): Mapping {
 /** Whether a value is a word, and none of those that are known. Anything else is a mistake, and not for us to mend. */
 function isForeign(value: unknown, known: ReadonlySet<string>): boolean {
   return typeof value === 'string' && !known.has(value);
-}
-
-function mappingOf(value: unknown): Mapping | undefined {
-  return isMapping(value) ? value : undefined;
 }
