@@ -136,7 +136,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('svc2ipt on iptables-%s', (b
       expect(others.sentences).toEqual([]);
       const [opened, more] = services.map(({ sentences }) => sentences);
       expect(opened?.every((sentence) => sentence.endsWith(': opened; packets are refused'))).toBe(true);
-      expect(more?.join('\n')).toMatch(/ too; share of \S+ all → 1\/2$/m);
+      expect(more?.join('\n')).toMatch(/: also reaches \S+; share of \S+ all → 1\/2$/m);
     }
     await apply(after);
     expect(await told()).toMatchObject({ exitCode: 0, families: FAMILIES.map(() => NOTHING) });

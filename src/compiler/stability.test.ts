@@ -90,8 +90,9 @@ test.each(FAMILIES)(
             clusters.push({ services });
           }
           const lines = await linesBetween(clusters, family, bpf);
-          // Without xt_bpf, each endpoint has two rules more.
-          expect(Math.max(...lines)).toBeLessThan(bpf ? 100 : 150);
+          // Not more than lists that become trees all at once, each with some 16 rules that go, come again, and get their
+          // chains. Without xt_bpf, endpoints have two such lists more.
+          expect(Math.max(...lines)).toBeLessThan(bpf ? 150 : 300);
         },
       ),
       { numRuns: 12 },
