@@ -13,6 +13,7 @@ import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import type { Source, SourceListener } from '../sources/source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
+import { collectOnceSynced } from './collect-garbage.ts';
 import { untilChanged } from './config-watch.ts';
 import { type AgentEvent, Events } from './events.ts';
 import { ProxyHealth } from './health/health.ts';
@@ -111,7 +112,13 @@ async function runUntil(
     ...base,
     kernelOf: (host) => nodeKernel(host, watches.of(host.family)),
     machineFacts: followMachine(host, settings, log),
-    observer: observerOf(base, { metrics, health, healthCheckServers, tell }),
+    observer: observerOf(base, {
+      metrics,
+      health,
+      healthCheckServers,
+      tell,
+      synced: collectOnceSynced(families),
+    }),
   });
   const servers = agentServers(base, { agent, health, metrics });
 

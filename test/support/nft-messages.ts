@@ -44,3 +44,21 @@ export const newRule = (chain: string, port: number, family = 2): Buffer =>
     [1, 'nat'],
     [2, chain],
   ]);
+
+/** A chain of the nat table that came, was declared again or renamed, or went. */
+export const chainTold = ({
+  handle,
+  name,
+  port,
+  isNew,
+}: {
+  readonly handle: number;
+  readonly name: string;
+  readonly port: number;
+  readonly isNew?: 'new' | 'gone' | undefined;
+}): Buffer =>
+  message(isNew === 'gone' ? 5 : 3, { port, flags: isNew === 'new' ? 0x400 : 0 }, [
+    [1, 'nat'],
+    [2, Buffer.concat([number(0), number(handle)])],
+    [3, name],
+  ]);

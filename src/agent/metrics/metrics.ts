@@ -56,7 +56,7 @@ export interface ApiRequest {
 }
 
 /** Milliseconds between looks at how late timers are; every 10, as is usual, would be most of what an idle agent does. */
-const LAG_PERIOD = 1000;
+const LAG_PERIOD = 5000;
 
 /** Node.js has many metrics of its own; these tell whether the process is well. */
 const PROCESS_METRICS = /^(process_|nodejs_(heap_size|external_memory|eventloop_lag)_)/;

@@ -3,20 +3,27 @@ import { describe, expect, test } from 'vitest';
 import { message, number } from '../../../test/support/nft-messages.ts';
 import { readNftEvents } from './nft-events.ts';
 
-const HANDLE: [number, Buffer] = [2, Buffer.alloc(8)];
-const BASE = { kind: 'change', family: 'ipv4', altered: false, deleted: false, port: 4711 } as const;
+const HANDLE: [number, Buffer] = [2, Buffer.concat([number(0), number(7)])];
+const BASE = {
+  kind: 'change',
+  family: 'ipv4',
+  handle: undefined,
+  altered: false,
+  deleted: false,
+  port: 4711,
+} as const;
 
 describe('readNftEvents', () => {
   test.each([
     [
       'a new chain',
       message(3, { flags: 0x400 }, [[1, 'nat'], [3, 'FOO'], HANDLE]),
-      { ...BASE, table: 'nat', chain: 'FOO' },
+      { ...BASE, table: 'nat', chain: 'FOO', handle: 7n },
     ],
     [
       'a chain renamed',
       message(3, {}, [[1, 'nat'], [3, 'FOO'], HANDLE]),
-      { ...BASE, table: 'nat', chain: 'FOO', altered: true },
+      { ...BASE, table: 'nat', chain: 'FOO', handle: 7n, altered: true },
     ],
     [
       'a chain gone',

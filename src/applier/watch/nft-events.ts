@@ -15,8 +15,16 @@ const MESSAGES = {
   newGeneration: 15,
   getGeneration: 16,
 } as const;
-/** Attributes by number: of a table, chain or rule its table's name, of a chain its own, of a rule its chain's. */
-const ATTRIBUTES = { table: 1, ruleChain: 2, chainName: 3, generation: 1, process: 2, program: 3 } as const;
+/** Attributes by number: of a table, chain or rule its table's name, of a chain its handle and name, of a rule its chain's. */
+const ATTRIBUTES = {
+  table: 1,
+  chainHandle: 2,
+  ruleChain: 2,
+  chainName: 3,
+  generation: 1,
+  process: 2,
+  program: 3,
+} as const;
 const NLM_F_REQUEST = 1;
 /** On what tells of something new: it was made, not changed. */
 const NLM_F_CREATE = 0x400;
@@ -37,7 +45,9 @@ export interface NftChange {
   readonly table: string;
   /** Undefined where the table itself came or went. */
   readonly chain: string | undefined;
-  /** The chain was there and is another one now: it has a new name, or a policy. What name it had is not told. */
+  /** By what the kernel knows the chain, whatever it is called; undefined where a rule or the table changed. */
+  readonly handle: bigint | undefined;
+  /** The chain was there, and was declared or changed: it may have a new name or policy. What name it had is not told. */
   readonly altered: boolean;
   /** The table or chain is gone. */
   readonly deleted: boolean;
@@ -77,11 +87,12 @@ function readEvent(message: Buffer): NftEvent | undefined {
   const port = message.readUInt32LE(12);
   const attributes = readAttributes(message.subarray(HEADER + GENERIC));
   const text = (number: number) => attributes.get(number)?.toString('utf8').replace(/\0$/, '');
-  const change = (chain: string | undefined): NftChange => ({
+  const change = (chain: string | undefined, handle?: bigint): NftChange => ({
     kind: 'change',
     family: FAMILIES.get(message[HEADER] ?? 0),
     table: text(ATTRIBUTES.table) ?? '',
     chain,
+    handle,
     altered: kind === MESSAGES.newChain && (flags & NLM_F_CREATE) === 0,
     deleted: kind === MESSAGES.delTable || kind === MESSAGES.delChain,
     port,
@@ -92,7 +103,7 @@ function readEvent(message: Buffer): NftEvent | undefined {
       return change(undefined);
     case MESSAGES.newChain:
     case MESSAGES.delChain:
-      return change(text(ATTRIBUTES.chainName) ?? '');
+      return change(text(ATTRIBUTES.chainName) ?? '', handleIn(attributes.get(ATTRIBUTES.chainHandle)));
     case MESSAGES.newRule:
     case MESSAGES.delRule:
       return change(text(ATTRIBUTES.ruleChain) ?? '');
@@ -107,6 +118,10 @@ function readEvent(message: Buffer): NftEvent | undefined {
     default:
       return undefined;
   }
+}
+
+function handleIn(value: Buffer | undefined): bigint | undefined {
+  return value !== undefined && value.length >= 8 ? value.readBigUInt64BE() : undefined;
 }
 
 /** struct nlattr: length and type, padded to four bytes. */

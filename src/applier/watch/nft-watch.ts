@@ -41,6 +41,8 @@ export class NftWatch {
   /** The changes of a transaction whose end has not been heard of yet. */
   #changes: NftChange[] = [];
   readonly #ownPorts = new Set<number>();
+  /** What chains that are not ours were called last, by their handles, as far as this was heard. */
+  readonly #names = new Map<string, string>();
   /** Writes of ours that are listened to, and under way. */
   readonly #heard = new Set<Promise<void>>();
   /** While we do not listen: how many writes are under way, and which generation comes of them. */
@@ -107,6 +109,7 @@ export class NftWatch {
     if (this.#deaf) return;
     this.#events.listen(NFNLGRP_NFTABLES, false);
     this.#hear();
+    this.#names.clear();
     this.#deaf = { writes: 0, generation: this.#generation() };
   }
 
@@ -141,7 +144,8 @@ export class NftWatch {
     const complete = this.#events.receive((datagram) => {
       for (const event of readNftEvents(datagram)) {
         if (event.kind === 'change') {
-          if (!this.#ownPorts.has(event.port)) this.#changes.push(event);
+          const change = this.#compared(event);
+          if (!this.#ownPorts.has(event.port)) this.#changes.push(change);
         } else {
           this.#judge(event);
         }
@@ -149,7 +153,23 @@ export class NftWatch {
     });
     if (complete) return;
     this.#changes = [];
+    this.#names.clear();
     this.#doubtEverything();
+  }
+
+  /**
+   * A change, with whether the chain has another name now: whoever flushes a chain of theirs with iptables-restore declares it
+   * again, as many do all the time, and that is told in the same words.
+   */
+  #compared(change: NftChange): NftChange {
+    const { family, chain, handle, deleted } = change;
+    const table = CANARY_TABLES.find((known) => known === change.table);
+    if (table === undefined || chain === undefined || handle === undefined) return change;
+    const key = `${family} ${table} ${handle}`;
+    const isSame = this.#names.get(key) === chain;
+    if (deleted || isOwnChain(table, chain)) this.#names.delete(key);
+    else this.#names.set(key, chain);
+    return isSame ? { ...change, altered: false } : change;
   }
 
   #judge(end: NftGeneration): void {
