@@ -6,6 +6,7 @@ import { readNftEvents } from './nft-events.ts';
 const HANDLE: [number, Buffer] = [2, Buffer.concat([number(0), number(7)])];
 const BASE = {
   kind: 'change',
+  what: 'chain',
   family: 'ipv4',
   handle: undefined,
   altered: false,
@@ -41,7 +42,7 @@ describe('readNftEvents', () => {
         [3, Buffer.alloc(8)],
         [4, Buffer.alloc(60)],
       ]),
-      { ...BASE, family: 'ipv6', table: 'filter', chain: 'INPUT' },
+      { ...BASE, what: 'rule', handle: 0n, family: 'ipv6', table: 'filter', chain: 'INPUT' },
     ],
     [
       'a rule gone',
@@ -49,17 +50,17 @@ describe('readNftEvents', () => {
         [1, 'nat'],
         [2, 'FOO'],
       ]),
-      { ...BASE, table: 'nat', chain: 'FOO', port: 12 },
+      { ...BASE, what: 'rule', table: 'nat', chain: 'FOO', deleted: true, port: 12 },
     ],
     [
       'a table of both families',
       message(0, { family: 1 }, [[1, 'mine']]),
-      { ...BASE, family: undefined, table: 'mine', chain: undefined },
+      { ...BASE, what: 'table', family: undefined, table: 'mine', chain: undefined },
     ],
     [
       'a table gone',
       message(2, {}, [[1, 'nat']]),
-      { ...BASE, table: 'nat', chain: undefined, deleted: true },
+      { ...BASE, what: 'table', table: 'nat', chain: undefined, deleted: true },
     ],
     [
       'the end of a transaction',

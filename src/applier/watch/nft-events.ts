@@ -15,12 +15,13 @@ const MESSAGES = {
   newGeneration: 15,
   getGeneration: 16,
 } as const;
-/** Attributes by number: of a table, chain or rule its table's name, of a chain its handle and name, of a rule its chain's. */
+/** Attributes by number: of each its table's name, of a chain its handle and name, of a rule its chain's name and its handle. */
 const ATTRIBUTES = {
   table: 1,
   chainHandle: 2,
   ruleChain: 2,
   chainName: 3,
+  ruleHandle: 3,
   generation: 1,
   process: 2,
   program: 3,
@@ -45,11 +46,12 @@ export interface NftChange {
   readonly table: string;
   /** Undefined where the table itself came or went. */
   readonly chain: string | undefined;
-  /** By what the kernel knows the chain, whatever it is called; undefined where a rule or the table changed. */
+  readonly what: 'table' | 'chain' | 'rule';
+  /** By what the kernel knows the chain or the rule, whatever it is called: what is new in a table has a greater one than all else. */
   readonly handle: bigint | undefined;
   /** The chain was there, and was declared or changed: it may have a new name or policy. What name it had is not told. */
   readonly altered: boolean;
-  /** The table or chain is gone. */
+  /** It is gone. */
   readonly deleted: boolean;
   /** The netlink port of who did it: in most cases the number of the process, as its own namespace has it. */
   readonly port: number;
@@ -87,26 +89,35 @@ function readEvent(message: Buffer): NftEvent | undefined {
   const port = message.readUInt32LE(12);
   const attributes = readAttributes(message.subarray(HEADER + GENERIC));
   const text = (number: number) => attributes.get(number)?.toString('utf8').replace(/\0$/, '');
-  const change = (chain: string | undefined, handle?: bigint): NftChange => ({
+  const change = (what: NftChange['what'], chain: string | undefined, handle?: bigint): NftChange => ({
     kind: 'change',
+    what,
     family: FAMILIES.get(message[HEADER] ?? 0),
     table: text(ATTRIBUTES.table) ?? '',
     chain,
     handle,
     altered: kind === MESSAGES.newChain && (flags & NLM_F_CREATE) === 0,
-    deleted: kind === MESSAGES.delTable || kind === MESSAGES.delChain,
+    deleted: kind === MESSAGES.delTable || kind === MESSAGES.delChain || kind === MESSAGES.delRule,
     port,
   });
   switch (kind) {
     case MESSAGES.newTable:
     case MESSAGES.delTable:
-      return change(undefined);
+      return change('table', undefined);
     case MESSAGES.newChain:
     case MESSAGES.delChain:
-      return change(text(ATTRIBUTES.chainName) ?? '', handleIn(attributes.get(ATTRIBUTES.chainHandle)));
+      return change(
+        'chain',
+        text(ATTRIBUTES.chainName) ?? '',
+        handleIn(attributes.get(ATTRIBUTES.chainHandle)),
+      );
     case MESSAGES.newRule:
     case MESSAGES.delRule:
-      return change(text(ATTRIBUTES.ruleChain) ?? '');
+      return change(
+        'rule',
+        text(ATTRIBUTES.ruleChain) ?? '',
+        handleIn(attributes.get(ATTRIBUTES.ruleHandle)),
+      );
     case MESSAGES.newGeneration:
       return {
         kind: 'generation',

@@ -10,6 +10,7 @@ const change = (table: string, chain: string | undefined, more: Partial<NftChang
   family: 'ipv4',
   table,
   chain,
+  what: 'chain',
   handle: undefined,
   altered: false,
   deleted: false,
@@ -182,6 +183,31 @@ describe('NftWatch', () => {
         everything,
       ],
       [
+        'newer than a rule that came',
+        [
+          [THEIRS, 1, 'rule'],
+          [THEIRS, 2, 'CNI'],
+        ],
+        undefined,
+      ],
+      [
+        'older than a rule that came',
+        [
+          [THEIRS, 2, 'rule'],
+          [THEIRS, 1, 'CNI'],
+        ],
+        everything,
+      ],
+      [
+        'older than a new one',
+        [
+          [THEIRS, 1, 'rule'],
+          [THEIRS, 3, 'CNI'],
+          [THEIRS, 2, 'ELSE'],
+        ],
+        everything,
+      ],
+      [
         'another name',
         [
           [THEIRS, 1, 'CNI'],
@@ -203,7 +229,9 @@ describe('NftWatch', () => {
       const ipv4 = kernel.watch().of('ipv4');
       for (const [port, handle, name, isNew] of steps) {
         ipv4.doubt();
-        const commit = () => kernel.commit(port, chainTold({ handle, name, port, isNew }));
+        const told =
+          name === 'rule' ? newRule('CNI', port, 2, handle) : chainTold({ handle, name, port, isNew });
+        const commit = () => kernel.commit(port, told);
         if (port !== OURS) commit();
         else
           await ipv4.ownWrite(SMALL, async (started) => {
