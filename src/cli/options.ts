@@ -87,6 +87,10 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
         'the layout of the rules: that of kube-proxy (default), or one with fewer rules for the same traffic',
       ).choices(LAYOUT_NAMES),
     )
+    .option(
+      '--reject-unassigned',
+      'refuse what no Service serves in the range of cluster IPs (that of ServiceCIDRs, or --service-cluster-ip-range)',
+    )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count objects of ignored kinds on standard error')
     .optionsGroup('The node:')

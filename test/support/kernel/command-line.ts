@@ -11,6 +11,8 @@ export const MAIN = join(import.meta.dirname, '../../..', 'src', 'cli', 'main.ts
 export interface Circumstances {
   readonly configuration?: Manifest;
   readonly host?: Manifest;
+  /** Options of svc2ipt's own. */
+  readonly own?: Manifest;
 }
 
 /** The words of a command that works on a cluster, with the cluster in a file. */
@@ -19,7 +21,7 @@ export async function clusterCommand(
   backend: Backend,
   command: 'apply' | 'diff',
   objects: readonly Manifest[],
-  { configuration = {}, host = {} }: Circumstances = {},
+  { configuration = {}, host = {}, own }: Circumstances = {},
 ): Promise<string[]> {
   const file = async (name: string, content: string) => {
     const path = join(lab.folder, name);
@@ -33,7 +35,7 @@ export async function clusterCommand(
     '--filename',
     await file('cluster.json', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })),
     '--config',
-    await file('config.yaml', configurationText({ ...CONFIGURATION, ...configuration })),
+    await file('config.yaml', configurationText({ ...CONFIGURATION, ...configuration }, own)),
     '--host',
     await file('host.json', JSON.stringify({ ...HOST, ...host })),
     '--backend',
