@@ -30,7 +30,7 @@ export const serviceCIDRSchema = z
 const first = (range: string) => range.slice(0, range.indexOf('/'));
 
 /** All ranges of ServiceCIDRs, in order, without those that another one holds. */
-export function rangesOf(serviceCIDRs: Iterable<Pick<ServiceCIDR, 'cidrs'>>): readonly string[] {
+export function rangesOf(serviceCIDRs: Iterable<{ readonly cidrs: readonly string[] }>): readonly string[] {
   const all = [...new Set(Array.from(serviceCIDRs, ({ cidrs }) => cidrs).flat())];
   return all
     .filter((range) => !all.some((other) => other !== range && holds(other, range)))
