@@ -8,8 +8,8 @@ describe('a ServiceCIDR', () => {
   test.each<[unknown, readonly string[] | string]>([
     [{ cidrs: ['10.96.0.0/16'] }, ['10.96.0.0/16']],
     [{ cidrs: ['fd00:10:96:0::/112', '10.96.0.1/16'] }, ['fd00:10:96::/112', '10.96.0.0/16']],
-    [{ cidrs: [] }, `spec.cidrs: ${RANGES}, got a list`],
-    [{ cidrs: ['10.96.0.0/16', '10.97.0.0/16'] }, `spec.cidrs: ${RANGES}, got a list`],
+    [{ cidrs: [] }, `spec.cidrs: ${RANGES}, got a list of 0`],
+    [{ cidrs: ['10.96.0.0/16', '10.97.0.0/16'] }, `spec.cidrs: ${RANGES}, got a list of 2`],
     [{ cidrs: ['10.96.0.0'] }, 'spec.cidrs[0]: expected a CIDR range such as 10.0.0.0/8, got "10.96.0.0"'],
     [{}, `spec.cidrs: ${RANGES}, got nothing`],
   ])('%j', (spec, expected) => {
