@@ -5,11 +5,11 @@ import { chooseBackend, UseCounter } from '../applier/backend.ts';
 import { type CurrentTables, currentTables } from '../applier/current.ts';
 import { parseSaved, type SavedTables } from '../applier/kernel.ts';
 import type { Backend } from '../applier/programs.ts';
-import { isOwnChain } from '../chains/names.ts';
+import { isOwnChain, KUBELET_CHAIN } from '../chains/names.ts';
 import { type PreparedRuleset, prepareSaved } from '../iptables/simulator/prepare.ts';
 import {
   addressBits,
-  contains,
+  addressValue,
   FAMILIES,
   type Family,
   familyOf,
@@ -67,6 +67,9 @@ const linkSchema = z.object({
       info_kind: z.string().optional(),
       info_slave_kind: z.string().optional(),
       info_slave_data: z.object({ hairpin: z.boolean().optional() }).optional(),
+      info_data: z
+        .object({ nf_call_iptables: z.number().optional(), nf_call_ip6tables: z.number().optional() })
+        .optional(),
     })
     .optional(),
   addr_info: z
@@ -91,6 +94,10 @@ export interface Link {
   readonly bridge: string | undefined;
   /** Of the port of a bridge: packets may leave by the port that they came in by. */
   readonly hairpin: boolean | undefined;
+  /** Of a bridge: it has netfilter see what it bridges, whatever the setting for all bridges says. */
+  readonly callsNetfilter: Readonly<Record<Family, boolean>>;
+  /** It takes packets for others, which gives a bridge hairpins, too. */
+  readonly isPromiscuous: boolean;
   /** Bytes. */
   readonly mtu: number;
   /** Its addresses that others may know, such as `192.168.0.2/24`. */
@@ -142,6 +149,7 @@ export function checkedNode(snapshot: NodeSnapshot, wanted?: Backend): CheckedNo
   const current = remembered((family: Family) => currentTables(tablesOf(family), family));
   const rules = remembered((family: Family) => prepareSaved(output(saveOutput(backend, family)), family));
   const routes = remembered((family: Family) => parseRoutes(output(`ip-route-${family}`), family));
+  const used = remembered((family: Family) => inOrderOfUse(routes(family)));
   const links = remembered((_: 'all') => parseLinks(output('ip-address')));
   const listeners = remembered((_: 'all') => listenersIn(snapshot));
   return {
@@ -158,7 +166,11 @@ export function checkedNode(snapshot: NodeSnapshot, wanted?: Backend): CheckedNo
       return links('all');
     },
     routes,
-    routeTo: (address) => routeTo(address, routes(familyOf(address))),
+    routeTo: (address) => {
+      const value = addressValue(address);
+      const found = used(familyOf(address)).find(({ network, hostBits }) => value >> hostBits === network);
+      return found?.route;
+    },
     get uplinks() {
       const defaults = FAMILIES.flatMap((family) => routes(family).filter(isUsualDefault));
       return new Set(defaults.flatMap(({ devices }) => devices));
@@ -204,12 +216,12 @@ function backendOf({ outputs }: NodeSnapshot): Backend | undefined {
   return chooseBackend({ nft: useOf('nft'), legacy: useOf('legacy') }) ?? own;
 }
 
-/** How many chains of ours there are in tables. */
-export function countOwnChains(tables: SavedTables): number {
-  return [...tables].reduce(
-    (sum, [table, chains]) => sum + [...chains.keys()].filter((chain) => isOwnChain(table, chain)).length,
-    0,
-  );
+/** How many chains of Services there are in tables; a kubelet's is none. */
+export function countServiceChains(tables: SavedTables): number {
+  return [...tables].reduce((sum, [table, chains]) => {
+    const own = [...chains.keys()].filter((chain) => isOwnChain(table, chain) && chain !== KUBELET_CHAIN);
+    return sum + own.length;
+  }, 0);
 }
 
 function parseJSON<Schema extends z.ZodType>(
@@ -243,6 +255,11 @@ function parseLinks(text: string): Link[] {
       kind: linkinfo?.info_kind,
       bridge: isPort ? link.master : undefined,
       hairpin: isPort ? linkinfo?.info_slave_data?.hairpin : undefined,
+      callsNetfilter: {
+        ipv4: linkinfo?.info_data?.nf_call_iptables === 1,
+        ipv6: linkinfo?.info_data?.nf_call_ip6tables === 1,
+      },
+      isPromiscuous: link.flags.includes('PROMISC'),
       mtu: link.mtu,
       addresses: link.addr_info.flatMap(({ local, prefixlen, scope }) =>
         local !== undefined && scope !== 'link' && scope !== 'host' ? [`${local}/${prefixlen}`] : [],
@@ -282,18 +299,28 @@ function isUsualDefault({ isDefault, type, table }: Route): boolean {
   return isDefault && type === 'unicast' && USUAL_TABLES.includes(table);
 }
 
-function routeTo(address: string, routes: readonly Route[]): Route | undefined {
-  const possible = routes.filter(
-    ({ range, table, type }) =>
-      USUAL_TABLES.includes(table) &&
-      !['broadcast', 'multicast', 'anycast'].includes(type) &&
-      contains(range, address),
-  );
-  for (const wanted of USUAL_TABLES) {
-    const [best] = possible
-      .filter(({ table }) => table === wanted)
-      .sort((a, b) => prefixLength(b.range) - prefixLength(a.range) || a.metric - b.metric);
-    if (best) return best;
-  }
-  return undefined;
+/** Those of the usual tables, the one that counts first: by table, then the narrowest, then the cheapest. */
+function inOrderOfUse(routes: readonly Route[]): UsedRoute[] {
+  return routes
+    .filter(
+      ({ table, type }) =>
+        USUAL_TABLES.includes(table) && !['broadcast', 'multicast', 'anycast'].includes(type),
+    )
+    .map((route) => {
+      const [address = ''] = route.range.split('/');
+      const hostBits = BigInt(addressBits(familyOf(address)) - prefixLength(route.range));
+      return { route, hostBits, network: addressValue(address) >> hostBits };
+    })
+    .sort(
+      (a, b) =>
+        USUAL_TABLES.indexOf(a.route.table) - USUAL_TABLES.indexOf(b.route.table) ||
+        Number(a.hostBits - b.hostBits) ||
+        a.route.metric - b.route.metric,
+    );
+}
+
+interface UsedRoute {
+  readonly route: Route;
+  readonly network: bigint;
+  readonly hostBits: bigint;
 }

@@ -2,7 +2,7 @@
 import { FAMILIES } from '../../net/address.ts';
 import { saveOutput } from '../../snapshot/snapshot.ts';
 import type { Check, Trouble } from '../check.ts';
-import { countOwnChains } from '../checked-node.ts';
+import { countServiceChains } from '../checked-node.ts';
 
 export const otherBackend: Check = {
   code: 'other-backend-rules',
@@ -16,7 +16,7 @@ export const otherBackend: Check = {
       // A program that is not installed leaves its rules where they are, but nobody can see them.
       if ('missing' in snapshot.outputs[name]) return [];
       const found = tables(family, otherBackend);
-      const count = countOwnChains(found);
+      const count = countServiceChains(found);
       if (count === 0) return [];
       return [
         {

@@ -1,0 +1,45 @@
+/** Whether the rules do what the cluster asks for. */
+import { compile } from '../../compiler/compile.ts';
+import { appliedTo } from '../../effects/applied.ts';
+import { effectsOf } from '../../effects/effects.ts';
+import { knownClassNode } from '../../effects/known-node.ts';
+import { tellOthers, tellServices } from '../../effects/words.ts';
+import { parseRuleset } from '../../iptables/parse.ts';
+import { prepare } from '../../iptables/simulator/prepare.ts';
+import { FAMILY_NAMES } from '../../net/address.ts';
+import { saveOutput } from '../../snapshot/snapshot.ts';
+import type { Check, Trouble } from '../check.ts';
+import { hasFamily, hasServiceRules } from '../node-families.ts';
+
+export const drift: Check = {
+  code: 'rules-differ',
+  title: 'The rules do what the cluster asks for.',
+  severity: 'error',
+  remedy:
+    'Find out why whoever writes the rules does not: the log of the agent or of kube-proxy. svc2ipt diff shows the rules.',
+  needs: 'cluster',
+  find(node, cluster) {
+    return node.families.flatMap((family): Trouble[] => {
+      if (!hasFamily(family, node, cluster) || !hasServiceRules(family, node)) return [];
+      const found = parseRuleset(node.output(saveOutput(node.backend, family)), family);
+      const wanted = compile(cluster.cluster, cluster.node, cluster.options(family));
+      const effects = effectsOf(
+        node.rules(family),
+        prepare(appliedTo(found, wanted)),
+        knownClassNode(cluster.node, family),
+      );
+      const services = tellServices(effects)
+        .filter(({ service }) => cluster.isShown(service))
+        .map(
+          ({ service, sentences }): Trouble => ({
+            cause: `The ${FAMILY_NAMES[family]} rules of ${service} do not do what the cluster asks for. With the right rules:`,
+            evidence: sentences,
+          }),
+        );
+      const others = tellOthers(effects);
+      if (others.length === 0) return services;
+      const cause = `${FAMILY_NAMES[family]} rules that belong to no Service of the cluster do something. With the right rules:`;
+      return [...services, { cause, evidence: others }];
+    });
+  },
+};
