@@ -211,6 +211,14 @@ function backendOf({ outputs }: NodeSnapshot): Backend | undefined {
     counter.finish();
     return counter.use;
   };
+  const hasServices = (backend: Backend) =>
+    FAMILIES.some((family) => {
+      const reading = outputs[saveOutput(backend, family)];
+      return 'text' in reading && reading.text.includes('\n:KUBE-SERVICES ');
+    });
+  const [nft, legacy] = [hasServices('nft'), hasServices('legacy')];
+  // Where a kubelet uses another one than the rules of Services are in, that is a finding.
+  if (nft !== legacy) return nft ? 'nft' : 'legacy';
   const installed = outputs['iptables-version'];
   const own = 'text' in installed ? (installed.text.includes('nf_tables') ? 'nft' : 'legacy') : undefined;
   return chooseBackend({ nft: useOf('nft'), legacy: useOf('legacy') }) ?? own;

@@ -74,11 +74,19 @@ export async function takeSnapshot(version: string): Promise<NodeSnapshot> {
   });
 }
 
-/** One after the other: those of iptables-legacy wait for the same lock. */
+/** All at once, but for those of iptables-legacy, which wait for the same lock. */
 async function outputsOfCommands(): Promise<Record<string, SnapshotReading>> {
-  const outputs: Record<string, SnapshotReading> = {};
-  for (const [name, command] of Object.entries(SNAPSHOT_COMMANDS)) outputs[name] = await outputOf(command);
-  return outputs;
+  let before: Promise<unknown> = Promise.resolve();
+  const inTurn = (command: readonly string[]) => {
+    const reading = before.then(() => outputOf(command));
+    before = reading;
+    return reading;
+  };
+  const outputs = Object.entries(SNAPSHOT_COMMANDS).map(async ([name, command]) => {
+    const reading = name.includes('legacy') ? inTurn(command) : outputOf(command);
+    return [name, await reading] as const;
+  });
+  return Object.fromEntries(await Promise.all(outputs));
 }
 
 async function outputOf(command: readonly string[]): Promise<SnapshotReading> {

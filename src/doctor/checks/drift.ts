@@ -1,4 +1,6 @@
 /** Whether the rules do what the cluster asks for. */
+
+import { isOwnChain } from '../../chains/names.ts';
 import { compile } from '../../compiler/compile.ts';
 import { appliedTo } from '../../effects/applied.ts';
 import { effectsOf } from '../../effects/effects.ts';
@@ -6,6 +8,7 @@ import { knownClassNode } from '../../effects/known-node.ts';
 import { tellOthers, tellServices } from '../../effects/words.ts';
 import { parseRuleset } from '../../iptables/parse.ts';
 import { prepare } from '../../iptables/simulator/prepare.ts';
+import type { Ruleset } from '../../iptables/types.ts';
 import { FAMILY_NAMES } from '../../net/address.ts';
 import { saveOutput } from '../../snapshot/snapshot.ts';
 import type { Check, Trouble } from '../check.ts';
@@ -23,11 +26,10 @@ export const drift: Check = {
       if (!hasFamily(family, node, cluster) || !hasServiceRules(family, node)) return [];
       const found = parseRuleset(node.output(saveOutput(node.backend, family)), family);
       const wanted = compile(cluster.cluster, cluster.node, cluster.options(family));
-      const effects = effectsOf(
-        node.rules(family),
-        prepare(appliedTo(found, wanted)),
-        knownClassNode(cluster.node, family),
-      );
+      // Jumps that are missing, and rules of others, are other findings.
+      const prepared = (own: Ruleset) => prepare(appliedTo(found, own));
+      const classNode = knownClassNode(cluster.node, family);
+      const effects = effectsOf(prepared(ownChainsOf(found)), prepared(wanted), classNode);
       const services = tellServices(effects)
         .filter(({ service }) => cluster.isShown(service))
         .map(
@@ -43,3 +45,13 @@ export const drift: Check = {
     });
   },
 };
+
+function ownChainsOf({ family, tables }: Ruleset): Ruleset {
+  return {
+    family,
+    tables: tables.map(({ name, chains }) => ({
+      name,
+      chains: chains.filter((chain) => isOwnChain(name, chain.name)),
+    })),
+  };
+}

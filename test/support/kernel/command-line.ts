@@ -17,7 +17,7 @@ export interface Circumstances {
 export async function clusterCommand(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
   { configuration = {}, host = {} }: Circumstances = {},
 ): Promise<string[]> {
@@ -45,7 +45,7 @@ export async function clusterCommand(
 export async function svc2ipt(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
   circumstances?: Circumstances,
 ) {
