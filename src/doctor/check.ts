@@ -1,5 +1,4 @@
 /** What a check is, and what it comes to. */
-import { OperationalError } from '../errors/operational-error.ts';
 import type { CheckedNode } from './checked-node.ts';
 import type { CheckedCluster } from './cluster.ts';
 
@@ -37,6 +36,3 @@ interface CheckWords {
   /** What to do about it: one sentence. */
   readonly remedy: string;
 }
-
-/** Thrown by a check that has not what it needs, with the reason: the check is then not made. */
-export class NotChecked extends OperationalError {}

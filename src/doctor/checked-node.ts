@@ -23,8 +23,8 @@ import {
   saveOutput,
   sysctlIn,
 } from '../snapshot/snapshot.ts';
-import { NotChecked } from './check.ts';
 import { type Listener, listenersIn } from './listeners.ts';
+import { NotChecked } from './not-checked.ts';
 
 /** Each asks for what the snapshot may not have: then it throws NotChecked with the reason. */
 export interface CheckedNode {

@@ -1,9 +1,9 @@
 /** The entry of doctor: every check, on one node. */
 import type { Check, CheckSeverity, Trouble } from './check.ts';
-import { NotChecked } from './check.ts';
 import type { CheckedNode } from './checked-node.ts';
 import { CHECKS } from './checks.ts';
 import type { CheckedCluster } from './cluster.ts';
+import { NotChecked } from './not-checked.ts';
 
 /** What a check has come to: the worst of what it found. */
 export type CheckVerdict = CheckSeverity | 'ok' | 'not checked';

@@ -1,7 +1,7 @@
 /** What the proxy says of itself. */
 import { SNAPSHOT_PAGES } from '../../snapshot/snapshot.ts';
 import type { Check } from '../check.ts';
-import { NotChecked } from '../check.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const agentHealth: Check = {
   code: 'proxy-unhealthy',

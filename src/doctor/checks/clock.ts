@@ -1,6 +1,6 @@
 /** The node's clock. */
 import type { Check } from '../check.ts';
-import { NotChecked } from '../check.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const clock: Check = {
   code: 'clock-unsynchronized',

@@ -1,7 +1,7 @@
 /** What connection tracking counts. */
 import type { Check } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import type { CheckedNode } from '../checked-node.ts';
+import { NotChecked } from '../not-checked.ts';
 
 /** Of all processors, by the names that conntrack prints. */
 function statsOf(node: CheckedNode): ReadonlyMap<string, number> {

@@ -1,6 +1,6 @@
 /** The kernel's table of connections: how full it is. */
 import type { Check } from '../check.ts';
-import { NotChecked } from '../check.ts';
+import { NotChecked } from '../not-checked.ts';
 
 /** Of the table, from which on somebody should know, and from which on it may be full at any moment. */
 const [NEARLY_FULL, FULL] = [0.8, 0.95];

@@ -1,8 +1,8 @@
 /** Endpoints on this node. */
 import { joinPort } from '../../net/address.ts';
 import type { Check } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import { localEndpoints } from '../cluster.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const silentEndpoints: Check = {
   code: 'endpoint-silent',

@@ -3,11 +3,11 @@ import { serviceOf } from '../../chains/comments.ts';
 import { addressesInRules } from '../../chains/service-addresses.ts';
 import type { Protocol } from '../../iptables/types.ts';
 import type { Check, Trouble } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import type { CheckedNode } from '../checked-node.ts';
 import { type CheckedCluster, shownPorts } from '../cluster.ts';
 import { type Listener, ownerInWords } from '../listeners.ts';
 import { hasServiceRules } from '../node-families.ts';
+import { NotChecked } from '../not-checked.ts';
 
 interface NodePort {
   /** As rules print it. */

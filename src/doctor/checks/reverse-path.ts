@@ -1,7 +1,7 @@
 /** Packets that the kernel drops for their source address. */
 import type { Check, Trouble } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import type { CheckedNode, Link } from '../checked-node.ts';
+import { NotChecked } from '../not-checked.ts';
 
 /** Far away (RFC 5737). */
 const FAR = '192.0.2.77';

@@ -2,8 +2,8 @@
 import { FAMILY_NAMES } from '../../net/address.ts';
 import { saveOutput } from '../../snapshot/snapshot.ts';
 import type { Check, Trouble } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import { hasFamily, hasServiceRules } from '../node-families.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const serviceRules: Check = {
   code: 'no-service-rules',

@@ -3,8 +3,8 @@ import { parseFlows, staleFlows } from '../../applier/conntrack.ts';
 import { udpDestinationsOf } from '../../compiler/plan.ts';
 import { joinPort } from '../../net/address.ts';
 import type { Check, Trouble } from '../check.ts';
-import { NotChecked } from '../check.ts';
 import { shownPorts } from '../cluster.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const udpFlows: Check = {
   code: 'stale-udp-flows',
