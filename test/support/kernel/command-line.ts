@@ -19,7 +19,7 @@ export interface Circumstances {
 export async function clusterCommand(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
   { configuration = {}, host = {}, own }: Circumstances = {},
 ): Promise<string[]> {
@@ -47,7 +47,7 @@ export async function clusterCommand(
 export async function svc2ipt(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
   circumstances?: Circumstances,
 ) {
