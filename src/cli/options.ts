@@ -205,7 +205,10 @@ export function addRulesOptions<Args extends unknown[], Own extends OptionValues
 ) {
   return (
     command
-      .option('--save <file>', 'the rules as iptables-save prints them; - for standard input')
+      .option(
+        '--save <file>',
+        'the rules as iptables-save prints them, or a bundle of doctor; - for standard input',
+      )
       .addOption(kernelOption())
       .addOption(familyOption('the IP family (default: that of the addresses)'))
       // Which kernel is meant says nothing of rules that come from elsewhere.

@@ -23,6 +23,9 @@ function doctorCommand(program: Command) {
     'manifests of the cluster: a file, a folder, or - for standard input; may be repeated',
   )
     .option('--service <namespace/name>', 'check what concerns this Service only; may be repeated', collect)
+    .option('--save <bundle>', 'check the node of a bundle, and not this one')
+    .option('--bundle <file>', 'also write all that was looked at to a .tar.gz, for somebody else to look at')
+    .option('--redact', 'with --bundle, replace addresses and names')
     .option('--probe', 'connect to the endpoints on this node by TCP, and send them nothing')
     .addOption(textOrJSONOption())
     .addOption(
@@ -49,6 +52,10 @@ export function addDoctor(program: Command): void {
       {
         line: 'svc2ipt doctor --context prod --service shop/web --probe',
         about: 'one Service, and whether its endpoints on this node answer',
+      },
+      {
+        line: 'svc2ipt doctor --bundle node1.tar.gz --redact',
+        about: 'for somebody else, who reads it with --save node1.tar.gz',
       },
       { line: 'svc2ipt doctor --all -o json', about: 'every check with its verdict, for programs' },
     ],

@@ -64,10 +64,10 @@ describe('what can be explained', () => {
     ],
     [
       'a port that a Service does not have',
-      ['10.96.20.1:81', '-f', 'shop.json', '--reject-unassigned', ...RANGE, ...NODE],
+      ['10.96.0.10:81', '-f', 'shop.json', '--reject-unassigned', ...RANGE, ...NODE],
       '',
       [
-        '10.96.20.1:81 is no port of shop/web, which has 80/tcp at its cluster IP',
+        '10.96.0.10:81 is no port of shop/web, which has 80/tcp at its cluster IP',
         'svc2ipt.rejectUnassigned',
       ],
     ],
