@@ -6,7 +6,7 @@ import type { Backend } from '../applier/programs.ts';
 import { type Bundle, BundleError, looksPacked, unpackBundle } from '../bundle/bundle.ts';
 import { checkedNode, factsIn } from '../doctor/checked-node.ts';
 import { saveOutput } from '../snapshot/snapshot.ts';
-import { readSource } from '../sources/files.ts';
+import { fileProblem, readSource } from '../sources/files.ts';
 import type { SourceText } from '../sources/source-text.ts';
 
 export interface SavedSource {
@@ -44,10 +44,12 @@ export async function readBundle(path: string): Promise<Bundle> {
   throw new InputError([{ at: [path], message }]);
 }
 
-/** Undefined for a file that is something else, or none: whoever reads it as a text says what is wrong with it. */
+/** Undefined for a file that is something else. */
 async function bundleIn(path: string): Promise<Bundle | undefined> {
-  const bytes = await readFile(path).catch(() => undefined);
-  if (bytes === undefined || !looksPacked(bytes)) return undefined;
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new InputError([{ at: [path], message: fileProblem(error) }]);
+  });
+  if (!looksPacked(bytes)) return undefined;
   try {
     return unpackBundle(bytes);
   } catch (error) {
