@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import { type CheckedNode, checkedNode, factsIn } from '../../doctor/checked-node.ts';
 import { type CheckedCluster, localEndpoints } from '../../doctor/cluster.ts';
-import { type CheckResult, type CheckVerdict, examine } from '../../doctor/doctor.ts';
+import { type CheckResult, type CheckVerdict, examine, expectRules } from '../../doctor/doctor.ts';
 import { doctorJSON, doctorText } from '../../doctor/report.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { thingsOfCluster } from '../../names/things.ts';
@@ -20,6 +20,7 @@ import type { DoctorCommandOptions } from './doctor.command.ts';
 export async function doctorAction(options: DoctorCommandOptions, version: string): Promise<CommandOutcome> {
   const taken = await takeSnapshot(version);
   const before = checkedNode(taken, options.backend);
+  expectRules(before);
   const input = await readCluster(options, before);
   const cluster = input && clusterOf(input, options);
   const node = cluster && options.probe ? checkedNode(await probed(taken, cluster), options.backend) : before;
