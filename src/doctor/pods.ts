@@ -56,7 +56,7 @@ function deviceOfMachines(node: CheckedNode, cluster: CheckedCluster | undefined
 }
 
 /** The addresses that rules of Services send packets to. */
-function endpointsInRules({ snapshot, backend }: CheckedNode, family: Family): string[] {
+export function endpointsInRules({ snapshot, backend }: CheckedNode, family: Family): string[] {
   const reading = snapshot.outputs[saveOutput(backend, family)];
   if (!('text' in reading)) return [];
   const targets = reading.text.matchAll(/^\S* ?-A KUBE-.* -j DNAT --to-destination (\S+)$/gm);
