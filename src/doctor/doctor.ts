@@ -1,4 +1,6 @@
 /** The entry of doctor: every check, on one node. */
+import { OperationalError } from '../errors/operational-error.ts';
+import { saveOutput } from '../snapshot/snapshot.ts';
 import type { Check, CheckSeverity, Trouble } from './check.ts';
 import type { CheckedNode } from './checked-node.ts';
 import { CHECKS } from './checks.ts';
@@ -34,6 +36,17 @@ export function examine(
   checks: readonly Check[] = CHECKS,
 ): CheckResult[] {
   return checks.map((check) => resultOf(check, node, cluster));
+}
+
+/**
+ * Makes sure that there is something to look at.
+ * @throws OperationalError where the rules of no backend and family could be read
+ */
+export function expectRules({ snapshot, backend, families }: CheckedNode): void {
+  const reading = snapshot.outputs[saveOutput(backend, 'ipv4')];
+  if (families.length === 0 && 'missing' in reading) {
+    throw new OperationalError(`nothing can be checked without the rules of the node: ${reading.missing}`);
+  }
 }
 
 function resultOf(check: Check, node: CheckedNode, cluster: CheckedCluster | undefined): CheckResult {

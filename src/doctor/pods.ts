@@ -32,6 +32,20 @@ export function podDevices(node: CheckedNode, cluster: CheckedCluster | undefine
   return new Set(localPods(node, cluster).map(({ device }) => device));
 }
 
+/** By which the node reaches the endpoints on other nodes, as a tunnel of a CNI plugin. */
+export function devicesOfOtherPods(
+  node: CheckedNode,
+  cluster: CheckedCluster | undefined,
+): ReadonlySet<string> {
+  const own = podDevices(node, cluster);
+  const addresses = new Set(FAMILIES.flatMap((family) => endpointsInRules(node, family)));
+  const devices = [...addresses].flatMap((address) => {
+    const route = node.routeTo(address);
+    return route?.type === 'unicast' ? route.devices : [];
+  });
+  return new Set(devices.filter((device) => !own.has(device)));
+}
+
 /** The interfaces by which other machines are reached: those with a default route, or an IP of the node. */
 function deviceOfMachines(node: CheckedNode, cluster: CheckedCluster | undefined): ReadonlySet<string> {
   const ips = cluster?.node.ips ?? [];
@@ -42,7 +56,7 @@ function deviceOfMachines(node: CheckedNode, cluster: CheckedCluster | undefined
 }
 
 /** The addresses that rules of Services send packets to. */
-function endpointsInRules({ snapshot, backend }: CheckedNode, family: Family): string[] {
+export function endpointsInRules({ snapshot, backend }: CheckedNode, family: Family): string[] {
   const reading = snapshot.outputs[saveOutput(backend, family)];
   if (!('text' in reading)) return [];
   const targets = reading.text.matchAll(/^\S* ?-A KUBE-.* -j DNAT --to-destination (\S+)$/gm);

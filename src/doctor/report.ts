@@ -31,7 +31,7 @@ export function doctorText(
   const blocks = found.map((result) => resultLines(result, paint, width, all));
   const sound = all ? results.filter(({ verdict }) => verdict === 'ok') : [];
   const lists = [sound.flatMap((result) => soundLines(result, paint, width)), notChecked(results, width)];
-  return [[summary(results)], ...blocks, ...lists.filter((lines) => lines.length > 0)]
+  return [wrap(summary(results), width, '  '), ...blocks, ...lists.filter((lines) => lines.length > 0)]
     .map((lines) => lines.map((line) => `${line}\n`).join(''))
     .join('\n');
 }
@@ -71,7 +71,10 @@ function resultLines(
       ...(isLast ? wrap(`  ${printable(remedy)}`, width, '  ') : []),
     ];
   });
-  return [...lines, ...(more === 0 ? [] : [`${more} more of ${check.code} (--all shows them)`])];
+  return [
+    ...lines,
+    ...(more === 0 ? [] : wrap(`${more} more of ${check.code} (--all shows them)`, width, '  ')),
+  ];
 }
 
 function soundLines(

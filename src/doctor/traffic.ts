@@ -3,22 +3,23 @@
  * node's rules, and through those of Services alone. Where that is not the same, the rule that did it is looked for.
  */
 import { serviceOf } from '../chains/comments.ts';
-import { withJumps } from '../chains/jumps.ts';
+import { BUILT_IN_CHAINS, withJumps } from '../chains/jumps.ts';
 import { isOwnChain } from '../chains/names.ts';
 import { addressesInRules, describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import { printSavedRule } from '../iptables/saved.ts';
+import { targetOf } from '../iptables/saved-text.ts';
 import { effectOf } from '../iptables/simulator/effects.ts';
-import { dnatTargets } from '../iptables/simulator/fate.ts';
+import { dnatTargets, type Fate } from '../iptables/simulator/fate.ts';
 import type { Packet, SimulatedNode } from '../iptables/simulator/packet.ts';
 import type { Stage } from '../iptables/simulator/path.ts';
 import { type PlacedRule, type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
-import type { TableName } from '../iptables/types.ts';
+import type { Rule, TableName } from '../iptables/types.ts';
 import { type Family, familyOf, isLoopback, splitPort } from '../net/address.ts';
 import type { CheckedNode } from './checked-node.ts';
 import type { CheckedCluster } from './cluster.ts';
 import { hasServiceRules } from './node-families.ts';
-import { localPods } from './pods.ts';
+import { endpointsInRules, localPods } from './pods.ts';
 
 /** What stands between packets and a Service. */
 export interface Obstacle {
@@ -68,9 +69,11 @@ function findObstacles(node: CheckedNode, cluster: CheckedCluster | undefined): 
   for (const family of node.families) {
     if (!hasServiceRules(family, node)) continue;
     const rules = node.rules(family);
-    const way: Way = { family, rules, alone: withoutOthers(rules), node: simulated(node) };
+    if (!hasOthers(rules)) continue;
+    const endpoints = new Set(endpointsInRules(node, family));
+    const way: Way = { family, rules, alone: withoutOthers(rules), node: simulated(node), endpoints };
     for (const { packet, ...obstructed } of packetsTo(way, node, cluster)) {
-      const obstacle = obstacleFor(packet, way);
+      const obstacle = obstacleFor(packet, simulate(rules, packet, way.node), way);
       if (obstacle === undefined) continue;
       const key = [family, obstacle.kind, obstacle.table, obstacle.chain, obstacle.line].join(' ');
       const one = obstacles.get(key) ?? { ...obstacle, packets: [] };
@@ -87,6 +90,22 @@ interface Way {
   /** The chains of Services with the jumps to them, and nothing else. */
   readonly alone: PreparedRuleset;
   readonly node: SimulatedNode;
+  /** The addresses of all endpoints. */
+  readonly endpoints: ReadonlySet<string>;
+}
+
+/** Whether built-in chains have anything but ways to the chains of Services. */
+function hasOthers(rules: PreparedRuleset): boolean {
+  return (['raw', 'mangle', 'nat', 'filter'] as const).some((table) =>
+    BUILT_IN_CHAINS.some((name) => {
+      const chain = rules.given(table, name);
+      const isOwn = (rule: Rule | string) => {
+        const target = typeof rule === 'string' ? targetOf(rule) : undefined;
+        return target !== undefined && isOwnChain(table, target);
+      };
+      return chain?.policy === 'DROP' || chain?.rules.every(isOwn) === false;
+    }),
+  );
 }
 
 function withoutOthers(rules: PreparedRuleset): PreparedRuleset {
@@ -144,6 +163,7 @@ function* packetsTo(way: Way, node: CheckedNode, cluster: CheckedCluster | undef
     }
     const arriving = { ...packet, source: FAR[family], arrives: true, inInterface: inFrom };
     if (to.way !== 'cluster-ip') yield { from: 'outside', to, packet: arriving };
+    // Every node sends what is for a cluster IP to its endpoints, also packets that come from elsewhere.
     const reply = replyTo(arriving, way, node);
     if (reply !== undefined) yield { from: 'replies', to, packet: reply };
   }
@@ -178,15 +198,22 @@ function replyTo(packet: Packet, { alone, node }: Way, checked: CheckedNode): Pa
 
 type FoundObstacle = Omit<Obstacle, 'packets'>;
 
-function obstacleFor(packet: Packet, { family, rules, alone, node }: Way): FoundObstacle | undefined {
-  const [fate, wanted] = [simulate(rules, packet, node), simulate(alone, packet, node)];
-  const passes = (outcomes: typeof fate.outcomes) => outcomes.some(({ verdict }) => verdict === 'ACCEPT');
-  const goesOn = passes(wanted.outcomes);
-  const lost = fate.outcomes.some(({ verdict }) => verdict !== 'ACCEPT');
-  const wasLost = wanted.outcomes.some(({ verdict }) => verdict !== 'ACCEPT');
-  const isTaken = dnatTargets(wanted).size > 0 && dnatTargets(fate).size === 0;
-  const isRedirected = [...dnatTargets(fate).keys()].some((target) => !dnatTargets(wanted).has(target));
-  if (!(goesOn && ((lost && !wasLost) || isTaken || isRedirected))) return undefined;
+function obstacleFor(
+  packet: Packet,
+  fate: Fate,
+  { family, rules, alone, node, endpoints }: Way,
+): FoundObstacle | undefined {
+  const arrives = fate.outcomes.every(({ verdict, dnat }) => {
+    return verdict === 'ACCEPT' && dnat !== undefined && endpoints.has(splitPort(dnat)?.address ?? dnat);
+  });
+  if (arrives) return undefined;
+  const wanted = simulate(alone, packet, node);
+  const isLost = ({ outcomes }: Fate) => outcomes.some(({ verdict }) => verdict !== 'ACCEPT');
+  if (isLost(wanted)) return undefined;
+  const [targets, wantedTargets] = [dnatTargets(fate), dnatTargets(wanted)];
+  const isTaken = wantedTargets.size > 0 && targets.size === 0;
+  const isRedirected = [...targets.keys()].some((target) => !wantedTargets.has(target));
+  if (!(isLost(fate) || isTaken || isRedirected)) return undefined;
   const { path = [] } = simulate(rules, packet, node, { record: true });
   return path.map((stage) => culpritIn(stage, family, isTaken || isRedirected)).find((found) => found);
 }

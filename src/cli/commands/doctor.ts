@@ -7,7 +7,7 @@ import { packBundle } from '../../bundle/bundle.ts';
 import { Redaction } from '../../bundle/redact.ts';
 import { type CheckedNode, checkedNode, factsIn } from '../../doctor/checked-node.ts';
 import { type CheckedCluster, localEndpoints } from '../../doctor/cluster.ts';
-import { type CheckResult, type CheckVerdict, examine } from '../../doctor/doctor.ts';
+import { type CheckResult, type CheckVerdict, examine, expectRules } from '../../doctor/doctor.ts';
 import { doctorJSON, doctorText } from '../../doctor/report.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { thingsOfCluster } from '../../names/things.ts';
@@ -28,6 +28,7 @@ export async function doctorAction(options: DoctorCommandOptions, version: strin
   const taken =
     options.save === undefined ? await takeSnapshot(version) : (await readBundle(options.save)).snapshot;
   const before = checkedNode(taken, options.backend);
+  expectRules(before);
   const input = await readCluster(options, before);
   const cluster = input && clusterOf(input, options);
   const node = cluster && options.probe ? checkedNode(await probed(taken, cluster), options.backend) : before;

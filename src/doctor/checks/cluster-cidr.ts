@@ -1,7 +1,7 @@
 /** Whether the configuration knows this node's Pods. */
 import { clusterCIDRWarnings } from '../../agent/node-warnings.ts';
-import { DEFAULT_CONFIGURATION } from '../../api/kube-proxy-configuration.ts';
 import type { Check } from '../check.ts';
+import { NotChecked } from '../not-checked.ts';
 
 export const clusterCIDR: Check = {
   code: 'cluster-cidr',
@@ -9,10 +9,9 @@ export const clusterCIDR: Check = {
   severity: 'warning',
   remedy: 'Set clusterCIDR to the ranges of all Pods (--cluster-cidr), or choose another detectLocalMode.',
   needs: 'cluster',
-  find({ families }, { configuration = DEFAULT_CONFIGURATION, node }) {
+  find({ families }, { configuration, node }) {
+    if (configuration === undefined) throw new NotChecked('no configuration: name it with --config');
     const { clusterCIDR: ranges, detectLocalMode } = configuration;
-    // Where nobody has set one, and none was given here, the proxy may well have another configuration.
-    if (configuration === DEFAULT_CONFIGURATION) return [];
     return clusterCIDRWarnings({ configuration, families, facts: node }).map((cause) => ({
       cause,
       evidence: [

@@ -17,7 +17,7 @@ export const ipv6: Check = {
     if (wants === undefined && !hasServiceRules('ipv6', node)) return [];
     if (cluster !== undefined && wants === undefined) return [];
     const what = wants ?? 'There are IPv6 rules of Services';
-    return lacksOf(node).map((lack) => ({ cause: `${what}, but ${lack.cause}.`, evidence: lack.evidence }));
+    return lacksOf(node).map((lack) => ({ ...lack, cause: `${what}, but ${lack.cause}.` }));
   },
 };
 
@@ -50,6 +50,7 @@ function lacksOf(node: CheckedNode): Trouble[] {
     lacks.push({
       cause: `the node has no ${FAMILY_NAMES.ipv6} default route, as it has for ${FAMILY_NAMES.ipv4}`,
       evidence: ['ip -6 route: no default'],
+      severity: 'warning',
     });
   }
   return lacks;

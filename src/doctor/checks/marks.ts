@@ -7,9 +7,8 @@ import type { CheckedNode } from '../checked-node.ts';
 import type { CheckedCluster } from '../cluster.ts';
 import { ofFirewall } from '../firewalls.ts';
 
-/** What a rule sets, looks for or brings back: the option, the value and the mask, all bits where it has none. */
-const MARKS =
-  /--(set-x?mark|mark|or-mark|and-mark|xor-mark|nfmask|restore-mark|set-mark)(?: (0x[\da-f]+|\d+)(?:\/(0x[\da-f]+|\d+))?)?/g;
+/** What a rule sets or looks for: the option, the value, and the mask, all bits where it has none. */
+const MARKS = /--(set-x?mark|or-mark|and-mark|xor-mark|mark) (0x[\da-f]+|\d+)(?:\/(0x[\da-f]+|\d+))?/g;
 
 const ALL_BITS = 0xffffffff;
 
@@ -28,7 +27,7 @@ export const marks: Check = {
           isOwnChain(table, name) || name.startsWith('KUBE-')
             ? []
             : lines
-                .filter((line) => uses(line, bit))
+                .filter((line) => uses(line, name, bit))
                 .map((line) => ({ chain: name, line: `${family} -t ${table} -A ${name}${line}` })),
         ),
       ),
@@ -62,16 +61,19 @@ function masqueradeMark(node: CheckedNode, cluster: CheckedCluster | undefined):
   return cluster ? planNode(cluster.node, cluster.options('ipv4')).masqueradeMark : 0x4000;
 }
 
-/** Whether a rule sets the bit, clears it on its own, or decides by it. One that looks at no single bit does not. */
-function uses(line: string, bit: number): boolean {
+/** Behind the rules that set the bit, and before the one that masquerades by it. */
+const BETWEEN: readonly string[] = ['FORWARD', 'POSTROUTING'];
+
+/**
+ * Whether a rule sets the bit, takes it back where it is needed, or decides by it and others. Who asks for this one bit
+ * means it, as Flannel does.
+ */
+function uses(line: string, chain: string, bit: number): boolean {
   return Array.from(line.matchAll(MARKS)).some(([, option, value, mask]) => {
     const bits = mask === undefined ? ALL_BITS : Number(mask);
-    if (option === 'and-mark') return !hasBit(value, bit);
-    if (option === 'restore-mark' || option === 'nfmask') return option === 'nfmask' && hasBit(value, bit);
-    if (value === undefined) return false;
-    // A whole mark that is another one is how others tell their own packets.
-    if (bits === ALL_BITS) return hasBit(value, bit) || option?.startsWith('set-') === true;
-    return (bits & bit) !== 0;
+    if (option === 'mark') return hasBit(value, bit) && bits !== bit;
+    if (option === 'and-mark') return BETWEEN.includes(chain) && !hasBit(value, bit);
+    return hasBit(value, bit) || (BETWEEN.includes(chain) && (bits & bit) !== 0);
   });
 }
 

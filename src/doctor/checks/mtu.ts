@@ -1,9 +1,6 @@
 /** Sizes of packets. */
 import type { Check, Trouble } from '../check.ts';
-import { podDevices } from '../pods.ts';
-
-/** Interfaces that put packets into others (ip-link(8)). */
-const TUNNELS: readonly string[] = ['vxlan', 'geneve', 'gre', 'ipip', 'ip6tnl', 'sit', 'wireguard'];
+import { devicesOfOtherPods, podDevices } from '../pods.ts';
 
 export const mtu: Check = {
   code: 'pod-mtu-too-large',
@@ -13,10 +10,8 @@ export const mtu: Check = {
   needs: 'node',
   find(node, cluster) {
     const devices = podDevices(node, cluster);
-    const ways = node.links.filter(
-      ({ name, kind, isUp }) =>
-        isUp && (node.uplinks.has(name) || (kind !== undefined && TUNNELS.includes(kind))),
-    );
+    const towardsOthers = devicesOfOtherPods(node, cluster);
+    const ways = node.links.filter(({ name }) => node.uplinks.has(name) || towardsOthers.has(name));
     const [narrowest] = ways.sort((a, b) => a.mtu - b.mtu);
     if (narrowest === undefined) return [];
     const large = node.links.filter(

@@ -42,9 +42,12 @@ export const nodePortTaken: Check = {
     'Give the Service another node port, or the process another port: rules take what is sent there, and the process gets nothing.',
   needs: 'node',
   find(node, cluster) {
+    // Without it, no packet to 127.0.0.1 gets to an endpoint.
+    const onLoopback = node.sysctl('net/ipv4/conf/all/route_localnet') === '1';
     return nodePortsOf(node, cluster).flatMap(({ servicePort, protocol, port }): Trouble[] => {
       const found = node.listeners.filter(
-        (one) => one.protocol === protocol && one.port === port && !isProxy(one),
+        (one) =>
+          one.protocol === protocol && one.port === port && !isProxy(one) && (!one.isLoopback || onLoopback),
       );
       if (found.length === 0) return [];
       return [

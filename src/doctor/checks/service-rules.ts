@@ -3,7 +3,6 @@ import { FAMILY_NAMES } from '../../net/address.ts';
 import { saveOutput } from '../../snapshot/snapshot.ts';
 import type { Check, Trouble } from '../check.ts';
 import { hasFamily, hasServiceRules } from '../node-families.ts';
-import { NotChecked } from '../not-checked.ts';
 
 export const serviceRules: Check = {
   code: 'no-service-rules',
@@ -13,8 +12,6 @@ export const serviceRules: Check = {
   needs: 'node',
   find(node, cluster) {
     const { backend, families } = node;
-    if (families.length === 0) node.output(saveOutput(backend, 'ipv4'));
-    if (families.length === 0) throw new NotChecked('the rules cannot be read');
     const wanted = cluster ? families.filter((family) => hasFamily(family, node, cluster)) : families;
     const without = wanted.filter((family) => !hasServiceRules(family, node));
     // Without a cluster, a node of one family is as good as one of both.
