@@ -20,6 +20,7 @@ const KINDS = [
   { kind: 'ReplicaSet', apiVersion: 'apps/v1', model: 'V1ReplicaSet' },
   { kind: 'ReplicationController', apiVersion: 'v1', model: 'V1ReplicationController' },
   { kind: 'Service', apiVersion: 'v1', model: 'V1Service' },
+  { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', model: 'V1ServiceCIDR' },
   { kind: 'StatefulSet', apiVersion: 'apps/v1', model: 'V1StatefulSet' },
 ] as const;
 

@@ -13,6 +13,7 @@ import { agentSettings } from '../src/agent/settings/settings.ts';
 import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
 import { ApiError, type Connection } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
+import { DEFAULT_TIMES } from '../src/sources/kubernetes/list-watch.ts';
 import { patched } from './support/json-patch.ts';
 import { HAS_KUSTOMIZE } from './support/kubectl.ts';
 import { problemsOf } from './support/kubernetes-schemas.ts';
@@ -157,7 +158,11 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
     invalid: nothing,
     warned: nothing,
   };
-  const running = new KubernetesSource(connection, 'node-a', listener).run(stop.signal);
+  // With rejectUnassigned, which asks for the most.
+  const followed = { serviceCIDRs: true };
+  const running = new KubernetesSource(connection, 'node-a', listener, DEFAULT_TIMES, followed).run(
+    stop.signal,
+  );
   const log = new Log({
     format: 'text',
     verbosity: 0,
@@ -170,7 +175,7 @@ test('roles allow what the agent asks the API server for, and nothing else', asy
   expect(posted).toEqual(
     ['default', 'shop'].map((name) => `/apis/events.k8s.io/v1/namespaces/${name}/events`),
   );
-  await expect.poll(() => requests.size, { timeout: 10_000 }).toBe(7);
+  await expect.poll(() => requests.size, { timeout: 10_000 }).toBe(9);
   stop.abort();
   await running;
 

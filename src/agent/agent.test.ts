@@ -115,7 +115,7 @@ class Lab {
   ended: Promise<unknown> = Promise.resolve();
   readonly #stop = new AbortController();
 
-  constructor(changes: Partial<KubeProxyConfiguration> = {}) {
+  constructor(changes: Partial<KubeProxyConfiguration> = {}, rejectUnassigned?: boolean) {
     const { iptables } = DEFAULT_CONFIGURATION;
     this.configuration = {
       ...DEFAULT_CONFIGURATION,
@@ -138,7 +138,7 @@ class Lab {
     };
     this.agent = new Agent({
       configuration: this.configuration,
-      own: NO_OPTIONS,
+      own: { ...NO_OPTIONS, rejectUnassigned },
       iptables: FAMILIES.map(host),
       kernelOf: ({ family }) => ({
         watch: UNWATCHED,
@@ -157,7 +157,8 @@ class Lab {
 
   async start(): Promise<void> {
     const connection = await connect({ kubeconfig: undefined, master: this.server.url });
-    const source = new KubernetesSource(connection, NODE, this.agent.listener, WATCH_TIMES);
+    const followed = { serviceCIDRs: true };
+    const source = new KubernetesSource(connection, NODE, this.agent.listener, WATCH_TIMES, followed);
     this.ended = this.agent.run(source, this.#stop.signal).then(
       () => undefined,
       (error: unknown) => error,
@@ -208,8 +209,8 @@ async function eventually<T>(actual: () => T, expected: T): Promise<void> {
 
 let lab: Lab;
 
-async function begin(changes?: Partial<KubeProxyConfiguration>): Promise<Lab> {
-  lab = new Lab(changes);
+async function begin(changes?: Partial<KubeProxyConfiguration>, rejectUnassigned?: boolean): Promise<Lab> {
+  lab = new Lab(changes, rejectUnassigned);
   await lab.server.start();
   return lab;
 }
@@ -586,4 +587,31 @@ describe('what it warns of', () => {
     await settle();
     expect(warnings).toEqual([]);
   });
+});
+
+test('with rejectUnassigned, rules follow the ServiceCIDRs, and a warning says what has no effect', async () => {
+  fill(await begin({}, true));
+  await lab.start();
+  const refused = () =>
+    FAMILIES.flatMap((family) => {
+      const rules = lab.kernels[family]
+        .save()
+        .matchAll(/-A KUBE-SERVICES -d (\S+) .*rejectUnassigned.* -j REJECT/g);
+      return Array.from(rules, ([, range]) => range);
+    });
+  const ranges = (name: string, ...cidrs: string[]) => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name },
+    spec: { cidrs },
+  });
+  await eventually(() => lab.warnings.filter((one) => one.includes('rejectUnassigned')).length, 1);
+  expect(lab.warnings.find((one) => one.includes('rejectUnassigned'))).toContain('no ServiceCIDR');
+  lab.server.put(ranges('kubernetes', '10.96.0.0/16', 'fd00:10:96::/112'));
+  await eventually(refused, ['10.96.0.0/16', 'fd00:10:96::/112']);
+  lab.server.put(ranges('pods', '10.244.7.0/24'));
+  await eventually(() => lab.warnings.filter((one) => one.includes('10.244.7.0/24')).length, 1);
+  expect(refused()).toEqual(['10.96.0.0/16', 'fd00:10:96::/112']);
+  lab.server.delete(ranges('kubernetes'));
+  await eventually(refused, []);
 });

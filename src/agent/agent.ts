@@ -5,6 +5,7 @@ import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
 import type { IptablesHost } from '../applier/host.ts';
 import type { NodeKernel } from '../applier/node-kernel.ts';
 import { compileOptions } from '../compiler/options.ts';
+import { type ServiceRanges, unassignedWarnings } from '../compiler/unassigned.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { type Family, familyOf } from '../net/address.ts';
 import { resolveNode } from '../sources/node.ts';
@@ -31,6 +32,8 @@ export interface AgentObserver extends RulesObserver {
 export interface AgentOptions {
   readonly configuration: KubeProxyConfiguration;
   readonly own: Svc2iptSection;
+  /** Of cluster IPs; those of ServiceCIDRs unless given. */
+  readonly serviceRanges?: readonly string[] | undefined;
   readonly iptables: readonly IptablesHost[];
   kernelOf(host: IptablesHost): NodeKernel;
   /** Compiles and reads, but writes nothing. */
@@ -198,9 +201,8 @@ export class Agent {
       this.#broken.reject(new RestartError(message));
       return;
     }
-    const isNews = !isDeepStrictEqual(this.#facts, facts);
     this.#facts = facts;
-    if (isNews) this.#warn();
+    this.#warn();
     this.#patience ??= setTimeout(() => void this.#missNode(), this.#options.nodePatience ?? NODE_PATIENCE);
     this.#tell();
     for (const family of this.#families) family.changed();
@@ -210,7 +212,12 @@ export class Agent {
   #warn(): void {
     const { configuration, iptables, log } = this.#options;
     const families = iptables.map(({ family }) => family);
-    const warnings = nodeWarnings({ configuration, families, facts: this.#facts });
+    const facts = this.#facts;
+    // Until all is read, no range is missing.
+    const unassigned = this.#source?.synced
+      ? unassignedWarnings(this.#unassigned, { configuration, node: facts })
+      : [];
+    const warnings = [...nodeWarnings({ configuration, families, facts }), ...unassigned];
     for (const warning of warnings) if (!this.#warned.includes(warning)) log.warning(warning);
     this.#warned = warnings;
   }
@@ -250,7 +257,17 @@ export class Agent {
       return undefined;
     }
     this.#waiting = false;
-    return { cluster: this.cluster, node, options: compileOptions(family, configuration, node, own) };
+    const options = compileOptions(family, configuration, node, { ...own, ...this.#unassigned });
+    return { cluster: this.cluster, node, options };
+  }
+
+  /** Whether what nobody serves is refused, and where cluster IPs are. */
+  get #unassigned(): ServiceRanges {
+    const { own, serviceRanges } = this.#options;
+    return {
+      rejectUnassigned: own.rejectUnassigned ?? false,
+      serviceRanges: serviceRanges ?? this.#source?.serviceCIDRs ?? [],
+    };
   }
 }
 

@@ -44,7 +44,8 @@ function nodePortWarnings({ configuration: { nodePortAddresses }, families, fact
     );
 }
 
-function clusterCIDRWarnings({ configuration, families, facts }: WarnedOf): string[] {
+/** What of it is about which traffic counts as that of Pods. */
+export function clusterCIDRWarnings({ configuration, families, facts }: WarnedOf): string[] {
   const { detectLocalMode, clusterCIDR } = configuration;
   if (detectLocalMode !== 'ClusterCIDR') return [];
   if (clusterCIDR.length === 0) {

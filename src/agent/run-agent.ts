@@ -10,6 +10,7 @@ import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { LateListener, running } from '../sources/early-source.ts';
 import { type Connection, connect, type SentRequest } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
+import { DEFAULT_TIMES } from '../sources/kubernetes/list-watch.ts';
 import type { Source, SourceListener } from '../sources/source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
@@ -170,7 +171,8 @@ async function followEarly(
 ): Promise<{ connection: Connection; source: Source }> {
   const connection = await connect({ ...settings, onRequest, signal: stop });
   const nodeName = settings.configuration.hostnameOverride || machineName();
-  const source = new KubernetesSource(connection, nodeName, listener);
+  const serviceCIDRs = settings.own.rejectUnassigned === true && settings.serviceRanges === undefined;
+  const source = new KubernetesSource(connection, nodeName, listener, DEFAULT_TIMES, { serviceCIDRs });
   return { connection, source: running(source, source.run(stop)) };
 }
 

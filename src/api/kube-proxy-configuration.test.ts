@@ -595,6 +595,7 @@ describe("svc2ipt's own section", () => {
     ['nothing in it', { svc2ipt: {} }, []],
     ['a flag', { svc2ipt: { legacyPortNames: true } }, []],
     ['a layout', { svc2ipt: { layout: 'fast' } }, []],
+    ['what nobody serves', { svc2ipt: { rejectUnassigned: true } }, []],
     ['how long programs may take', { svc2ipt: { commandTimeout: '90s' } }, []],
     [
       'no time at all',

@@ -36,6 +36,8 @@ export const svc2iptSectionSchema = z
     svc2ipt: z.strictObject({
       legacyPortNames: optional(z.boolean()),
       layout: optional(layoutNameSchema),
+      /** What nobody serves in the range of cluster IPs is refused. */
+      rejectUnassigned: optional(z.boolean()),
       /** The agent gives up a program that takes longer, in milliseconds. */
       commandTimeout: optional(
         durationText.refine((milliseconds) => milliseconds > 0, { error: 'a duration longer than 0' }),

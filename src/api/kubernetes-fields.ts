@@ -17,6 +17,7 @@ export const KINDS = {
   ReplicaSet: { apiVersion: 'apps/v1', type: 'ReplicaSet' },
   ReplicationController: { apiVersion: 'v1', type: 'ReplicationController' },
   Service: { apiVersion: 'v1', type: 'Service' },
+  ServiceCIDR: { apiVersion: 'networking.k8s.io/v1', type: 'ServiceCIDR' },
   StatefulSet: { apiVersion: 'apps/v1', type: 'StatefulSet' },
 } as const;
 
@@ -247,6 +248,9 @@ export const FIELDS_OF_TYPES: Readonly<Record<string, string>> = {
     'allowPrivilegeEscalation appArmorProfile:AppArmorProfile capabilities:Capabilities privileged procMount readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser seLinuxOptions:SELinuxOptions seccompProfile:SeccompProfile windowsOptions:WindowsSecurityContextOptions',
   Service: 'apiVersion kind metadata:ObjectMeta spec:ServiceSpec status:ServiceStatus',
   ServiceAccountTokenProjection: 'audience expirationSeconds path',
+  ServiceCIDR: 'apiVersion kind metadata:ObjectMeta spec:ServiceCIDRSpec status:ServiceCIDRStatus',
+  ServiceCIDRSpec: 'cidrs',
+  ServiceCIDRStatus: 'conditions:Condition',
   ServicePort: 'appProtocol name nodePort port protocol targetPort',
   ServiceSpec:
     'allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP loadBalancerSourceRanges ports:ServicePort publishNotReadyAddresses selector sessionAffinity sessionAffinityConfig:SessionAffinityConfig trafficDistribution type',

@@ -13,6 +13,7 @@ import { type Node, nodeSchema } from './node.ts';
 import { type Pod, podSchema } from './pod.ts';
 import { check, formatPath, type Problem, show } from './problem.ts';
 import { type Service, serviceSchema } from './service.ts';
+import { type ServiceCIDR, serviceCIDRSchema } from './service-cidr.ts';
 import { type KnownKind, unknownFields } from './unknown-fields.ts';
 import {
   isWorkloadKind,
@@ -22,7 +23,7 @@ import {
   workloadSchemas,
 } from './workload.ts';
 
-export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | Workload;
+export type KubernetesObject = Service | EndpointSlice | Endpoints | Pod | Node | ServiceCIDR | Workload;
 
 /** An object and where it stands: file, document, object. */
 export interface PlacedObject {
@@ -49,6 +50,7 @@ const SCHEMAS = {
   Endpoints: endpointsSchema,
   Pod: podSchema,
   Node: nodeSchema,
+  ServiceCIDR: serviceCIDRSchema,
 } as const;
 
 export interface ParseOptions {
@@ -219,7 +221,19 @@ function isRead(kind: KnownKind): kind is keyof typeof SCHEMAS {
   return Object.hasOwn(SCHEMAS, kind);
 }
 
-const KINDS_BY_NAME = byName(['Service', 'EndpointSlice', 'Endpoints', 'Pod', 'Node', 'Namespace']);
+const KINDS_BY_NAME = byName([
+  'Service',
+  'EndpointSlice',
+  'Endpoints',
+  'Pod',
+  'Node',
+  'Namespace',
+  'ServiceCIDR',
+]);
+
+/** The kinds that are in no namespace. */
+const OF_CLUSTER: ReadonlySet<string> = new Set(['Node', 'Namespace', 'ServiceCIDR']);
+
 const WORKLOADS_BY_NAME = byName(WORKLOAD_KINDS);
 
 function byName<Kind extends string>(kinds: readonly Kind[]): ReadonlyMap<string, Kind> {
@@ -284,6 +298,6 @@ const nameSchema = z.object({ name: z.string(), namespace: z.string().nullish() 
 function objectName(kind: string, metadata: unknown): string {
   const { name, namespace } = nameSchema.safeParse(metadata).data ?? {};
   if (name === undefined) return `${kind} without a name`;
-  const full = kind === 'Node' || kind === 'Namespace' ? name : `${namespace || 'default'}/${name}`;
+  const full = OF_CLUSTER.has(kind) ? name : `${namespace || 'default'}/${name}`;
   return /^[\w./-]{1,317}$/.test(full) ? `${kind} ${full}` : `${kind} ${show(full)}`;
 }

@@ -78,6 +78,9 @@ export function commentFor(
   return { match: 'comment', comment: before + servicePort + after + told };
 }
 
+/** The comment of the node's rules that refuse what nobody serves; it names the setting that asks for them. */
+export const UNASSIGNED = 'svc2ipt.rejectUnassigned: a cluster IP or port of no Service';
+
 /** What a comment says. */
 export interface About {
   /** As rules print it. */

@@ -8,16 +8,18 @@
  */
 const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
 
-/** The log is read by people: that node:ffi is young (src/applier/watch/libc.ts) is nothing to do anything about. */
+/** What is said is read by people: that node:ffi is young (src/applier/watch/libc.ts) is nothing to do anything about. */
 const QUIET = ['--disable-warning=ExperimentalWarning'];
 
+/** Of commands that ask the C library, and of the agent, which does so for long. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = { agent: [...FRUGAL, ...QUIET], doctor: QUIET };
+
 /**
- * For the agent alone. V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already: before
+ * For few commands. V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already: before
  * anything else is loaded, and then only Node.js itself has been started twice.
  */
 export function becomeFrugal(): void {
-  if (process.argv[2] !== 'agent') return;
-  const missing = [...FRUGAL, ...QUIET].filter((flag) => !process.execArgv.includes(flag));
+  const missing = (FLAGS[process.argv[2] ?? ''] ?? []).filter((flag) => !process.execArgv.includes(flag));
   if (missing.length === 0) return;
   process.execve?.(process.execPath, [
     process.execPath,

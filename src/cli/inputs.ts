@@ -9,6 +9,7 @@ import type { Pod } from '../api/pod.ts';
 import { allOf, check, formatProblem, InputError, type Problem } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
+import { type ServiceRanges, unassignedWarnings } from '../compiler/unassigned.ts';
 import type { Family } from '../net/address.ts';
 import {
   DEFAULT_SERVICE_RANGES,
@@ -44,6 +45,8 @@ export interface CompilerInput {
   readonly nodes: ReadonlyMap<string, Node>;
   /** kube-proxy's, where one was given. */
   readonly configuration: KubeProxyConfiguration | undefined;
+  /** Whether what nobody serves is to be refused, and where. */
+  readonly unassigned: ServiceRanges;
   options(family: Family): CompileOptions;
   /** The same input, as another of its Nodes sees it. */
   forNode(name: string): CompilerInput;
@@ -99,15 +102,15 @@ async function read(
   { sources: given, onTypos = warnOfTypos, tellsOfLacks = false, known, ...from }: Reading,
 ): Promise<CompilerInput> {
   const reading = given ?? readManifests(options, from);
-  const ranges = serviceRanges(options.serviceClusterIpRange);
+  const ranges = givenServiceRanges(options.serviceClusterIpRange);
   const told = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
-  const [{ kubeProxy, own }, host, flags, loaded] = await allOf([
+  const [{ kubeProxy, own }, host, flags, loaded, serviceRanges] = await allOf([
     ...told,
     readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...told) : undefined, known),
     ranges,
   ]);
   const { hostnameOverride } = kubeProxy;
-  const { cluster, nodes, pods, made, objects, sources, warnings, ignored } = loaded;
+  const { cluster, nodes, serviceCIDRs, pods, made, objects, sources, warnings, ignored } = loaded;
   const node = resolveNode({ flags, host, hostnameOverride, nodes, live });
   // An API server has fields of its own version, and takes no others.
   const asked = new Set(sources.flatMap(({ name, origin }) => (origin === 'cluster' ? [name] : [])));
@@ -124,6 +127,13 @@ async function read(
   (await progress('compiling'))(0, 1);
   const legacyPortNames = options.legacyPortNames ?? own.legacyPortNames;
   const layout = options.layout ?? own.layout;
+  const unassigned = {
+    rejectUnassigned: options.rejectUnassigned ?? own.rejectUnassigned ?? false,
+    serviceRanges: serviceRanges ?? serviceCIDRs,
+  };
+  if (!tellsOfLacks) {
+    for (const warning of unassignedWarnings(unassigned, { configuration: kubeProxy, node })) warn(warning);
+  }
   const asSeenBy = (node: NodeFacts): CompilerInput => ({
     cluster,
     node,
@@ -133,7 +143,8 @@ async function read(
     sources,
     nodes,
     configuration: options.config === undefined ? undefined : kubeProxy,
-    options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout }),
+    unassigned,
+    options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout, ...unassigned }),
     forNode: (name) => asSeenBy(resolveNode({ flags: { ...flags, name }, host, hostnameOverride, nodes })),
   });
   return asSeenBy(node);
@@ -231,19 +242,28 @@ export async function readLive(
   kinds: readonly LiveKind[] = NEEDED,
 ): Promise<SourceText> {
   (await progress('reading the cluster'))(0, 1);
-  return await readLiveCluster(options, kinds);
+  const ranges: readonly LiveKind[] = (await needsServiceCIDRs(options)) ? ['ServiceCIDR'] : [];
+  return await readLiveCluster(options, [...kinds, ...ranges]);
+}
+
+/** Whether rules go by the cluster's ServiceCIDRs. What is wrong in the configuration is told where it is read. */
+async function needsServiceCIDRs(options: ObjectsOptions & Partial<InputOptions>): Promise<boolean> {
+  if (options.serviceClusterIpRange !== undefined) return false;
+  if (options.rejectUnassigned !== undefined) return options.rejectUnassigned;
+  const { own } = await readConfiguration(options.config).catch(() => ({ own: NO_OPTIONS }));
+  return own.rejectUnassigned ?? false;
 }
 
 async function readCluster(
   options: InputOptions,
   reading: Promise<readonly SourceText[]>,
-  ranges: Promise<readonly string[]>,
+  ranges: Promise<readonly string[] | undefined>,
   workloads: Promise<WorkloadOptions> | undefined,
   known: KnownManifests | undefined,
 ): Promise<LoadedCluster & Pick<CompilerInput, 'sources'>> {
   const sources = await reading;
   const loaded = loadCluster(sources, {
-    serviceRanges: await ranges,
+    serviceRanges: (await ranges) ?? DEFAULT_SERVICE_RANGES,
     strict: options.strict ?? false,
     workloads: await workloads,
     onProgress: await progress('reading'),
@@ -263,8 +283,8 @@ async function readHost(path: string | undefined): Promise<HostFacts> {
 
 const RANGE_FLAG = '--service-cluster-ip-range';
 
-async function serviceRanges(flag: string | undefined): Promise<readonly string[]> {
-  if (flag === undefined) return DEFAULT_SERVICE_RANGES;
+async function givenServiceRanges(flag: string | undefined): Promise<readonly string[] | undefined> {
+  if (flag === undefined) return undefined;
   const result = check(z.array(cidr), flag.split(','), []);
   if (!result.ok) throw new InputError(result.problems.map(({ message }) => ({ at: [RANGE_FLAG], message })));
   if (!oneOfEachFamily(result.value)) {

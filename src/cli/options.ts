@@ -87,6 +87,10 @@ export function addClusterOptions<Args extends unknown[], Own extends OptionValu
         'the layout of the rules: that of kube-proxy (default), or one with fewer rules for the same traffic',
       ).choices(LAYOUT_NAMES),
     )
+    .option(
+      '--reject-unassigned',
+      'refuse what no Service serves in the range of cluster IPs (that of ServiceCIDRs, or --service-cluster-ip-range)',
+    )
     .option('--legacy-port-names', 'print an unnamed port as namespace/name: (Kubernetes before 1.13)')
     .option('--verbose', 'count objects of ignored kinds on standard error')
     .optionsGroup('The node:')
@@ -201,7 +205,10 @@ export function addRulesOptions<Args extends unknown[], Own extends OptionValues
 ) {
   return (
     command
-      .option('--save <file>', 'the rules as iptables-save prints them; - for standard input')
+      .option(
+        '--save <file>',
+        'the rules as iptables-save prints them, or a bundle of doctor; - for standard input',
+      )
       .addOption(kernelOption())
       .addOption(familyOption('the IP family (default: that of the addresses)'))
       // Which kernel is meant says nothing of rules that come from elsewhere.

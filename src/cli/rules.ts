@@ -1,6 +1,6 @@
 /** The rules that a command looks at: those of manifests, those that iptables-save printed, or this node's own. */
 import { isDeepStrictEqual } from 'node:util';
-import type { NodeFacts } from '../api/node.ts';
+import type { HostFacts, NodeFacts } from '../api/node.ts';
 import { allOf, InputError } from '../api/problem.ts';
 import { HostError } from '../applier/host.ts';
 import { savedText } from '../applier/save.ts';
@@ -19,7 +19,7 @@ import {
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import type { Ruleset } from '../iptables/types.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
-import { readSource, readSources } from '../sources/files.ts';
+import { readSources } from '../sources/files.ts';
 import type { LiveKind } from '../sources/kubernetes/live-kinds.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { isKubectlPlugin } from './calling.ts';
@@ -36,6 +36,7 @@ import {
 import { type ThisNode, thisNode } from './node.ts';
 import type { InputOptions, RulesOptions, WorkloadsOptions } from './options.ts';
 import { warn } from './run.ts';
+import { readSavedRules } from './saved-rules.ts';
 import { pipedText } from './standard-input.ts';
 
 export interface RulesSource {
@@ -201,6 +202,8 @@ export function sourcesOfNodes(
 
 interface Saved {
   readonly saved: SourceText;
+  /** What is known of the node beside its rules. */
+  readonly facts: HostFacts;
   readonly input: CompilerInput | undefined;
 }
 
@@ -209,12 +212,13 @@ async function savedAndNames(
   options: RulesOptions,
   named: Promise<readonly SourceText[] | undefined> | undefined,
 ): Promise<Saved> {
-  const readNames = async () => {
-    const sources = await named;
-    return sources && (await readInput(options, {}, { sources: Promise.resolve(sources) }));
-  };
-  const [input, saved] = await allOf([readNames(), path === '-' ? readStandardInput() : readSource(path)]);
-  return { saved, input };
+  const read = async () =>
+    path === '-'
+      ? { source: await readStandardInput(), facts: {} }
+      : await readSavedRules(path, options.backend);
+  const [sources, { source, facts }] = await allOf([named, read()]);
+  const input = sources && (await readInput(options, facts, { sources: Promise.resolve(sources) }));
+  return { saved: source, facts, input };
 }
 
 /** Reads the rules of each family no more than once. */
@@ -234,12 +238,19 @@ export function savedIn(sources: readonly SourceText[]): SourceText | undefined 
   return looksSaved(only.text) ? only : undefined;
 }
 
-/** Opens saved rules alone. */
-export async function openSavedText(options: InputOptions, saved: SourceText): Promise<RulesSource> {
-  return await openSaved(options, { saved, input: undefined });
+/**
+ * Opens saved rules alone.
+ * @param facts what is known of the node beside them
+ */
+export async function openSavedText(
+  options: InputOptions,
+  saved: SourceText,
+  facts: HostFacts = {},
+): Promise<RulesSource> {
+  return await openSaved(options, { saved, facts, input: undefined });
 }
 
-async function openSaved(options: InputOptions, { saved, input }: Saved): Promise<RulesSource> {
+async function openSaved(options: InputOptions, { saved, facts, input }: Saved): Promise<RulesSource> {
   const { name, text } = saved;
   const pasted = readPasted(text);
   const [first, ...others] = pasted;
@@ -261,7 +272,7 @@ async function openSaved(options: InputOptions, { saved, input }: Saved): Promis
   const family = others.length === 0 ? first?.family : undefined;
   const told = FAMILIES.filter((one) => pasted.some((dump) => dump.family === one));
   const families = told.length > 0 ? told : FAMILIES;
-  const node = input?.node ?? (await readNode(options));
+  const node = input?.node ?? (await readNode(options, facts));
   return { input, node, family, families, compiled: false, live: false, rules: onceEach(rules) };
 }
 

@@ -25,6 +25,12 @@ export const PROTOCOL_MATCHES = {
 } as const satisfies Record<string, Match>;
 
 export const TO_THIS_NODE: Match = { match: 'addrtype', side: 'destination', type: 'LOCAL' };
+export const NOT_TO_THIS_NODE: Match = {
+  match: 'addrtype',
+  side: 'destination',
+  type: 'LOCAL',
+  negated: true,
+};
 export const FROM_THIS_NODE: Match = { match: 'addrtype', side: 'source', type: 'LOCAL' };
 
 /** Packets to one address of a service port. */

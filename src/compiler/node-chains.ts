@@ -1,4 +1,5 @@
 /** The chains that belong to the node, not to one service port: entry points, forwarding, masquerading. */
+import { UNASSIGNED } from '../chains/comments.ts';
 import {
   KUBELET_CHAIN,
   MARK_CHAIN,
@@ -13,7 +14,15 @@ import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
 import { atKey } from './at-key.ts';
 import type { Layout, NodeContext, SharedRule } from './layout.ts';
-import { comment, destination, jump, notDestination, TO_THIS_NODE, verdict } from './matches.ts';
+import {
+  comment,
+  destination,
+  jump,
+  NOT_TO_THIS_NODE,
+  notDestination,
+  TO_THIS_NODE,
+  verdict,
+} from './matches.ts';
 import type { OwnRules, ReplacedChains, RuleOrder } from './rule-order.ts';
 
 const JUMP_TO_NODE_PORTS = comment(
@@ -123,13 +132,27 @@ export function ruleCount(chains: readonly Chain[]): number {
 function nodeRules(table: ServiceTable, chain: SharedChain, context: NodeContext): OwnRules {
   return {
     before: chain === 'KUBE-FORWARD' ? forwardRules(context) : [],
-    after:
-      chain === 'KUBE-POSTROUTING'
-        ? postroutingRules(context)
-        : chain === 'KUBE-SERVICES' && table === 'nat'
-          ? nodePortJumps(context)
-          : [],
+    after: rulesAfter(table, chain, context),
   };
+}
+
+function rulesAfter(table: ServiceTable, chain: SharedChain, context: NodeContext): Rule[] {
+  if (chain === 'KUBE-POSTROUTING') return postroutingRules(context);
+  if (chain !== 'KUBE-SERVICES') return [];
+  return table === 'nat' ? nodePortJumps(context) : unassignedRules(context);
+}
+
+/**
+ * Refuses what nobody serves (see `unassigned.ts`). What is served has another destination when it comes here, and what a
+ * Service itself refuses or drops has met its rules. An address that the node has itself is somebody's, whatever range it
+ * is in: a DNS cache may listen on the cluster IP that it stands in for. What comes from elsewhere to such an address does
+ * not pass this chain, and what is not tracked is no new connection.
+ */
+function unassignedRules({ options }: NodeContext): Rule[] {
+  return options.rejectUnassigned.map((range) => ({
+    matches: [destination(range), comment(UNASSIGNED), NOT_TO_THIS_NODE],
+    target: verdict('REJECT'),
+  }));
 }
 
 /** The jumps to KUBE-NODEPORTS, after all else: one for any address of the node, or one for each that is chosen. */

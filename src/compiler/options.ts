@@ -4,6 +4,7 @@ import type { KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts'
 import { DEFAULT_LAYOUT, type LayoutName } from '../api/layout-names.ts';
 import type { NodeFacts } from '../api/node.ts';
 import { type Family, familyOf } from '../net/address.ts';
+import { refusedRanges } from './unassigned.ts';
 
 export interface CompileOptions {
   readonly family: Family;
@@ -20,6 +21,8 @@ export interface CompileOptions {
   /** Print an unnamed port as `namespace/name:`, as clusters before Kubernetes 1.13 did. */
   readonly legacyPortNames: boolean;
   readonly layout: LayoutName;
+  /** The ranges of cluster IPs, of this family, in which what nobody serves is refused; see `unassigned.ts`. */
+  readonly rejectUnassigned: readonly string[];
 }
 
 export type DetectLocal =
@@ -27,13 +30,24 @@ export type DetectLocal =
   /** `name` ends with `+` where it is a prefix. */
   | { readonly by: 'interface'; readonly name: string };
 
+/** Options that no KubeProxyConfiguration has a field for. */
+export interface OwnOptions {
+  readonly legacyPortNames?: boolean | undefined;
+  readonly layout?: LayoutName | undefined;
+  readonly rejectUnassigned?: boolean | undefined;
+  /** Where cluster IPs are, of either family; unless given, that is unknown, and {@link rejectUnassigned} has no effect. */
+  readonly serviceRanges?: readonly string[] | undefined;
+}
+
 /** The options that a kube-proxy configuration asks for on a node. */
 export function compileOptions(
   family: Family,
   config: KubeProxyConfiguration,
   node: NodeFacts,
-  own: { readonly legacyPortNames?: boolean | undefined; readonly layout?: LayoutName | undefined } = {},
+  own: OwnOptions = {},
 ): CompileOptions {
+  const { rejectUnassigned = false, serviceRanges = [] } = own;
+  const refused = refusedRanges({ rejectUnassigned, serviceRanges }, { configuration: config, node });
   return {
     family,
     masqueradeAll: config.iptables.masqueradeAll,
@@ -43,6 +57,7 @@ export function compileOptions(
     nodePortAddresses: config.nodePortAddresses,
     legacyPortNames: own.legacyPortNames ?? false,
     layout: own.layout ?? DEFAULT_LAYOUT,
+    rejectUnassigned: refused.filter((range) => familyOf(range) === family),
   };
 }
 

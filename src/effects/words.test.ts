@@ -122,6 +122,20 @@ const API_PODS = slice(['10.244.1.9'], {
   metadata: { name: 'api-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'api' } },
 });
 
+/** A Service, and where all cluster IPs are. */
+const WITH_RANGES: Side = {
+  objects: [
+    service(),
+    PODS,
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      metadata: { name: 'kubernetes' },
+      spec: { cidrs: ['10.96.0.0/16', 'fd00:10:96::/112'] },
+    },
+  ],
+};
+
 type Row = readonly [name: string, before: Side, after: Side, sentences: readonly unknown[]];
 
 /** Endpoints in these regions, for a Service that wants those in the node's own. */
@@ -958,6 +972,32 @@ describe('configuration', () => {
       [],
     ],
     ['layout', web(), { ...web(), layout: 'fast' }, []],
+    [
+      'rejectUnassigned',
+      WITH_RANGES,
+      { ...WITH_RANGES, rejectUnassigned: true },
+      [' | packets to 10.96.0.0/16, such as tcp 203.0.113.9 → 10.96.0.1:80: now refused; was let through'],
+    ],
+    [
+      'rejectUnassigned, and a Service that comes',
+      { objects: WITH_RANGES.objects?.slice(2) ?? [], rejectUnassigned: true },
+      { ...WITH_RANGES, rejectUnassigned: true },
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: opened, and leads to 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
+    [
+      'rejectUnassigned, and an address that no Service has any more',
+      { ...WITH_RANGES, rejectUnassigned: true },
+      {
+        objects: [service({ clusterIP: '10.96.0.11' }), ...(WITH_RANGES.objects?.slice(1) ?? [])],
+        rejectUnassigned: true,
+      },
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: closed, and refused; led to 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+        'shop/web | http, cluster IP 10.96.0.11:80: opened, and leads to 10.244.1.5:8080 and 10.244.2.5:8080, 1/2 each',
+      ],
+    ],
     [
       'masqueradeAll',
       configured({}, { clusterCIDR: '10.244.0.0/16' }),

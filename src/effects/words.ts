@@ -199,7 +199,7 @@ function fateSentence(before: Fates, after: Fates, way: WayEffects | undefined):
   }
   if (reached) {
     return way?.is === false
-      ? `${closedWord(way)}; led to ${listOfEndpoints(before)}`
+      ? `${closedWord(way)}${refusedWord(after)}; led to ${listOfEndpoints(before)}`
       : `now ${is}; reached ${listOfEndpoints(before)}`;
   }
   if (way?.was === false) return `opened; packets are ${is}`;
@@ -210,6 +210,11 @@ function fateSentence(before: Fates, after: Fates, way: WayEffects | undefined):
 /** Others may still take what is to an address that is not of the cluster alone. */
 function closedWord({ to }: WayEffects): string {
   return to.way === 'cluster-ip' || to.way === 'node-port' ? 'closed' : 'no longer handled by the node';
+}
+
+/** `, and refused`: where no Service has an address any more, packets to it may go on. */
+function refusedWord({ ends }: Fates): string {
+  return (ends.get('refused') ?? 0) > 1 - 1e-6 ? ', and refused' : '';
 }
 
 /** What packets come to that get to no endpoint. */

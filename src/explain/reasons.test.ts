@@ -48,7 +48,7 @@ function without(
         family,
         endpoints: [
           {
-            address: family === 'ipv4' ? '10.99.99.99' : 'fd99::99',
+            address: family === 'ipv4' ? '172.31.99.99' : 'fd99::99',
             ready: true,
             serving: true,
             terminating: false,
@@ -71,6 +71,7 @@ function without(
     }
     case 'policy':
     case 'rule':
+    case 'unassigned':
     case 'untracked':
     case 'ended-early':
       throw new Error(`${reason} is no doing of a Service`);

@@ -1,5 +1,5 @@
 /** Why packets get to no endpoint: found out by taking away what keeps them from one, and sending them again. */
-import { readComment } from '../chains/comments.ts';
+import { readComment, UNASSIGNED } from '../chains/comments.ts';
 import { chainKind } from '../chains/names.ts';
 import type { Fate } from '../iptables/simulator/fate.ts';
 import type { Step } from '../iptables/simulator/path.ts';
@@ -11,14 +11,15 @@ export type Reason =
   | {
       /**
        * What the Service lacks, or asks for: `no-endpoints` and `no-local-endpoints` that can be used, `source-ranges` that
-       * do not have the sender. Or what others decide: a `rule` that drops or refuses; `untracked` and `ended-early`, by which
-       * no rule of a Service sees the packet.
+       * do not have the sender. Or what others decide: a `rule` that drops or refuses; the node's own that refuses what is
+       * `unassigned`; `untracked` and `ended-early`, by which no rule of a Service sees the packet.
        */
       readonly reason:
         | 'no-endpoints'
         | 'no-local-endpoints'
         | 'source-ranges'
         | 'rule'
+        | 'unassigned'
         | 'untracked'
         | 'ended-early';
       /** The rule that decides it; where that only marks the packet for another one, the rule that leads to the mark. */
@@ -65,6 +66,8 @@ export function reasonsOf(fate: Fate, ruleset: PreparedRuleset, send: Send): rea
       return [{ reason: 'no-endpoints', rule }];
     case 'no-local-endpoints':
       return [{ reason: 'no-local-endpoints', rule }];
+    case 'unassigned':
+      return [{ reason: 'unassigned', rule }];
     case 'source-ranges': {
       const isAdmitted = steps.some(({ fits, rule }) => fits > 0 && leadsThroughFirewall(rule));
       const opened = send(withoutSourceRanges(ruleset));
@@ -100,6 +103,7 @@ function markedBy({ rule }: Step, steps: readonly Step[]): Step | undefined {
 
 /** What a rule of a Service says that the Service lacks. */
 function lackOf({ chain }: Step, { comment }: SpelledRule) {
+  if (comment === UNASSIGNED) return 'unassigned';
   const form = comment === undefined ? undefined : readComment(comment)?.form;
   if (form === 'no endpoints') return 'no-endpoints';
   if (form === 'no local endpoints') return 'no-local-endpoints';

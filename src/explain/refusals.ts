@@ -29,6 +29,8 @@ function clauseOf(reason: Reason, way: WayIn, port: ExplainedPort, explanation: 
     }
     case 'policy':
       return `no rule accepts it, and the policy of ${reason.chain} in the ${reason.table} table is DROP`;
+    case 'unassigned':
+      return `${placeOf(reason.rule)} refuses what is to a cluster IP or port of no Service (svc2ipt.rejectUnassigned)`;
     case 'untracked':
       return `${placeOf(reason.rule)} keeps it from connection tracking, so no rule of a Service sees it`;
     case 'ended-early':

@@ -113,6 +113,8 @@ function wordsOf(reason: Reason['reason'], here: string): string {
       return 'no rule of this node allows it';
     case 'rule':
       return "a rule that is not the Service's forbids it";
+    case 'unassigned':
+      return 'svc2ipt.rejectUnassigned refuses what no Service has';
     case 'untracked':
     case 'ended-early':
       return 'another rule takes it first';

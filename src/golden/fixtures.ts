@@ -7,6 +7,7 @@ import type { HostFacts, NodeFacts } from '../api/node.ts';
 import { allOf, formatProblem, InputError } from '../api/problem.ts';
 import { compile } from '../compiler/compile.ts';
 import { compileOptions } from '../compiler/options.ts';
+import { unassignedWarnings } from '../compiler/unassigned.ts';
 import { printRuleset } from '../iptables/print.ts';
 import type { FindingLocation } from '../lint/locator.ts';
 import { positionsIn } from '../lint/positions.ts';
@@ -117,19 +118,26 @@ export async function compileFixture(
     ]);
   }
   const { hostnameOverride } = config.kubeProxy;
+  const own = { ...config.own, serviceRanges: loaded.serviceCIDRs };
   const rules = new Map<string, string>();
   const nodeOf = new Map<string, NodeFacts>();
   for (const name of allNodes ? [...nodes.keys()].sort() : [undefined]) {
     const facts = name === undefined ? host : capabilitiesOf(host);
     const node = resolveNode({ flags: { name }, host: facts, hostnameOverride, nodes });
     for (const family of families) {
-      const options = compileOptions(family, config.kubeProxy, node, config.own);
+      const options = compileOptions(family, config.kubeProxy, node, own);
       const file = join(name ?? '', `${family}.rules`);
       rules.set(file, printRuleset(compile(cluster, node, options)));
       nodeOf.set(file, node);
     }
   }
-  const warnings = [...typos.map(formatProblem), ...loaded.warnings];
+  const unassigned = {
+    rejectUnassigned: config.own.rejectUnassigned ?? false,
+    serviceRanges: loaded.serviceCIDRs,
+  };
+  const told = resolveNode({ flags: {}, host, hostnameOverride, nodes });
+  const lacks = unassignedWarnings(unassigned, { configuration: config.kubeProxy, node: told });
+  const warnings = [...typos.map(formatProblem), ...loaded.warnings, ...lacks];
   return { rules, nodeOf, warnings, made, locationOf: serviceLocations(loaded, sources) };
 }
 

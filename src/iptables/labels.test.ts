@@ -14,6 +14,7 @@ describe('which packets a rule takes', () => {
     ['! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL', 'not to 127.0.0.0/8, to this node'],
     ['-p tcp -d 10.96.0.10 --dport 80 ! -s 10.244.0.0/16', 'tcp 10.96.0.10:80, not from 10.244.0.0/16'],
     ['-m addrtype --src-type LOCAL', 'from this node'],
+    ['-m addrtype ! --dst-type LOCAL', 'not to this node'],
     ['! -i veth+', 'not in on veth+'],
     ['-m mark ! --mark 0x4000/0x4000', 'not marked 0x4000'],
     ['-m mark --mark 0x1/0xff', 'marked 0x1/0xff'],

@@ -53,7 +53,7 @@ function matchLabel(match: Match): string {
     case 'conntrack':
       return `${not(match)}${match.states.join(' or ')}`;
     case 'addrtype':
-      return match.side === 'source' ? 'from this node' : 'to this node';
+      return `${not(match)}${match.side === 'source' ? 'from' : 'to'} this node`;
     case 'statistic':
       return `probability ${match.probability}`;
     case 'recent':

@@ -221,6 +221,10 @@ describe('match extensions', () => {
     ['-m addrtype --dst-type LOCAL', { match: 'addrtype', side: 'destination', type: 'LOCAL' }],
     ['-m addrtype --src-type local', { match: 'addrtype', side: 'source', type: 'LOCAL' }],
     [
+      '-m addrtype ! --dst-type LOCAL',
+      { match: 'addrtype', side: 'destination', type: 'LOCAL', negated: true },
+    ],
+    [
       '-m statistic --mode random --probability 0.3333333333',
       { match: 'statistic', probability: 0.3333333333 },
     ],
@@ -259,7 +263,7 @@ describe('match extensions', () => {
     '-m conntrack --ctstate NEW,OTHER',
     '-m conntrack --ctstatus ASSURED',
     '-m state --state NEW',
-    '-m addrtype ! --dst-type LOCAL',
+    '-m addrtype ! --dst-type UNICAST',
     '-m addrtype --dst-type UNICAST,LOCAL',
     '-m addrtype --dst-type BROADCAST',
     '-m addrtype --src-type LOCAL --dst-type LOCAL',

@@ -153,7 +153,7 @@ function parseExtension(name: string, options: readonly Option[]): Match | undef
   const given = valuesOf(options);
   const names = [...given.keys()].sort().join(' ');
   const value = (option: string) => present(given.get(option), 'value of an option');
-  const canBeNegated = name === 'mark' || name === 'conntrack';
+  const canBeNegated = name === 'mark' || name === 'conntrack' || name === 'addrtype';
   if (given.size !== options.length || ('negated' in not && !canBeNegated)) return undefined;
 
   switch (`${name} ${names}`) {
@@ -172,7 +172,9 @@ function parseExtension(name: string, options: readonly Option[]): Match | undef
     case 'addrtype --src-type':
     case 'addrtype --dst-type': {
       const side = names === '--src-type' ? 'source' : 'destination';
-      return value(names).toUpperCase() === 'LOCAL' ? { match: 'addrtype', side, type: 'LOCAL' } : undefined;
+      return value(names).toUpperCase() === 'LOCAL'
+        ? { match: 'addrtype', side, type: 'LOCAL', ...not }
+        : undefined;
     }
     case 'statistic --mode --probability': {
       const probability = Number(value('--probability') || Number.NaN);

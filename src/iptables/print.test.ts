@@ -29,6 +29,10 @@ describe('matches', () => {
     ],
     [{ match: 'addrtype', side: 'source', type: 'LOCAL' }, '-m addrtype --src-type LOCAL'],
     [{ match: 'addrtype', side: 'destination', type: 'LOCAL' }, '-m addrtype --dst-type LOCAL'],
+    [
+      { match: 'addrtype', side: 'destination', type: 'LOCAL', negated: true },
+      '-m addrtype ! --dst-type LOCAL',
+    ],
     [{ match: 'statistic', probability: 1 / 2 }, '-m statistic --mode random --probability 0.5000000000'],
     [{ match: 'statistic', probability: 1 / 3 }, '-m statistic --mode random --probability 0.3333333333'],
     [{ match: 'statistic', probability: 1 / 7 }, '-m statistic --mode random --probability 0.1428571429'],

@@ -71,7 +71,7 @@ function printMatch(match: Match): string {
     case 'conntrack':
       return ` -m conntrack${not(match)} --ctstate ${match.states.join(',')}`;
     case 'addrtype':
-      return ` -m addrtype --${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
+      return ` -m addrtype${not(match)} --${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
     case 'statistic':
       return ` -m statistic --mode random --probability ${match.probability.toFixed(10)}`;
     case 'recent':

@@ -38,6 +38,7 @@ describe('the spelling of iptables-save', () => {
     ],
     ['-m conntrack ! --ctstate dnat,NEW,NEW', '-m conntrack ! --ctstate NEW,DNAT'],
     ['-m addrtype --dst-type local', '-m addrtype --dst-type LOCAL'],
+    ['-m addrtype ! --dst-type local', '-m addrtype ! --dst-type LOCAL'],
     [
       '-m statistic --mode random --probability 0.3333333333',
       '-m statistic --mode random --probability 0.33333333349',

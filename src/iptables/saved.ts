@@ -86,7 +86,7 @@ function printExtension(match: Extension, family: Family): string {
       return ` -m conntrack${not(match)} --ctstate ${states.join(',')}`;
     }
     case 'addrtype':
-      return ` -m addrtype --${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
+      return ` -m addrtype${not(match)} --${match.side === 'source' ? 'src' : 'dst'}-type ${match.type}`;
     case 'statistic':
       return ` -m statistic --mode random --probability ${keptProbability(match.probability).toFixed(11)}`;
     case 'recent': {

@@ -45,7 +45,12 @@ export type Match =
   | { readonly match: 'in-interface'; readonly name: string; readonly negated?: true }
   | { readonly match: 'mark'; readonly value: number; readonly mask: number; readonly negated?: true }
   | { readonly match: 'conntrack'; readonly states: readonly ConntrackState[]; readonly negated?: true }
-  | { readonly match: 'addrtype'; readonly side: 'source' | 'destination'; readonly type: 'LOCAL' }
+  | {
+      readonly match: 'addrtype';
+      readonly side: 'source' | 'destination';
+      readonly type: 'LOCAL';
+      readonly negated?: true;
+    }
   /** `probability` is above 0 and below 1; the kernel keeps it as a 31-bit fraction. */
   | { readonly match: 'statistic'; readonly probability: number }
   /** xt_recent, looking the source address up in a list: seen within `seconds`, dropping older entries on the way. */

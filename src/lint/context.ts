@@ -9,6 +9,7 @@ import type { Workload } from '../api/workload.ts';
 import { planService } from '../compiler/compile-service.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import type { ServicePortPlan } from '../compiler/plan.ts';
+import type { ServiceRanges } from '../compiler/unassigned.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { podFinder, selects } from '../sources/control-plane/from-pods.ts';
 
@@ -29,6 +30,8 @@ export interface LintOptions {
   readonly serviceRanges?: readonly string[];
   /** kube-proxy's configuration, where one was given. */
   readonly configuration?: KubeProxyConfiguration | undefined;
+  /** Whether what nobody serves is to be refused, and where. */
+  readonly unassigned?: ServiceRanges;
 }
 
 /** A port of a Service in one family, and what becomes of its traffic on this node. */
@@ -66,6 +69,7 @@ export interface Context {
   readonly podsFor: (service: Service) => readonly Pod[];
   readonly serviceRanges: readonly string[];
   readonly configuration: KubeProxyConfiguration | undefined;
+  readonly unassigned: ServiceRanges;
   /** The EndpointSlices of a Service that kube-proxy passes over, by `namespace/name` of the Service. */
   readonly skippedSlices: ReadonlyMap<string, readonly EndpointSlice[]>;
   /** The Pods that run or will, and have addresses; in the order of the input. */
@@ -84,6 +88,7 @@ export function prepareContext(
     workloads = [],
     serviceRanges = [],
     configuration,
+    unassigned = { rejectUnassigned: false, serviceRanges: [] },
   }: LintOptions,
 ): Context {
   const entries = [...cluster.services].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -109,6 +114,7 @@ export function prepareContext(
     podsFor: selected(pods, ({ labels }) => labels),
     serviceRanges,
     configuration,
+    unassigned,
     skippedSlices: Map.groupBy(
       given.filter(({ skipped }) => skipped !== undefined),
       ({ namespace, skipped }) => `${namespace}/${skipped?.service}`,

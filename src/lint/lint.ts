@@ -18,6 +18,7 @@ import { RULES } from './rules.ts';
 import { SEVERITIES } from './severity.ts';
 import { checkSourceRanges } from './source-ranges.ts';
 import { checkTopology } from './topology.ts';
+import { checkUnassigned } from './unassigned.ts';
 import { checkWorkloads } from './workloads.ts';
 
 /** What is found in a Service and its EndpointSlices. */
@@ -40,6 +41,7 @@ const CLUSTER_CHECKS: readonly ((context: Context) => Found[])[] = [
   checkStraySlices,
   checkNode,
   checkPodRanges,
+  checkUnassigned,
 ];
 
 /**

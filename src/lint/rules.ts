@@ -115,6 +115,16 @@ export const RULES = {
     summary: 'The range of the Pods holds neither the ranges of Nodes nor any endpoint.',
     remedy: 'Set clusterCIDR to the range that Pods get their addresses from.',
   },
+  'service-range-unknown': {
+    severity: 'warning',
+    summary: 'What no Service serves is to be refused, but the range of cluster IPs is unknown.',
+    remedy: 'Add the ServiceCIDR objects, or name the range with --service-cluster-ip-range.',
+  },
+  'service-range-taken': {
+    severity: 'warning',
+    summary: 'What no Service serves is to be refused, but not in a range that others have addresses of.',
+    remedy: 'Correct the ServiceCIDR or --service-cluster-ip-range, or the ranges of the Pods.',
+  },
 
   // Topology.
   'hints-ignored': {

@@ -13,6 +13,7 @@ import type { KnownObjects, ParsedObjects, PlacedObject } from '../api/objects.t
 import type { Pod } from '../api/pod.ts';
 import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import type { Service } from '../api/service.ts';
+import { rangesOf } from '../api/service-cidr.ts';
 import { WORKLOAD_KINDS, type Workload } from '../api/workload.ts';
 import { type Allocation, allocate } from './control-plane/allocation.ts';
 import { type Conflict, findConflicts } from './control-plane/conflicts.ts';
@@ -64,6 +65,8 @@ export interface LoadedCluster {
   readonly cluster: ClusterState;
   /** The Node objects of the input, by name. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** The ranges of its ServiceCIDR objects, in order; none where it has no such object. */
+  readonly serviceCIDRs: readonly string[];
   /** Its Pods, also those that were made, by `namespace/name`. */
   readonly pods: ReadonlyMap<string, Pod>;
   /** What was made from workloads. */
@@ -179,7 +182,18 @@ export class ClusterAssembler {
       entries.set(key, same ? former : { service, endpointSlices: [...slices] });
     }
     this.#former = entries;
-    return { cluster: { services: entries }, nodes, pods, made, objects, warnings, typos, ignored };
+    const serviceCIDRs = rangesOf(of.ServiceCIDR);
+    return {
+      cluster: { services: entries },
+      nodes,
+      serviceCIDRs,
+      pods,
+      made,
+      objects,
+      warnings,
+      typos,
+      ignored,
+    };
   }
 
   /** What the control plane does with all Services together; done again when one of them is another than before. */

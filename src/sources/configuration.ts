@@ -24,6 +24,7 @@ export interface Configuration {
 export const NO_OPTIONS: Svc2iptSection = {
   legacyPortNames: undefined,
   layout: undefined,
+  rejectUnassigned: undefined,
   commandTimeout: undefined,
 };
 

@@ -48,6 +48,9 @@ export function running(source: Source, run: Promise<void>): Source {
     get nodes() {
       return source.nodes;
     },
+    get serviceCIDRs() {
+      return source.serviceCIDRs;
+    },
     get synced() {
       return source.synced;
     },

@@ -116,6 +116,7 @@ export class ObjectIndex {
       Endpoints: [],
       Pod: [],
       Node: [],
+      ServiceCIDR: [],
       Deployment: [],
       StatefulSet: [],
       DaemonSet: [],

@@ -7,6 +7,8 @@ export interface Source {
   readonly cluster: ClusterState;
   /** The Node objects that are known, by name; of a Kubernetes API, at most that of this node. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** The ranges of ServiceCIDR objects, in order; none where there are none, or nobody has asked for them. */
+  readonly serviceCIDRs: readonly string[];
   /** Whether everything has been read at least once. Until then no rule may be written. */
   readonly synced: boolean;
   /**

@@ -375,3 +375,21 @@ function loadOrUndefined(sources: readonly SourceText[], options: LoadOptions): 
     throw error;
   }
 }
+
+test('ServiceCIDRs: a change is told, though no Service changes', async () => {
+  const ranges = (...cidrs: string[]) =>
+    JSON.stringify({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      metadata: { name: 'kubernetes' },
+      spec: { cidrs },
+    });
+  await write('a.yaml', service('a'));
+  await write('ranges.json', ranges('10.96.0.0/16'));
+  follow();
+  await expect.poll(() => watched.serviceCIDRs, { timeout: 10_000 }).toEqual(['10.96.0.0/16']);
+  expect(told.changes).toBe(1);
+  await write('ranges.json', ranges('10.96.0.0/12'));
+  await expect.poll(() => watched.serviceCIDRs, { timeout: 10_000 }).toEqual(['10.96.0.0/12']);
+  expect(told.changes).toBe(2);
+});

@@ -57,6 +57,7 @@ export class WatchedFolder implements Source {
   #links = false;
   readonly #alarm = new Alarm();
   #nodes: ReadonlyMap<string, Node> = new Map();
+  #serviceCIDRs: readonly string[] = [];
   #warnings: ReadonlySet<string> = new Set();
   #conflict: string | undefined;
   #synced = false;
@@ -80,6 +81,10 @@ export class WatchedFolder implements Source {
 
   get nodes(): ReadonlyMap<string, Node> {
     return this.#nodes;
+  }
+
+  get serviceCIDRs(): readonly string[] {
+    return this.#serviceCIDRs;
   }
 
   get synced(): boolean {
@@ -236,8 +241,10 @@ export class WatchedFolder implements Source {
     }
     this.#conflict = undefined;
     const change = replaceEntries(this.#services, loaded.cluster.services);
-    const other = !this.#synced || !isDeepStrictEqual(this.#nodes, loaded.nodes);
+    const known = [this.#nodes, this.#serviceCIDRs];
+    const other = !this.#synced || !isDeepStrictEqual(known, [loaded.nodes, loaded.serviceCIDRs]);
     this.#nodes = loaded.nodes;
+    this.#serviceCIDRs = loaded.serviceCIDRs;
     this.#synced = true;
     const warnings = new Set([...loaded.typos.map(formatProblem), ...loaded.warnings]);
     for (const warning of warnings) if (!this.#warnings.has(warning)) this.#listener.warned(warning);

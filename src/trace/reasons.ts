@@ -128,7 +128,7 @@ function failure(match: Match, rule: Rule, packet: PacketThere): string {
     case 'conntrack':
       return `its connection is ${negated ? '' : 'not '}${match.states.join(' or ')}`;
     case 'addrtype':
-      return `its ${match.side} ${packet[match.side]} is no address of this node`;
+      return `its ${match.side} ${packet[match.side]} is ${negated ? 'an' : 'no'} address of this node`;
     case 'recent':
       return match.operation === 'rcheck'
         ? `${packet.source} is taken for a client that was not there in the last ${match.seconds} s`

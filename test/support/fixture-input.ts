@@ -22,7 +22,8 @@ export async function fixtureInput({ manifests, config, host }: Fixture): Promis
   const told = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes: new Map() });
   const workloads = workloadOptions(told, kubeProxy);
   const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, workloads };
-  const { cluster, nodes } = loadCluster(await readSources(manifests), options);
+  const { cluster, nodes, serviceCIDRs } = loadCluster(await readSources(manifests), options);
   const node = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes });
-  return { cluster, node, options: (family) => compileOptions(family, kubeProxy, node, own) };
+  const all = { ...own, serviceRanges: serviceCIDRs };
+  return { cluster, node, options: (family) => compileOptions(family, kubeProxy, node, all) };
 }

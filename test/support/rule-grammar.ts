@@ -20,7 +20,7 @@ const MATCHES = [
   '(?:! )?-i \\w[\\w.-]{0,14}\\+?',
   `-m mark (?:! )?--mark ${HEX}/${HEX}`,
   '-m conntrack (?:! )?--ctstate [A-Z]+(?:,[A-Z]+)*',
-  '-m addrtype --(?:src|dst)-type LOCAL',
+  '-m addrtype (?:! )?--(?:src|dst)-type LOCAL',
   '-m statistic --mode random --probability 0\\.\\d{10}',
   `-m recent --name ${CHAIN} --(?:set|rcheck --seconds ${NUMBER} --reap)`,
   '-m nfacct --nfacct-name [a-z_]+',

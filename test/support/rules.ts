@@ -17,6 +17,7 @@ export interface Given {
   readonly host?: Manifest;
   readonly family?: Family;
   readonly legacyPortNames?: boolean;
+  readonly rejectUnassigned?: boolean;
 }
 
 const HOST: Manifest = {
@@ -76,7 +77,7 @@ export const NOT_READY: Manifest = { conditions: { ready: false, serving: false,
 export const ON_NODE_A: Manifest = { nodeName: 'node-a' };
 export const ON_NODE_B: Manifest = { nodeName: 'node-b' };
 
-export function inputOf({ objects = [], config, host, legacyPortNames = false }: Given): CompilerInput {
+export function inputOf({ objects = [], config, host, ...own }: Given): CompilerInput {
   const input = {
     services: [],
     others: objects,
@@ -86,7 +87,7 @@ export function inputOf({ objects = [], config, host, legacyPortNames = false }:
       clusterCIDR: '10.244.0.0/16,fd00:10:244::/56',
       ...config,
     },
-    own: { legacyPortNames },
+    own: { legacyPortNames: own.legacyPortNames ?? false, rejectUnassigned: own.rejectUnassigned ?? false },
     host: { ...HOST, ...host },
   };
   return load(input);

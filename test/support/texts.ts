@@ -33,11 +33,15 @@ export function rulesOf({ objects, config, host }: Texts): RulesOfTexts {
     const told = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes: new Map() });
     const workloads = workloadOptions(told, kubeProxy);
     const options = { serviceRanges: DEFAULT_SERVICE_RANGES, strict: false, workloads };
-    const { cluster, nodes, warnings } = loadCluster([{ name: 'objects', text: objects }], options);
+    const { cluster, nodes, serviceCIDRs, warnings } = loadCluster(
+      [{ name: 'objects', text: objects }],
+      options,
+    );
     const node = resolveNode({ flags: {}, host: facts, hostnameOverride, nodes });
+    const all = { ...own, serviceRanges: serviceCIDRs };
     const rules = FAMILIES.map((family): [Family, string] => [
       family,
-      printRuleset(compile(cluster, node, compileOptions(family, kubeProxy, node, own))),
+      printRuleset(compile(cluster, node, compileOptions(family, kubeProxy, node, all))),
     ]);
     return { rules: new Map(rules), warnings };
   } catch (error) {

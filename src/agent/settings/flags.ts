@@ -185,6 +185,19 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         help: `the layout of the rules: that of kube-proxy (default), or one with fewer rules for the same traffic; ${LAYOUT_CHOICE}`,
       },
       {
+        name: 'reject-unassigned',
+        takes: 'switch',
+        setting: 'rejectUnassigned',
+        help: 'refuse what no Service serves in the range of cluster IPs, instead of letting it leave the node',
+      },
+      {
+        name: 'service-cluster-ip-range',
+        takes: 'list',
+        value: '<ranges>',
+        setting: 'serviceRanges',
+        help: "the range of cluster IPs, or one of each IP family, for --reject-unassigned (default: those of the cluster's ServiceCIDRs)",
+      },
+      {
         name: 'legacy-port-names',
         takes: 'switch',
         setting: 'legacyPortNames',

@@ -196,6 +196,13 @@ describe('a flag', () => {
     ['--kubeconfig=', { kubeconfig: undefined }],
     ['--manifests m --dry-run --backend nft', { manifests: 'm', dryRun: true, backend: 'nft' }],
     ['--legacy-port-names', { own: { legacyPortNames: true, layout: undefined } }],
+    [
+      '--reject-unassigned --service-cluster-ip-range 10.96.0.0/12,fd00:10:96::/108',
+      {
+        own: { legacyPortNames: undefined, layout: undefined, rejectUnassigned: true },
+        serviceRanges: ['10.96.0.0/12', 'fd00:10:96::/108'],
+      },
+    ],
     ['--layout=fast', { own: { legacyPortNames: undefined, layout: 'fast' } }],
     ['--proxy-mode=', { configuration: { mode: 'iptables' } }],
     [
@@ -363,11 +370,12 @@ describe('a configuration file', () => {
   ])('may have a section of our own: %j', (args, legacyPortNames, layout) => {
     const own = parseConfiguration({
       name: 'f',
-      text: 'svc2ipt: {legacyPortNames: true, layout: fast, commandTimeout: 3s}',
+      text: 'svc2ipt: {legacyPortNames: true, layout: fast, rejectUnassigned: true, commandTimeout: 3s}',
     });
     expect(agentSettings(given(...args), own).settings.own).toEqual({
       legacyPortNames,
       layout,
+      rejectUnassigned: true,
       commandTimeout: 3000,
     });
   });

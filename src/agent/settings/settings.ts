@@ -1,6 +1,6 @@
 /** What the agent is to do: its flags and the configuration file put together, as kube-proxy v1.36 does. */
 import { z } from 'zod';
-import { layoutNameSchema, optional } from '../../api/fields.ts';
+import { cidr, layoutNameSchema, oneOfEachFamily, optional } from '../../api/fields.ts';
 import {
   DEFAULT_CONFIGURATION,
   type KubeProxyConfiguration,
@@ -33,7 +33,9 @@ export interface LoggingSettings {
 }
 
 /** The settings that no KubeProxyConfiguration has a field for. */
-type OwnSettings = Readonly<Omit<z.output<typeof ownSettingsSchema>, 'legacyPortNames' | 'layout'>>;
+type OwnSettings = Readonly<
+  Omit<z.output<typeof ownSettingsSchema>, 'legacyPortNames' | 'layout' | 'rejectUnassigned'>
+>;
 
 const text = optional(z.string());
 const flag = z.boolean().default(false);
@@ -47,6 +49,11 @@ const ownSettingsSchema = z.object({
   backend: optional(z.enum(['nft', 'legacy'])),
   legacyPortNames: optional(z.boolean()),
   layout: optional(layoutNameSchema),
+  rejectUnassigned: optional(z.boolean()),
+  /** Of cluster IPs; undefined where the cluster's ServiceCIDRs tell. */
+  serviceRanges: optional(
+    z.array(cidr).refine(oneOfEachFamily, { error: 'one CIDR range of each family at most' }),
+  ),
   dryRun: flag,
   initOnly: flag,
   cleanup: flag,
@@ -92,13 +99,18 @@ export function agentSettings(
   const result = check(schema, document, []);
   if (!result.ok) throw new InputError(result.problems.map(inFlags));
   const { field: configuration, setting } = result.value;
-  const { legacyPortNames = file?.own.legacyPortNames, layout = file?.own.layout, ...ownSettings } = setting;
+  const {
+    legacyPortNames = file?.own.legacyPortNames,
+    layout = file?.own.layout,
+    rejectUnassigned = file?.own.rejectUnassigned,
+    ...ownSettings
+  } = setting;
   const { format, verbosity, options } = configuration.logging;
   return {
     settings: {
       ...ownSettings,
       configuration,
-      own: { legacyPortNames, layout, commandTimeout: file?.own.commandTimeout },
+      own: { legacyPortNames, layout, rejectUnassigned, commandTimeout: file?.own.commandTimeout },
       kubeconfig: configuration.clientConnection.kubeconfig || undefined,
       logging: { format, verbosity, splitStream: options[format].splitStream },
     },

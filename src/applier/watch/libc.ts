@@ -43,6 +43,7 @@ async function bind() {
     close: { arguments: ['i32'], return: 'i32' },
     inotify_init1: { arguments: ['i32'], return: 'i32' },
     inotify_add_watch: { arguments: ['i32', 'pointer', 'u32'], return: 'i32' },
+    adjtimex: { arguments: ['pointer'], return: 'i32' },
   }).functions;
 }
 
@@ -57,6 +58,17 @@ export async function openLibc(): Promise<Libc | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** sys/timex.h: the state of a clock that follows no other one; no structure of it is longer than this. */
+const TIME_ERROR = 5;
+const TIMEX = 256;
+
+/** Whether the kernel's clock follows another one (adjtimex(2), asked and not set); undefined where it cannot be asked. */
+export async function isClockSynchronized(): Promise<boolean | undefined> {
+  const libc = await openLibc();
+  const state = libc?.adjtimex(Buffer.alloc(TIMEX));
+  return state === undefined || state < 0 ? undefined : state !== TIME_ERROR;
 }
 
 /** The kernel does not let us watch it. */

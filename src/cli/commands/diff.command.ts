@@ -32,8 +32,14 @@ function diffCommand(program: Command) {
     .option('--to <path>', 'manifests after a change; a cluster, if only --from is given', collect)
     .option('--effects', 'tell what changes for packets, Service by Service, instead of rules')
     .option('--prove', 'with --effects, say what was proved: how many classes of packets were compared')
-    .option('--from-save <file>', 'with --effects, rules as they were, as iptables-save printed them')
-    .option('--to-save <file>', 'with --effects, rules as they are now, as iptables-save printed them')
+    .option(
+      '--from-save <file>',
+      'with --effects, rules as they were, as iptables-save printed them, or a bundle of doctor',
+    )
+    .option(
+      '--to-save <file>',
+      'with --effects, rules as they are now, as iptables-save printed them, or a bundle of doctor',
+    )
     .addOption(textOrJSONOption('with --effects, how to print it'))
     .addOption(familyOption('only this IP family'))
     .addOption(backendOption());

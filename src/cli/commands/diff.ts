@@ -12,7 +12,7 @@ import { parseRule } from '../../iptables/parse.ts';
 import type { Ruleset } from '../../iptables/types.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
 import { type KnownManifests, noManifests } from '../../sources/cluster.ts';
-import { readSource, readSources } from '../../sources/files.ts';
+import { readSources } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { unified } from '../../text/unified-diff.ts';
 import { isKubectlPlugin } from '../calling.ts';
@@ -28,6 +28,7 @@ import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
 import { compiledRules, kernelRules, openSavedText } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
+import { readSavedRules } from '../saved-rules.ts';
 import { isNarrowed, shownOf } from '../shown.ts';
 import { pipedText } from '../standard-input.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
@@ -74,10 +75,13 @@ async function sidesOf(options: DiffCommandOptions): Promise<Sides[]> {
     return [{ nodeName: undefined, before, after: compiledRules(input) }];
   }
   const known = noManifests();
-  const side = async (saved: string | undefined, manifests: Side | undefined, told: Told = {}) =>
-    saved === undefined
-      ? await readSide(options, manifests ?? (await readOther(options)), { ...told, known })
-      : await openSavedText(options, await readSource(saved));
+  const side = async (saved: string | undefined, manifests: Side | undefined, told: Told = {}) => {
+    if (saved === undefined) {
+      return await readSide(options, manifests ?? (await readOther(options)), { ...told, known });
+    }
+    const { source, facts } = await readSavedRules(saved, options.backend);
+    return await openSavedText(options, source, facts);
+  };
   const [before, after] = await inTurn(side(fromSave, from), (before) =>
     side(toSave, to, before && !('rules' in before) ? toldAfter(before) : {}),
   );

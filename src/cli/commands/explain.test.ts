@@ -26,6 +26,7 @@ async function explain(args: readonly string[], input = '', env: Readonly<Record
 }
 
 const NODE = ['--node-name', 'node-a', '--node-ip', '192.168.0.2'];
+const RANGE = ['--service-cluster-ip-range', '10.96.0.0/12'];
 const CHAIN = /KUBE-SVC-[A-Z2-7]{16}/.exec(SAVED)?.[0] ?? '';
 const [RULE = ''] = /^-A KUBE-SEP-.* -j KUBE-MARK-MASQ$/m.exec(SAVED) ?? [];
 
@@ -54,6 +55,21 @@ describe('what can be explained', () => {
       ['shop/web', '--save', '-'],
       SAVED,
       ['Service shop/web\n', '2 of 2 endpoints get traffic'],
+    ],
+    [
+      'an address that no Service has',
+      ['10.96.0.99', '-f', 'shop.json', '--reject-unassigned', ...RANGE, ...NODE],
+      '',
+      ['10.96.0.99 is a cluster IP of no Service: packets to it are refused', 'svc2ipt.rejectUnassigned'],
+    ],
+    [
+      'a port that a Service does not have',
+      ['10.96.0.10:81', '-f', 'shop.json', '--reject-unassigned', ...RANGE, ...NODE],
+      '',
+      [
+        '10.96.0.10:81 is no port of shop/web, which has 80/tcp at its cluster IP',
+        'svc2ipt.rejectUnassigned',
+      ],
     ],
     ['a chain of manifests', [CHAIN, '-f', 'shop.json'], '', [`${CHAIN}, nat table, of shop/web:http\n`]],
     [

@@ -7,10 +7,16 @@ import type { Explanation } from '../../explain/explanation.ts';
 import { formatExplanation, formatExplanationJSON } from '../../explain/report.ts';
 import { type Behind, explainByRules, explainService } from '../../explain/services.ts';
 import { type ChainSubject, chainIn, noSubject, type RuleSubject, ruleIn } from '../../explain/subject.ts';
+import {
+  explainUnassigned,
+  formatUnassigned,
+  formatUnassignedJSON,
+  type Unassigned,
+} from '../../explain/unassigned.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import { readSavedText } from '../../iptables/saved-text.ts';
 import { type FoundPod, type FoundService, findOne, notFound } from '../../names/find.ts';
-import { readName } from '../../names/name.ts';
+import { readName, type TypedAddress } from '../../names/name.ts';
 import type { Things } from '../../names/things.ts';
 import { FAMILIES, type Family, familyOf } from '../../net/address.ts';
 import { selects } from '../../sources/control-plane/from-pods.ts';
@@ -39,6 +45,11 @@ export async function explainAction(
   if (rule !== undefined) return await explainChains(rule, source, options);
   const asked =
     what === undefined ? await everyService(source, options) : await subjectsNamed(what, source, options);
+  if ('refusedBy' in asked) {
+    const text =
+      options.output === 'json' ? formatUnassignedJSON(asked) : formatUnassigned(asked, terminalWidth());
+    return { output: text };
+  }
   if (!Array.isArray(asked)) return await explainChains(asked, source, options);
   const explanations: Explanation[] = [];
   for (const one of sourcesOfNodes(source, options)) {
@@ -85,14 +96,14 @@ async function everyService(source: RulesSource, options: ExplainCommandOptions)
 }
 
 /**
- * What a text stands for: a Service, or a chain.
+ * What a text stands for: a Service, a chain, or an address that rules refuse as no Service has it.
  * @throws InputError where it stands for nothing, or for several things
  */
 async function subjectsNamed(
   what: string,
   source: RulesSource,
   options: ExplainCommandOptions,
-): Promise<AskedService[] | ChainSubject> {
+): Promise<AskedService[] | ChainSubject | Unassigned> {
   const chain = chainIn(what);
   // Nothing of Kubernetes' has a capital letter in its name.
   if (chain !== undefined && /^[^:.]*[A-Z][^:.]*$/.test(chain.chain)) return chain;
@@ -114,6 +125,8 @@ async function subjectsNamed(
   if (typed !== undefined && 'address' in typed) {
     const services = things.servicesTo(typed.address, typed.port);
     if (services.length > 0) return [{ ...WHOLE, service: onlyOne(what, services), family }];
+    const unassigned = await unassignedIn(source, typed, things);
+    if (unassigned) return unassigned;
   }
   if (typed !== undefined && 'name' in typed && typed.namespace !== undefined && typed.kind !== 'pod') {
     // Whoever explains it says that there is none, and which is nearest.
@@ -126,6 +139,17 @@ async function subjectsNamed(
   }
   if (typed !== undefined) throw notFound(what, search);
   throw noSubject(what);
+}
+
+async function unassignedIn(
+  source: RulesSource,
+  typed: TypedAddress,
+  things: Things,
+): Promise<Unassigned | undefined> {
+  const family = familyOf(typed.address);
+  if (!source.families.includes(family)) return undefined;
+  const { prepared } = await source.rules(family);
+  return checkedRules(() => explainUnassigned(typed, things.addresses(), prepared, source.node));
 }
 
 /** The family that rules have a Service in, IPv4 where they have both. */

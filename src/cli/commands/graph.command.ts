@@ -26,7 +26,10 @@ function graphCommand(program: Command) {
       'draw the chains of a cluster or a node, the jumps between them, and the share of each endpoint',
     );
   const withOwn = addManifestsOption(graph)
-    .option('--save <file>', 'draw the rules that iptables-save printed; - for standard input')
+    .option(
+      '--save <file>',
+      'draw the rules that iptables-save printed, or of a bundle of doctor; - for standard input',
+    )
     .addOption(kernelOption("draw the rules in this node's kernel; needs root"))
     .addOption(backendOption().conflicts('save'))
     .addOption(familyOption().default('ipv4'))

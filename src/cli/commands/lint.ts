@@ -62,6 +62,7 @@ async function findingsOf(
       workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
       serviceRanges: serviceRanges(options, cluster),
       configuration,
+      unassigned: input.unassigned,
     };
     // What several nodes find alike, `select` tells once.
     const found = eachNode(input, options).flatMap(({ node }) => lintCluster(cluster, node, surroundings));

@@ -378,7 +378,7 @@ export function sorterOf(match: Match, family: Family, protocol: string | undefi
     case 'conntrack':
       return unlessFits(match.negated === true, stateSorter(match.states));
     case 'addrtype':
-      return addressTypeSorter(match.side, [match.type]);
+      return unlessFits(match.negated === true, addressTypeSorter(match.side, [match.type]));
     case 'bpf':
       return isHairpinProgram(match.bytecode) ? hairpinSorter() : asItIs(`bpf ${match.bytecode}`);
     case 'unknown':

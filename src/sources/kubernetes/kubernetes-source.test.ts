@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ApiObject, FakeApiServer } from '../../../test/support/api-server/fake-api-server.ts';
 import type { ServiceName, SourceChange } from '../source.ts';
 import { connect } from './connection.ts';
-import { KubernetesSource } from './kubernetes-source.ts';
+import { type FollowedObjects, KubernetesSource } from './kubernetes-source.ts';
 import type { ListWatchTimes } from './list-watch.ts';
 
 const TIMES: ListWatchTimes = {
@@ -37,7 +37,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-async function follow(): Promise<void> {
+async function follow(followed?: FollowedObjects): Promise<void> {
   const connection = await connect({ kubeconfig: undefined, master: server.url });
   stop = new AbortController();
   source = new KubernetesSource(
@@ -60,6 +60,7 @@ async function follow(): Promise<void> {
       recovered: () => {},
     },
     TIMES,
+    followed,
   );
   running = source.run(stop.signal);
 }
@@ -110,6 +111,75 @@ async function eventually<T>(actual: () => T, expected: T): Promise<void> {
   while (JSON.stringify(actual()) !== JSON.stringify(expected) && Date.now() < end) await sleep(5);
   expect(actual()).toEqual(expected);
 }
+
+const RANGES_PATH = '/apis/networking.k8s.io/v1/servicecidrs';
+
+const ranges = (name: string, ...cidrs: string[]): ApiObject => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  metadata: { name },
+  spec: { cidrs },
+});
+
+describe('ServiceCIDRs', () => {
+  test('are not asked for, unless somebody needs them', async () => {
+    server.put(ranges('kubernetes', '10.96.0.0/16'));
+    await follow();
+    await eventually(() => source.synced && server.watchCount, 3);
+    expect(server.requests.filter((request) => request.endsWith(RANGES_PATH))).toEqual([]);
+    expect(source.serviceCIDRs).toEqual([]);
+  });
+
+  test('are followed: each change is told', async () => {
+    server.put(ranges('kubernetes', '10.96.0.0/16', 'fd00:10:96::/112'));
+    await follow({ serviceCIDRs: true });
+    await eventually(() => source.synced && server.watchCount, 4);
+    expect(source.serviceCIDRs).toEqual(['10.96.0.0/16', 'fd00:10:96::/112']);
+    const { length } = told.changes;
+    server.put(ranges('more', '10.98.0.0/24'));
+    await eventually(() => source.serviceCIDRs, ['10.96.0.0/16', '10.98.0.0/24', 'fd00:10:96::/112']);
+    expect(told.changes.length).toBe(length + 1);
+    const more = ranges('more', '10.98.0.0/24');
+    server.put({ ...more, metadata: { ...more.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+    server.put(ranges('last', '10.99.0.0/24'));
+    await eventually(() => source.serviceCIDRs.includes('10.99.0.0/24'), true);
+    expect(source.serviceCIDRs).toContain('10.98.0.0/24');
+    server.delete(more);
+    await eventually(() => source.serviceCIDRs.includes('10.98.0.0/24'), false);
+    server.disconnect();
+    server.compact();
+    server.delete(ranges('last'));
+    await eventually(() => source.serviceCIDRs, ['10.96.0.0/16', 'fd00:10:96::/112']);
+  });
+
+  test.each([404, 403])('of a server that answers with %i are none, until it has some', async (status) => {
+    server.refused.set(RANGES_PATH, status);
+    server.put(service('a'));
+    server.put(ranges('kubernetes', '10.96.0.0/16'));
+    await follow({ serviceCIDRs: true });
+    await eventually(() => source.synced, true);
+    expect(state()).toEqual({ 'default/a': '80' });
+    expect(source.serviceCIDRs).toEqual([]);
+    expect(told.failures[0]).toContain(`HTTP ${status}`);
+    server.refused.clear();
+    await eventually(() => source.serviceCIDRs, ['10.96.0.0/16']);
+    server.refused.set(RANGES_PATH, status);
+    server.disconnect();
+    const { length } = told.failures;
+    await eventually(() => told.failures.length > length + 3, true);
+    expect(source.serviceCIDRs).toEqual(['10.96.0.0/16']);
+  });
+
+  test('that are not known yet are waited for', async () => {
+    server.refused.set(RANGES_PATH, 500);
+    server.put(service('a'));
+    await follow({ serviceCIDRs: true });
+    await eventually(() => told.failures.length > 2, true);
+    expect(source.synced).toBe(false);
+    server.refused.clear();
+    await eventually(() => source.synced, true);
+  });
+});
 
 const LISTS = [
   ['as streams', true],

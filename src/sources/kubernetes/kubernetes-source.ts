@@ -6,10 +6,11 @@ import { endpointSliceSchema, SERVICE_NAME_LABEL } from '../../api/endpoint-slic
 import { type Node, nodeSchema } from '../../api/node.ts';
 import { check, formatProblem, type Problem } from '../../api/problem.ts';
 import { serviceSchema } from '../../api/service.ts';
+import { rangesOf, type ServiceCIDR, serviceCIDRSchema } from '../../api/service-cidr.ts';
 import { LiveCluster } from '../live-cluster.ts';
 import { hostName, noSuchNode } from '../node.ts';
 import { NO_CHANGE, type ServiceName, type Source, type SourceListener } from '../source.ts';
-import type { Connection } from './connection.ts';
+import { ApiError, type Connection } from './connection.ts';
 import { type KnownObject, knownService, knownSlice } from './later-version.ts';
 import {
   DEFAULT_TIMES,
@@ -35,6 +36,16 @@ const PROXIED = '!service.kubernetes.io/headless,!service.kubernetes.io/service-
 
 const NODES = '/api/v1/nodes';
 
+const SERVICE_CIDRS = '/apis/networking.k8s.io/v1/servicecidrs';
+
+/** What servers answer that do not have a kind (before Kubernetes 1.33), and where a role does not allow it. */
+const NOT_THERE: ReadonlySet<number> = new Set([403, 404]);
+
+/** What is followed beside Services, EndpointSlices and this node. */
+export interface FollowedObjects {
+  readonly serviceCIDRs: boolean;
+}
+
 /** What a label may have as its value, but for the empty one (Kubernetes' validation). */
 const LABEL_VALUE = /^[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
 
@@ -46,6 +57,8 @@ export class KubernetesSource implements Source {
   readonly #cluster = new LiveCluster();
   readonly #listed = new Set<string>();
   readonly #nodes = new Map<string, Node>();
+  readonly #followed: FollowedObjects;
+  readonly #serviceCIDRs = new Map<string, ServiceCIDR>();
   /** What was told last of each object that is not as it should be: it comes again with every list. */
   readonly #told = new Map<string, string>();
 
@@ -54,10 +67,12 @@ export class KubernetesSource implements Source {
     nodeName: string,
     listener: SourceListener,
     times: ListWatchTimes = DEFAULT_TIMES,
+    followed: FollowedObjects = { serviceCIDRs: false },
   ) {
     this.#connection = connection;
     this.#nodeName = nodeName;
     this.#listener = listener;
+    this.#followed = followed;
     this.#times = times;
   }
 
@@ -69,8 +84,12 @@ export class KubernetesSource implements Source {
     return this.#nodes;
   }
 
+  get serviceCIDRs(): readonly string[] {
+    return rangesOf(this.#serviceCIDRs.values());
+  }
+
   get synced(): boolean {
-    return this.#listed.size === 3;
+    return this.#listed.size === (this.#followed.serviceCIDRs ? 4 : 3);
   }
 
   /** Asks for the Nodes of hosts with these names and no others: a large cluster has thousands. */
@@ -149,7 +168,39 @@ export class KubernetesSource implements Source {
         },
         signal,
       ),
+      ...(this.#followed.serviceCIDRs ? [this.#followServiceCIDRs(signal)] : []),
     ]);
+  }
+
+  async #followServiceCIDRs(signal: AbortSignal): Promise<void> {
+    const ranges = this.#serviceCIDRs;
+    const set = (range: ServiceCIDR) => {
+      const isNews = !isDeepStrictEqual(ranges.get(range.name), range);
+      ranges.set(range.name, range);
+      return isNews;
+    };
+    await this.#follow(
+      {
+        path: SERVICE_CIDRS,
+        selectors: {},
+        schema: serviceCIDRSchema,
+        known: (value) => ({ value, leftOut: [] }),
+        serviceOf: () => undefined,
+        canBeMissing: true,
+      },
+      {
+        counts: undefined,
+        get: (key) => ranges.get(key),
+        replace: (all) => {
+          const names = new Set(all.map(({ name }) => name));
+          const gone = [...ranges.keys()].filter((name) => !names.has(name));
+          return gone.filter((name) => ranges.delete(name)).length + all.filter(set).length;
+        },
+        set,
+        delete: (key) => ranges.delete(key),
+      },
+      signal,
+    );
   }
 
   #setNode(node: Node | undefined): boolean {
@@ -169,6 +220,11 @@ export class KubernetesSource implements Source {
       const counted = store.counts === undefined ? {} : { [store.counts]: objects };
       if (this.synced) this.#listener.changed({ ...NO_CHANGE, ...counted, triggered });
     };
+    const listed = (changes: number) => {
+      const first = !this.#listed.has(path);
+      this.#listed.add(path);
+      if (changes > 0 || first) tell(changes);
+    };
     const resource: Resource<Reduced<z.output<Schema>>> = {
       path,
       selectors,
@@ -179,9 +235,7 @@ export class KubernetesSource implements Source {
       listed: (all) => {
         const objects = store.replace(all.flatMap(({ key, object }) => object ?? store.get(key) ?? []));
         this.#forgetToldBut(path, new Set(all.map(({ key }) => key)));
-        const first = !this.#listed.has(path);
-        this.#listed.add(path);
-        if (objects > 0 || first) tell(objects);
+        listed(objects);
       },
       changed: ({ object, triggered }) => {
         if (object !== undefined && store.set(object)) tell(1, triggered);
@@ -190,7 +244,10 @@ export class KubernetesSource implements Source {
         this.#told.delete(placeOf(path, key));
         if (store.delete(key)) tell(1);
       },
-      failed: (error, retryIn) => this.#listener.failed(path, error, retryIn),
+      failed: (error, retryIn) => {
+        this.#listener.failed(path, error, retryIn);
+        if (kind.canBeMissing && error instanceof ApiError && NOT_THERE.has(error.status)) listed(0);
+      },
       recovered: () => this.#listener.recovered(path),
     };
     await listWatch(this.#connection, resource, follower, signal, this.#times);
@@ -231,6 +288,8 @@ export class KubernetesSource implements Source {
 interface Kind<Schema extends z.ZodType> extends Pick<Resource<unknown>, 'path' | 'selectors'> {
   readonly schema: Schema;
   known(raw: unknown): KnownObject;
+  /** A server that does not have it, or does not give it, is as one without such objects. */
+  readonly canBeMissing?: true;
   /** The Service whose rules depend on an object. */
   serviceOf(identity: Identity): ServiceName | undefined;
 }

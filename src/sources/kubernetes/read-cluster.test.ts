@@ -42,6 +42,17 @@ test('objects come as kubectl would print them, without what no rule needs', asy
   expect(items[0].spec).toEqual({ clusterIP: '10.96.0.10' });
 });
 
+test('ServiceCIDRs come where they are asked for', async () => {
+  const ranges = {
+    kind: 'ServiceCIDR',
+    apiVersion: 'networking.k8s.io/v1',
+    spec: { cidrs: ['10.96.0.0/16'] },
+  };
+  server.put({ ...ranges, metadata: { name: 'kubernetes' } });
+  const { text } = await readCluster([...NEEDED, 'ServiceCIDR'], options);
+  expect(JSON.parse(text).items).toMatchObject([ranges]);
+});
+
 describe('what goes wrong', () => {
   test('Services that may not be listed', async () => {
     server.misbehave({ kind: 'status', status: 403 }, { path: '/api/v1/services' });
@@ -55,6 +66,17 @@ describe('what goes wrong', () => {
     await readCluster(WITH_PODS, options);
     expect(missing).toEqual([expect.stringContaining('refuses to list pods: HTTP 403')]);
   });
+
+  test.each([404, 403])(
+    'ServiceCIDRs that are answered with %i are told of, and done without',
+    async (status) => {
+      server.misbehave({ kind: 'status', status }, { path: '/apis/networking.k8s.io/v1/servicecidrs' });
+      await readCluster([...NEEDED, 'ServiceCIDR'], options);
+      expect(missing).toEqual([
+        expect.stringContaining(`refuses to list servicecidrs.networking.k8s.io: HTTP ${status}`),
+      ]);
+    },
+  );
 
   test('a token that is none', async () => {
     server.token = 'other';

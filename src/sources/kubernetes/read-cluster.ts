@@ -22,6 +22,12 @@ const RESOURCES = {
     known: (raw: unknown) => knownSlice(raw).value,
   },
   Node: { path: '/api/v1/nodes', apiVersion: 'v1', called: 'nodes', known: (raw: unknown) => raw },
+  ServiceCIDR: {
+    path: '/apis/networking.k8s.io/v1/servicecidrs',
+    apiVersion: 'networking.k8s.io/v1',
+    called: 'servicecidrs.networking.k8s.io',
+    known: (raw: unknown) => raw,
+  },
   Pod: { path: '/api/v1/pods', apiVersion: 'v1', called: 'pods', known: (raw: unknown) => raw },
 } as const satisfies Readonly<Record<LiveKind, unknown>>;
 

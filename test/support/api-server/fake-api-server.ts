@@ -55,6 +55,7 @@ const PATHS = {
   '/apis/discovery.k8s.io/v1/endpointslices': { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1' },
   '/api/v1/nodes': { kind: 'Node', apiVersion: 'v1' },
   '/api/v1/pods': { kind: 'Pod', apiVersion: 'v1' },
+  '/apis/networking.k8s.io/v1/servicecidrs': { kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1' },
 } as const;
 
 export type Path = keyof typeof PATHS;
@@ -68,6 +69,8 @@ export class FakeApiServer {
   token: string | undefined;
   /** Older servers refuse lists that come as streams. */
   streamsLists = true;
+  /** What it refuses for good, with which status: kinds that it does not have, or does not show. */
+  readonly refused = new Map<Path, number>();
   readonly #tls: FakeApiServerOptions['tls'];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -269,9 +272,11 @@ export class FakeApiServer {
       ({ path, watch }) => (path ?? url.pathname) === url.pathname && (watch ?? watching) === watching,
     );
     const [faulty] = i === -1 ? [] : this.#faults.splice(i, 1);
+    const refused = [...this.refused].find(([path]) => path === url.pathname);
     const resource = selected(this.#resources.get(url.pathname), url.searchParams);
     const listing = watching && url.searchParams.get('sendInitialEvents') === 'true';
     if (faulty && (faulty.fault.kind !== 'cut' || !listing || !resource)) this.#fail(response, faulty.fault);
+    else if (refused) this.#fail(response, { kind: 'status', status: refused[1] });
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#fail(response, { kind: 'status', status: 401 });
     } else if (request.method === 'POST') void this.#take(request, response);

@@ -53,6 +53,12 @@ export const rawService: fc.Arbitrary<RawService> = fc
   }));
 
 const STRAYS: readonly Manifest[] = [
+  {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: ['10.96.0.0/12', 'fd00:10:96::/108'] },
+  },
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { key: 'value' } },
   {
     apiVersion: 'discovery.k8s.io/v1',
@@ -70,6 +76,7 @@ const surroundings = fc.record({
   own: fc.record({
     legacyPortNames: seldom(8),
     layout: fc.constantFrom(DEFAULT_LAYOUT, ...LAYOUT_NAMES),
+    rejectUnassigned: seldom(3),
   }),
   host,
 });
@@ -95,11 +102,11 @@ export function objectsOf({
  * @param objects the cluster's objects in an order of the caller's choice
  */
 export function load(raw: RawCluster, objects: readonly Manifest[] = objectsOf(raw)): CompilerInput {
-  const { cluster, nodes } = loadCluster([{ name: 'cluster.json', text: list(objects) }], {
+  const { cluster, nodes, serviceCIDRs } = loadCluster([{ name: 'cluster.json', text: list(objects) }], {
     serviceRanges: DEFAULT_SERVICE_RANGES,
     strict: false,
   });
-  return { cluster, ...loadSurroundings(raw, nodes) };
+  return { cluster, ...loadSurroundings(raw, nodes, serviceCIDRs) };
 }
 
 function list(objects: readonly Manifest[]): string {
@@ -109,6 +116,7 @@ function list(objects: readonly Manifest[]): string {
 function loadSurroundings(
   { configuration, own: section, host }: RawCluster,
   nodes: ReadonlyMap<string, Node>,
+  serviceRanges: readonly string[],
 ): Omit<CompilerInput, 'cluster'> {
   const documents = [JSON.stringify(configuration), JSON.stringify({ svc2ipt: section })];
   const { kubeProxy, own } = parseConfiguration({ name: 'config.yaml', text: documents.join('\n---\n') });
@@ -119,5 +127,6 @@ function loadSurroundings(
     hostnameOverride: kubeProxy.hostnameOverride,
     nodes,
   });
-  return { node, options: (family) => compileOptions(family, kubeProxy, node, own) };
+  const all = { ...own, serviceRanges };
+  return { node, options: (family) => compileOptions(family, kubeProxy, node, all) };
 }

@@ -72,8 +72,8 @@ function extension(foreignToo: boolean): fc.Arbitrary<Match> {
       .tuple(fc.subarray([...CONNTRACK_STATES], { minLength: 1 }), negated)
       .map(([states, negated]): Match => ({ match: 'conntrack', states, ...negated })),
     fc
-      .constantFrom('source' as const, 'destination' as const)
-      .map((side): Match => ({ match: 'addrtype', side, type: 'LOCAL' })),
+      .tuple(fc.constantFrom('source' as const, 'destination' as const), negated)
+      .map(([side, negated]): Match => ({ match: 'addrtype', side, type: 'LOCAL', ...negated })),
     fc
       .oneof(
         fc.double({ min: 0, max: 1, noNaN: true }),

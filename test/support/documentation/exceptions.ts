@@ -57,6 +57,12 @@ export const EXCEPTIONS: readonly Exception[] = [
     why: 'old and new differ',
   },
   {
+    page: 'docs/commands/doctor.md',
+    command: 'svc2ipt doctor --bundle node1.tar.gz --redact',
+    skip: true,
+    why: 'what it finds depends on the machine; bundle.kernel.test.ts has nodes of its own',
+  },
+  {
     page: 'docs/commands/render.md',
     command: 'svc2ipt render --context prod --node-name node1',
     skip: true,

@@ -10,15 +10,17 @@ import type { Backend } from './namespace.ts';
 export interface Circumstances {
   readonly configuration?: Manifest;
   readonly host?: Manifest;
+  /** Options of svc2ipt's own. */
+  readonly own?: Manifest;
 }
 
 /** The words of a command that works on a cluster, with the cluster in a file. */
 export async function clusterCommand(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
-  { configuration = {}, host = {} }: Circumstances = {},
+  { configuration = {}, host = {}, own }: Circumstances = {},
 ): Promise<string[]> {
   const file = async (name: string, content: string) => {
     const path = join(lab.folder, name);
@@ -32,7 +34,7 @@ export async function clusterCommand(
     '--filename',
     await file('cluster.json', JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })),
     '--config',
-    await file('config.yaml', configurationText({ ...CONFIGURATION, ...configuration })),
+    await file('config.yaml', configurationText({ ...CONFIGURATION, ...configuration }, own)),
     '--host',
     await file('host.json', JSON.stringify({ ...HOST, ...host })),
     '--backend',
@@ -44,7 +46,7 @@ export async function clusterCommand(
 export async function svc2ipt(
   lab: Lab,
   backend: Backend,
-  command: 'apply' | 'diff',
+  command: 'apply' | 'diff' | 'doctor',
   objects: readonly Manifest[],
   circumstances?: Circumstances,
 ) {
