@@ -22,6 +22,7 @@ const COMMANDS: readonly Row[] = [
   { name: 'lint', load: async () => (await import('./commands/lint.command.ts')).addLint },
   { name: 'trace', load: async () => (await import('./commands/trace.command.ts')).addTrace },
   { name: 'explain', load: async () => (await import('./commands/explain.command.ts')).addExplain },
+  { name: 'top', load: async () => (await import('./commands/top.command.ts')).addTop },
   { name: 'apply', load: async () => (await import('./commands/apply.command.ts')).addApply },
   { name: 'diff', load: async () => (await import('./commands/diff.command.ts')).addDiff },
   { name: 'cleanup', load: async () => (await import('./commands/cleanup.command.ts')).addCleanup },
