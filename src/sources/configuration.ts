@@ -25,6 +25,7 @@ export const NO_OPTIONS: Svc2iptSection = {
   legacyPortNames: undefined,
   layout: undefined,
   commandTimeout: undefined,
+  serviceMetrics: undefined,
 };
 
 /**

@@ -18,7 +18,7 @@ export interface ScreenState {
   readonly filter: string;
   /** The filter is being typed. */
   readonly typing: boolean;
-  /** The service port that keys act on, by its key; the first one that is shown where that is not there. */
+  /** The service port that keys act on, by its key; undefined for whichever is the first one. */
   readonly selected: string | undefined;
   /** The service port whose endpoints are shown, alone. */
   readonly opened: string | undefined;
@@ -153,7 +153,8 @@ function afterTyping(state: ScreenState, { name, sequence, ctrl }: Key): ScreenS
 function moved(state: ScreenState, keys: readonly string[], steps: number): ScreenState {
   if (state.opened !== undefined) return { ...state, above: Math.max(state.above + steps, 0) };
   const from = Math.max(state.selected === undefined ? 0 : keys.indexOf(state.selected), 0);
-  return { ...state, selected: keys[Math.min(Math.max(from + steps, 0), keys.length - 1)] };
+  const to = Math.min(Math.max(from + steps, 0), keys.length - 1);
+  return { ...state, selected: to <= 0 ? undefined : keys[to] };
 }
 
 /** The service ports that a table has, in its order. */
@@ -191,8 +192,9 @@ export function screenOf(
   ];
   const below = [paint('aside', bottomLine(asked, opened !== undefined).slice(0, columns))];
   const room = Math.max(rows - above.length - below.length, 1);
-  const selected = asked.selected !== undefined && keys.includes(asked.selected) ? asked.selected : keys[0];
-  const state = { ...asked, opened, selected };
+  const chosen = asked.selected !== undefined && keys.includes(asked.selected) ? asked.selected : undefined;
+  const selected = chosen ?? keys[0];
+  const state = { ...asked, opened, selected: chosen };
   const fill = (lines: readonly string[]) => [
     ...lines,
     ...Array<string>(Math.max(room - lines.length, 0)).fill(''),

@@ -98,7 +98,12 @@ export function agentSettings(
     settings: {
       ...ownSettings,
       configuration,
-      own: { legacyPortNames, layout, commandTimeout: file?.own.commandTimeout },
+      own: {
+        legacyPortNames,
+        layout,
+        commandTimeout: file?.own.commandTimeout,
+        serviceMetrics: file?.own.serviceMetrics,
+      },
       kubeconfig: configuration.clientConnection.kubeconfig || undefined,
       logging: { format, verbosity, splitStream: options[format].splitStream },
     },
