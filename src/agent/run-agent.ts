@@ -101,7 +101,7 @@ async function runUntil(
   if (watches.warning !== undefined) log.warning(watches.warning);
   const families = iptables.map(({ family }) => family);
   const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
-  const counters = own.serviceMetrics && (await KernelCounters.open(iptables));
+  const counters = own.serviceMetrics && (await KernelCounters.open(iptables, true));
   const inputs = () => families.flatMap((family) => agent.inputOf(family) ?? []);
   const services = counters && {
     services: (registry: Registry) =>

@@ -30,10 +30,13 @@ export class KernelCounters {
     this.#nft = nft;
   }
 
-  /** Of some families, all of one backend. Nothing is read yet. */
-  static async open(programs: readonly IptablesPrograms[]): Promise<KernelCounters> {
+  /**
+   * Of some families, all of one backend. Nothing is read yet.
+   * @param again whether they will be read more than once
+   */
+  static async open(programs: readonly IptablesPrograms[], again: boolean): Promise<KernelCounters> {
     const isNft = programs.every(({ backend }) => backend === 'nft');
-    return new KernelCounters(programs, isNft ? await openNft() : undefined);
+    return new KernelCounters(programs, again && isNft ? await openNft() : undefined);
   }
 
   /** All rules, family by family. Rejects with a HostError where they may not be read. */

@@ -16,7 +16,7 @@ import type { Traffic, TrafficReport } from '../../traffic/traffic.ts';
 import { paint } from '../paint.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { TopCommandOptions } from './top.command.ts';
-import type { AskedServices } from './top.ts';
+import { type AskedServices, INTERVAL } from './top.ts';
 
 /** Shows the table until somebody quits it. The terminal is then as it was. */
 export async function showLive(
@@ -32,7 +32,7 @@ export async function showLive(
   live.begin();
   try {
     for (;;) {
-      const next = await live.wait(options.interval);
+      const next = await live.wait();
       if (next === 'quit') return { output: '' };
       await readings.read(live.details);
       live.report();
@@ -48,6 +48,9 @@ const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 /** Rows of the screen that are not the table's. */
 const ROWS_OF_OTHERS = 6;
 
+/** A process that is to stop does so sooner; in milliseconds. */
+const NOT_STOPPED = 100;
+
 class LiveTable {
   readonly #traffic: Traffic;
   readonly #asked: AskedServices;
@@ -59,8 +62,9 @@ class LiveTable {
   #wanted: 'read' | 'quit' | undefined;
   #wake: () => void = () => {};
   #shown = false;
+  #ended = false;
 
-  constructor(traffic: Traffic, asked: AskedServices, { sort, interval }: TopCommandOptions) {
+  constructor(traffic: Traffic, asked: AskedServices, { sort, interval = INTERVAL }: TopCommandOptions) {
     this.#traffic = traffic;
     this.#asked = asked;
     this.#interval = interval;
@@ -88,6 +92,7 @@ class LiveTable {
   }
 
   end(): void {
+    this.#ended = true;
     this.#hide();
     process.stdin.off('keypress', this.#pressed);
     process.stdout.off('resize', this.#draw);
@@ -98,11 +103,11 @@ class LiveTable {
   }
 
   /** Until it is time to read again, or something has to be read at once, or somebody quits. */
-  async wait(milliseconds: number): Promise<'read' | 'quit'> {
+  async wait(): Promise<'read' | 'quit'> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     if (this.#wanted !== undefined) resolve();
-    const timer = setTimeout(resolve, milliseconds);
+    const timer = setTimeout(resolve, this.#interval);
     await promise.finally(() => clearTimeout(timer));
     const wanted = this.#wanted ?? 'read';
     this.#wanted = undefined;
@@ -180,9 +185,12 @@ class LiveTable {
     this.#hide();
     process.off('SIGTSTP', this.#stop);
     process.kill(process.pid, 'SIGTSTP');
+    // Where no shell could have it go on, the kernel does not stop it.
+    setTimeout(this.#goOn, NOT_STOPPED);
   };
 
   readonly #goOn = (): void => {
+    if (this.#ended) return;
     process.off('SIGTSTP', this.#stop).on('SIGTSTP', this.#stop);
     this.#show();
   };

@@ -13,9 +13,9 @@ function topCommand(program: Command) {
     .description('show what Services do: new connections, shares of endpoints, refused and dropped packets')
     .argument('[service]', 'only this Service: by name (web, shop/web, web:http), address or node port')
     .addOption(
-      new Option('--interval <duration>', 'the time between two readings')
-        .argParser(parseInterval)
-        .default(2000, '2s'),
+      new Option('--interval <duration>', 'the time between two readings (default: 2s)').argParser(
+        parseInterval,
+      ),
     )
     .option('--once', 'one reading, and what the counters hold since they began')
     .option(
@@ -42,7 +42,7 @@ export function addTop(program: Command): void {
     examples: [
       { line: 'svc2ipt top', about: 'a live table of all Services, on a node' },
       {
-        line: 'svc2ipt top --once shop/web',
+        line: 'svc2ipt top --once default/web',
         about: 'a Service since its counters began, with its endpoints',
       },
       {

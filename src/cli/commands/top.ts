@@ -21,6 +21,9 @@ import { readRules } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import type { TopCommandOptions } from './top.command.ts';
 
+/** Between two readings, in milliseconds. */
+export const INTERVAL = 2000;
+
 export async function topAction(
   service: string | undefined,
   options: TopCommandOptions,
@@ -47,7 +50,7 @@ export async function topAction(
   const { iptables } = await thisNode(backend);
   const programs = iptables.filter((one) => family === undefined || one.family === family);
   if (programs.length === 0) throw new HostError(`this node has no rules of ${family}`);
-  const kernel = await KernelCounters.open(programs);
+  const kernel = await quietly(() => KernelCounters.open(programs, options.once === undefined));
   try {
     const readings = new LiveReadings(kernel, traffic);
     if (options.once) {
@@ -62,10 +65,21 @@ export async function topAction(
       await readings.read(asked.details);
       // The first reading says what came since the counters began, and no rates.
       if (traffic.compared) process.stdout.write(outputOf(traffic, asked, options, 'again'));
-      await wait(options.interval);
+      await wait(options.interval ?? INTERVAL);
     }
   } finally {
     kernel.close();
+  }
+}
+
+/** That Node.js calls its foreign function interface experimental is of no use to whoever looks at a table. */
+async function quietly<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return await work();
+  } finally {
+    process.emitWarning = emitWarning;
   }
 }
 
