@@ -29,7 +29,7 @@ function byConnections(a: ServicePortTraffic, b: ServicePortTraffic): number {
 }
 
 function byName(a: ServicePortTraffic, b: ServicePortTraffic): number {
-  const [first, second] = [a, b].map(({ servicePort, protocol }) => `${servicePort} ${protocol}`);
-  if (first === second || first === undefined || second === undefined) return 0;
-  return first < second ? -1 : 1;
+  if (a.servicePort !== b.servicePort) return a.servicePort < b.servicePort ? -1 : 1;
+  if (a.protocol === b.protocol) return 0;
+  return a.protocol < b.protocol ? -1 : 1;
 }

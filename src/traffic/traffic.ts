@@ -100,6 +100,9 @@ export class Traffic {
   #details: Details = new Set();
   #metersFor: { readonly families: readonly TrafficRules[]; readonly details: Details } | undefined;
   #meters: readonly Meter[] = [];
+  #named:
+    | { readonly families: readonly TrafficRules[]; readonly servicePorts: readonly NamedServicePort[] }
+    | undefined;
   #at: number | undefined;
   #seconds: number | undefined;
 
@@ -151,7 +154,7 @@ export class Traffic {
   /** As of the last reading. */
   report(): TrafficReport {
     const count = (name: string) => this.#tally.count(name);
-    const servicePorts = [...this.keys].flatMap((key) => this.#servicePort(key) ?? []);
+    const servicePorts = this.#namedServicePorts().map((named) => this.#servicePort(named));
     return {
       seconds: this.#seconds,
       compared: this.compared,
@@ -170,41 +173,39 @@ export class Traffic {
     };
   }
 
-  #servicePort(key: string): ServicePortTraffic | undefined {
-    const own = this.#families.flatMap(({ servicePorts }) => servicePorts.get(key) ?? []);
-    const [first] = own;
-    if (!first) return undefined;
-    const count = (what: string) => this.#tally.count(`${key} ${what}`);
-    const names = new Set(own.flatMap(({ ways }) => ways.map(({ way }) => way)));
-    const ways = [...names]
-      .map((way): WayTraffic => {
-        const dropped = count(`${way} dropped`);
-        return {
-          way,
-          connections: without(count(`${way} entries`), dropped),
-          refused: count(`${way} refused`),
-          dropped,
-        };
-      })
-      .sort(byWay);
-    const { servicePort, protocol } = first;
+  #servicePort({ key, ways: named, ...port }: NamedServicePort): ServicePortTraffic {
+    const count = (name: string) => this.#tally.count(name);
+    const ways = named.map((names): WayTraffic => {
+      const dropped = count(names.dropped);
+      return {
+        way: names.way,
+        connections: without(count(names.entries), dropped),
+        refused: count(names.refused),
+        dropped,
+      };
+    });
     const looked = this.#looksAt(key);
-    const endpoints = looked ? this.#endpointTraffic(key) : undefined;
     const hasAffinity =
       looked && this.#families.some((family) => this.#endpointsIn(family, key)?.hasAffinity === true);
     return {
-      service: serviceOf(servicePort),
-      servicePort,
-      port: portNameOf(servicePort) || String(first.port),
-      protocol,
+      ...port,
       ways,
       connections: sumOf(ways.map(({ connections }) => connections)),
       refused: sumOf(ways.map(({ refused }) => refused)),
       dropped: sumOf(ways.map(({ dropped }) => dropped)),
-      masqueraded: looked ? sumOf([count('masqueraded'), count('themselves')]) : undefined,
-      endpoints,
-      returned: hasAffinity ? count('returned') : undefined,
+      masqueraded: looked ? sumOf([count(`${key} masqueraded`), count(`${key} themselves`)]) : undefined,
+      endpoints: looked ? this.#endpointTraffic(key) : undefined,
+      returned: hasAffinity ? count(`${key} returned`) : undefined,
     };
+  }
+
+  /** What is the same in each report, for as long as the rules are. */
+  #namedServicePorts(): readonly NamedServicePort[] {
+    const families = this.#families;
+    if (this.#named?.families === families) return this.#named.servicePorts;
+    const servicePorts = [...this.keys].flatMap((key) => namedServicePort(key, families) ?? []);
+    this.#named = { families, servicePorts };
+    return servicePorts;
   }
 
   #endpointTraffic(key: string): EndpointTraffic[] {
@@ -288,6 +289,40 @@ export function chainsFor({ servicePorts, shared }: TrafficRules, details: Detai
   const keys = details === 'all' ? servicePorts.keys() : details;
   const own = [...keys].flatMap((key) => servicePorts.get(key)?.chains ?? []);
   return [...shared, ...own.map((name): PlacedChain => ({ table: 'nat', name }))];
+}
+
+/** A service port, and what its meters are called. */
+interface NamedServicePort extends Pick<ServicePortTraffic, 'service' | 'servicePort' | 'port' | 'protocol'> {
+  readonly key: string;
+  readonly ways: readonly {
+    readonly way: WayTraffic['way'];
+    readonly entries: string;
+    readonly refused: string;
+    readonly dropped: string;
+  }[];
+}
+
+function namedServicePort(key: string, families: readonly TrafficRules[]): NamedServicePort | undefined {
+  const own = families.flatMap(({ servicePorts }) => servicePorts.get(key) ?? []);
+  const [first] = own;
+  if (!first) return undefined;
+  const { servicePort, protocol, port } = first;
+  const ways = new Set(own.flatMap((counters) => counters.ways.map(({ way }) => way)));
+  return {
+    key,
+    service: serviceOf(servicePort),
+    servicePort,
+    port: portNameOf(servicePort) || String(port),
+    protocol,
+    ways: [...ways]
+      .map((way) => ({
+        way,
+        entries: `${key} ${way} entries`,
+        refused: `${key} ${way} refused`,
+        dropped: `${key} ${way} dropped`,
+      }))
+      .sort(byWay),
+  };
 }
 
 function sameDetails(a: Details, b: Details): boolean {

@@ -14,26 +14,32 @@ const [HEADER, GENERIC] = [16, 4];
 const [RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS] = [1, 2, 4];
 const [EXPRESSION_NAME, EXPRESSION_DATA] = [1, 2];
 const COUNTER_PACKETS = 2;
-/** `counter` and its end, which no other expression's name begins with. */
-const COUNTER = Buffer.from('counter\0');
+/** `counter` and its end, and in front of it the length and type of an attribute of it. */
+const COUNTER = Buffer.from('counter\0').readBigUInt64LE();
+const COUNTER_NAME = 12 | (EXPRESSION_NAME << 16);
+/** Length and type of an attribute of 64 bits. */
+const COUNTER_PACKETS_HEAD = 12 | (COUNTER_PACKETS << 16);
+
+/** What is needed of {@link NetlinkSocket}. */
+export type CountersSocket = Pick<NetlinkSocket, 'send' | 'next' | 'close'>;
 
 /** Reads counters of rules that are known otherwise. */
 export class NftCounters {
-  readonly #socket: Pick<NetlinkSocket, 'send' | 'receive' | 'close'>;
+  readonly #socket: CountersSocket;
+  readonly #places: Places = new Map();
 
-  constructor(socket: Pick<NetlinkSocket, 'send' | 'receive' | 'close'>) {
+  constructor(socket: CountersSocket) {
     this.#socket = socket;
   }
 
   /** Grows by one with each transaction of anybody; undefined where the kernel does not tell. */
   generation(): number | undefined {
-    let generation: number | undefined;
-    const answered = this.#ask(generationRequest(), (datagram) => {
-      for (const event of readNftEvents(datagram)) {
-        if (event.kind === 'generation') generation = event.generation;
-      }
-    });
-    return answered ? generation : undefined;
+    const datagram = this.#send(generationRequest()) ? this.#socket.next() : undefined;
+    if (datagram === undefined) return undefined;
+    for (const event of readNftEvents(datagram)) {
+      if (event.kind === 'generation') return event.generation;
+    }
+    return undefined;
   }
 
   /**
@@ -42,25 +48,27 @@ export class NftCounters {
    */
   packets(family: Family, table: TableName, chain: string): number[] | undefined {
     const packets: number[] = [];
-    const seen = { whole: true, end: false };
-    const answered = this.#ask(rulesRequest(family, table, chain), (datagram) =>
-      readDatagram(datagram, packets, seen),
-    );
-    return answered && seen.whole && seen.end ? packets : undefined;
+    const seen = { whole: this.#send(rulesRequest(family, table, chain)), end: false };
+    while (!seen.end) {
+      const datagram = this.#socket.next();
+      if (datagram === undefined) return undefined;
+      readDatagram(datagram, packets, seen, this.#places);
+    }
+    return seen.whole ? packets : undefined;
   }
 
   close(): void {
     this.#socket.close();
   }
 
-  #ask(message: Buffer, each: (datagram: Buffer) => void): boolean {
+  #send(message: Buffer): boolean {
     try {
       this.#socket.send(message);
+      return true;
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
       return false;
     }
-    return this.#socket.receive(each);
   }
 }
 
@@ -87,40 +95,79 @@ function textAttribute(type: number, text: string): Buffer {
 
 const aligned = (length: number): number => (length + 3) & ~3;
 
+/** Where the counter's name and its packets stood in a message of a length, from its start. */
+type Places = Map<number, { readonly name: number; readonly packets: number }>;
+
 /** The rules in a datagram. No object is made for any part of one: thousands are read every few seconds. */
-function readDatagram(datagram: Buffer, packets: number[], seen: { whole: boolean; end: boolean }): void {
+function readDatagram(
+  datagram: Buffer,
+  packets: number[],
+  seen: { whole: boolean; end: boolean },
+  places: Places,
+): void {
   for (let start = 0; start + HEADER <= datagram.length; ) {
     const length = datagram.readUInt32LE(start);
     const type = datagram.readUInt16LE(start + 4);
     if (length < HEADER || start + length > datagram.length) {
-      seen.whole = false;
+      [seen.whole, seen.end] = [false, true];
       return;
     }
     if ((datagram.readUInt16LE(start + 6) & INTERRUPTED) !== 0 || type === NLMSG_ERROR) seen.whole = false;
-    if (type === NLMSG_DONE) seen.end = true;
-    if (type === NEW_RULE) packets.push(packetsIn(datagram, start + HEADER + GENERIC, start + length));
+    if (type === NLMSG_DONE || type === NLMSG_ERROR) seen.end = true;
+    if (type === NEW_RULE) packets.push(packetsIn(datagram, start, length, places));
     start += aligned(length);
   }
 }
 
-/** What the counter of a rule has counted; 0 where it has none, as iptables-save prints it. */
-function packetsIn(bytes: Buffer, start: number, end: number): number {
-  const expressions = find(bytes, start, end, RULE_EXPRESSIONS);
+/**
+ * What the counter of a rule has counted; 0 where it has none, as iptables-save prints it. Rules of one length are most often
+ * made alike, so the counter is looked for where it was in the last one.
+ */
+function packetsIn(bytes: Buffer, start: number, length: number, places: Places): number {
+  const place = places.get(length);
+  if (
+    place !== undefined &&
+    isCounter(bytes, start + place.name) &&
+    isPackets(bytes, start + place.packets)
+  ) {
+    return packetsAt(bytes, start + place.packets);
+  }
+  return findPackets(bytes, start, length, places);
+}
+
+function findPackets(bytes: Buffer, start: number, whole: number, places: Places): number {
+  const expressions = find(bytes, start + HEADER + GENERIC, start + whole, RULE_EXPRESSIONS);
   if (expressions === 0) return 0;
   const last = expressions + bytes.readUInt16LE(expressions);
   for (let at = expressions + 4; at + 4 <= last; ) {
     const length = bytes.readUInt16LE(at);
     if (length < 4) break;
     const name = find(bytes, at + 4, at + length, EXPRESSION_NAME);
-    if (name !== 0 && COUNTER.compare(bytes, name + 4, name + 4 + COUNTER.length) === 0) {
+    if (name !== 0 && isCounter(bytes, name)) {
       const data = find(bytes, at + 4, at + length, EXPRESSION_DATA);
       const counted =
         data === 0 ? 0 : find(bytes, data + 4, data + bytes.readUInt16LE(data), COUNTER_PACKETS);
-      return counted === 0 ? 0 : bytes.readUInt32BE(counted + 4) * 2 ** 32 + bytes.readUInt32BE(counted + 8);
+      if (counted === 0) return 0;
+      places.set(whole, { name: name - start, packets: counted - start });
+      return packetsAt(bytes, counted);
     }
     at += aligned(length);
   }
   return 0;
+}
+
+/** Whether an attribute is the name of an expression that counts. */
+function isCounter(bytes: Buffer, at: number): boolean {
+  return bytes.readUInt32LE(at) === COUNTER_NAME && bytes.readBigUInt64LE(at + 4) === COUNTER;
+}
+
+/** Whether an attribute is the packets of a counter. */
+function isPackets(bytes: Buffer, at: number): boolean {
+  return bytes.readUInt32LE(at) === COUNTER_PACKETS_HEAD;
+}
+
+function packetsAt(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at + 4) * 2 ** 32 + bytes.readUInt32BE(at + 8);
 }
 
 /** Where an attribute of a type begins; 0 where there is none. */
