@@ -11,7 +11,7 @@ import { fixtureInput } from '../../test/support/fixture-input.ts';
 import { kubeProxysTables } from '../../test/support/kube-proxy-rules.ts';
 import { PROJECT } from '../../test/support/project.ts';
 import { effectOf, orderMatters } from '../../test/support/rule-order.ts';
-import { inputOf } from '../../test/support/rules.ts';
+import { DUAL_STACK, inputOf, service } from '../../test/support/rules.ts';
 import { isSharedChain } from '../chains/names.ts';
 import { compile } from '../compiler/compile.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
@@ -87,7 +87,9 @@ test('after it, over any history: what is wanted is there, and nothing is writte
       fc.nat(),
       async (history, family, seed) => {
         const [first = inputOf({}), ...rest] = loadHistory(history);
-        const compiler = new IncrementalCompiler(first.node, first.options(family));
+        // kube-proxy refuses nothing that no Service has.
+        const options = { ...first.options(family), rejectUnassigned: [] };
+        const compiler = new IncrementalCompiler(first.node, options);
         compiler.update(first.cluster);
         let wanted = compiler.ruleset();
         const kernel = kubeProxysNode(printRuleset(wanted), seed, family);
@@ -178,3 +180,19 @@ test('5,000 Services with 10 endpoints each: not a line, and after it one for a 
   applier.forget();
   expect((await applier.apply(compiler.ruleset())).input.lineCount).toBe(0);
 });
+
+test.each(FAMILIES)(
+  'with rejectUnassigned, taking over adds its rules behind all others (%s)',
+  async (family) => {
+    const ranges = { ipv4: '10.96.0.0/12', ipv6: 'fd00:10:96::/108' };
+    const { cluster, node, options } = inputOf({ objects: [service(DUAL_STACK)] });
+    const wanted = compile(cluster, node, { ...options(family), rejectUnassigned: [ranges[family]] });
+    const kernel = kubeProxysNode(printRuleset(compile(cluster, node, options(family))), 1, family);
+    const input = String((await applierOf(kernel).apply(wanted)).input);
+    expect(linesFor(input, 'filter KUBE-SERVICES')).toEqual([
+      expect.stringMatching(/^-[AI] KUBE-SERVICES (?:2 )?-d \S+ .*rejectUnassigned/),
+    ]);
+    expect(differences(kernel, wanted)).toEqual([]);
+    expect(String((await applierOf(kernel).apply(wanted)).input)).toBe('');
+  },
+);

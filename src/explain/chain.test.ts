@@ -47,6 +47,18 @@ describe('whose a chain is, and what it does', () => {
     expect(explainChain(SHOP, 'ipv4', chain(SHOP, prefix))).toMatchObject([{ servicePorts, purpose }]);
   });
 
+  test('where what nobody serves is refused, KUBE-SERVICES says by which setting', () => {
+    const rule = (chain: string, comment: string) =>
+      `*filter\n:KUBE-SERVICES - [0:0]\n-A ${chain} -d 10.96.0.0/16 -m comment --comment "${comment}" -j REJECT\nCOMMIT\n`;
+    const purposes = ['svc2ipt.rejectUnassigned: a cluster IP or port of no Service', 'something else'].map(
+      (comment) => explainChain(rule('KUBE-SERVICES', comment), 'ipv4', 'KUBE-SERVICES')[0]?.purpose,
+    );
+    expect(purposes).toEqual([
+      'refuses or drops packets to cluster IPs without endpoints, and refuses those to cluster IPs and ports of no Service (svc2ipt.rejectUnassigned)',
+      'refuses or drops packets to cluster IPs without endpoints',
+    ]);
+  });
+
   test('where no comment tells it, as in a large cluster', () => {
     const text = rulesOf([
       service(),

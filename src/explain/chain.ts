@@ -1,6 +1,6 @@
 /** What a chain is there for: whose it is, who leads to it, and what its rules say. */
 
-import { aboutOf } from '../chains/comments.ts';
+import { aboutOf, UNASSIGNED } from '../chains/comments.ts';
 import { chainKind, isServicePortChain } from '../chains/names.ts';
 import { packetsLabel, targetLabel } from '../iptables/labels.ts';
 import { sameMeaning } from '../iptables/meaning.ts';
@@ -155,6 +155,10 @@ function servicePortsOf(name: string, leading: Leading, family: Family): string[
   return [...servicePorts].sort();
 }
 
+const OF_UNASSIGNED =
+  'refuses or drops packets to cluster IPs without endpoints, and refuses those to cluster IPs and ports of no Service ' +
+  '(svc2ipt.rejectUnassigned)';
+
 const PURPOSES: Readonly<Record<string, string>> = {
   'nat KUBE-SERVICES': 'finds the Service that a packet is for, by its destination',
   'filter KUBE-SERVICES': 'refuses or drops packets to cluster IPs without endpoints',
@@ -170,6 +174,8 @@ const PURPOSES: Readonly<Record<string, string>> = {
 };
 
 function purposeOf(table: string, name: string, rules: readonly Rule[]): string | undefined {
+  const refusesUnassigned = rules.some((rule) => commentOf(rule) === UNASSIGNED);
+  if (table === 'filter' && name === 'KUBE-SERVICES' && refusesUnassigned) return OF_UNASSIGNED;
   const named = PURPOSES[`${table} ${name}`];
   if (named !== undefined) return named;
   switch (chainKind(name)) {
