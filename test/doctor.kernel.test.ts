@@ -163,6 +163,13 @@ const ROWS: readonly Row[] = [
     onEach: true,
   },
   {
+    name: 'a rule that iptables cannot read',
+    broken: 'nft add rule ip filter INPUT tcp dport { 81, 82 } counter',
+    mended:
+      'nft delete rule ip filter INPUT handle "$(nft -a list chain ip filter INPUT | sed -n \'s/.* 81, 82 .*# handle //p\')"',
+    finds: { 'rules-unreadable': [/iptables-nft-save does not print all rules.*`filter' is incompatible/s] },
+  },
+  {
     name: 'jumps are gone',
     broken:
       '$iptables-save >"$folder/save"\n$iptables -t nat -F PREROUTING\n$ip6tables-save >"$folder/save6"\n$ip6tables -F FORWARD',
