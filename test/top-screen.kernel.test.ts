@@ -2,9 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MAIN } from './support/kernel/command-line.ts';
 import { MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace.ts';
-import { PROJECT } from './support/project.ts';
+import { MAIN, PROJECT } from './support/project.ts';
 import { PseudoTerminal } from './support/pseudo-terminal.ts';
 
 const [ENTERS, LEAVES] = ['ESC[?1049h', 'ESC[?1049l'];

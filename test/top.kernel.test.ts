@@ -9,12 +9,12 @@ import { z } from 'zod';
 import { LAYOUT_NAMES } from '../src/api/layout-names.ts';
 import { FAMILIES, type Family } from '../src/net/address.ts';
 import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
-import { clusterCommand, MAIN } from './support/kernel/command-line.ts';
+import { clusterCommand } from './support/kernel/command-line.ts';
 import { ADDRESSES, Lab, type Place } from './support/kernel/lab.ts';
 import { BACKENDS, type Backend, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
 import { kubeProxysTables } from './support/kube-proxy-rules.ts';
-import { PROJECT } from './support/project.ts';
+import { MAIN, PROJECT } from './support/project.ts';
 
 const count = z.object({
   total: z.number(),
