@@ -70,16 +70,10 @@ async function readCluster(
   options: DoctorCommandOptions,
   node: CheckedNode,
 ): Promise<CompilerInput | undefined> {
-<<<<<<< HEAD
-  const read = () => readInput(options, factsIn(node), { defaultCluster: true });
-  if (namesObjects(options)) return await read();
-  // Whose node it is, a bundle does not say.
-  if (options.save !== undefined || !hasDefaultCluster()) return undefined;
-=======
   const facts = factsIn(node);
   if (namesObjects(options)) return await readInput(options, facts);
-  if (!hasDefaultCluster()) return undefined;
->>>>>>> doctor
+  // Whose node it is, a bundle does not say.
+  if (options.save !== undefined || !hasDefaultCluster()) return undefined;
   try {
     // Not what may be piped in: nobody has asked for that.
     const sources = readLive(options).then((source) => [source]);
