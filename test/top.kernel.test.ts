@@ -204,6 +204,19 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => 
       });
     });
 
+    test('a change of ours leaves the counters of all that stays', async () => {
+      const before = await save(lab, backend, 'before.save');
+      const to = addressOf('ipv4', 'cluster IP', 1);
+      await ask(POD(), to, PORT, 3);
+      const services = [...SERVICES, { name: 'another', index: 9, endpoints: ['pod-1'] } as const];
+      const command = await clusterCommand(lab, backend, 'apply', labCluster(services));
+      expect(await lab.run('node', [...command, '--layout', layout])).toMatchObject({ exitCode: 0 });
+      await ask(POD(), to, PORT, 2);
+      const report = await top(lab, backend, '--since', before, '--family', 'ipv4');
+      expect(waysOf(report, 'lab/web:tcp')).toEqual({ 'cluster-ip': [5, 0, 0] });
+      expect(report.countersReset).toBe(0);
+    });
+
     test('a line for each interval, and counters that begin anew', async () => {
       const [program = '', ...args] = [
         ...[...lab.inside('node'), process.execPath, MAIN, 'top', '-o', 'json', '--interval', '200ms'],
