@@ -168,10 +168,16 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'a rule that iptables cannot read',
-    broken: 'nft add rule ip filter INPUT tcp dport { 81, 82 } counter',
+    broken: 'nft add rule ip filter INPUT ct state vmap { related : accept }',
     mended:
-      'nft delete rule ip filter INPUT handle "$(nft -a list chain ip filter INPUT 2>/dev/null | sed -n \'s/.* 81, 82 .*# handle //p\')"',
+      'nft delete rule ip filter INPUT handle "$(nft -a list chain ip filter INPUT 2>/dev/null | sed -n \'s/.* vmap .*# handle //p\')"',
     finds: { 'rules-unreadable': [/iptables-nft-save does not print all rules.*`filter' is incompatible/s] },
+  },
+  {
+    name: 'a chain that iptables does not show',
+    broken: "nft add chain ip filter hidden '{ type filter hook forward priority 5 ; policy drop ; }'",
+    mended: 'nft delete chain ip filter hidden',
+    finds: { 'rules-unreadable': [/`filter' contains incompatible base-chains/] },
   },
   {
     name: 'jumps are gone',
