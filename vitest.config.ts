@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import './test/support/project.ts';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-names.ts';
 
 /** Programs that tests start, thousands of them, take half of the processor time where their modules are compiled. */
@@ -19,11 +20,14 @@ const PROGRAMS = [
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
 
+const TESTED_PROGRAM = 'test/support/tested-program.ts';
+
 function kernelProject(name: string, include: string[], layout: LayoutName) {
   return {
     test: {
       name,
       include,
+      globalSetup: TESTED_PROGRAM,
       env: { SVC2IPT_TEST_LAYOUT: layout },
       // No test is a race: a machine may have other things to do.
       testTimeout: 300_000,
@@ -53,7 +57,15 @@ export default defineConfig({
           testTimeout: 300_000,
         },
       },
-      { test: { name: 'programs', include: PROGRAMS, testTimeout: 300_000, hookTimeout: 300_000 } },
+      {
+        test: {
+          name: 'programs',
+          include: PROGRAMS,
+          globalSetup: TESTED_PROGRAM,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       kernelProject('kernel', KERNEL, DEFAULT_LAYOUT),
       ...LAYOUT_NAMES.filter((layout) => layout !== DEFAULT_LAYOUT).map((layout) =>
         kernelProject(`kernel, ${layout} layout`, APPLIER, layout),

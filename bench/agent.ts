@@ -37,6 +37,7 @@ import {
   serviceObject,
   sliceObject,
 } from './api-objects.ts';
+import { type Figure, tellFigures } from './figures.ts';
 import type { Probed } from './probe.ts';
 import { percentile, table } from './statistics.ts';
 
@@ -50,6 +51,8 @@ const { values: given } = parseArgs({
     changes: { type: 'string', default: '10000' },
     rate: { type: 'string', default: '100' },
     hostile: { type: 'boolean', default: false },
+    save: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 const backend = given.backend as Backend;
@@ -77,6 +80,13 @@ async function memoryOf(pid: number): Promise<{ now: number; peak: number }> {
   const of = (field: string) =>
     Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
   return { now: of('VmRSS'), peak: of('VmHWM') };
+}
+
+/** What the agent and the children that it has waited for have used in user space, in seconds. */
+async function userTime(): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[13])) / 100;
 }
 
 /** Milliseconds between two probes of `/livez`. */
@@ -187,8 +197,24 @@ function replacePod(i: number): NewPod & { object: ApiObject } {
   return { object, chain, endpoint: pod.text };
 }
 
+/**
+ * The least that brings one endpoint's rule into this table: on nft one DNAT rule in a chain of its own, on legacy, where every
+ * restore writes the whole table, the smallest one.
+ */
+const BARE =
+  backend === 'nft'
+    ? '*nat\n:BENCH-BARE - [0:0]\n-A BENCH-BARE -p tcp -j DNAT --to-destination 10.0.0.1:80\nCOMMIT\n'
+    : '*nat\n:BENCH-BARE - [0:0]\nCOMMIT\n';
+
+/** What one event may take at most after quiet, as times of a bare restore; see {@link BARE}. */
+const EVENT_LIMITS = { nft: { p50: 1.5, p99: 3 }, legacy: { p50: 1.2, p99: undefined } };
+
+/** What 100 changes a second may take in user space, in cores. */
+const USER_LIMIT = 0.5;
+
 // One changed endpoint after quiet: from the event to the rule in the kernel.
 const times: number[] = [];
+const bare: number[] = [];
 progress.start(latencies, 0, { what: 'changes after quiet', rss: atStart.now });
 for (let n = 0; n < latencies; n++) {
   await sleep(1300);
@@ -200,6 +226,9 @@ for (let n = 0; n < latencies; n++) {
     await sleep(1);
   } while (saidAt < start || !(await isThere(pod)));
   times.push(saidAt - start);
+  const bareStart = performance.now();
+  await execa(programs.restore, ['--noflush', '-w'], { input: BARE });
+  bare.push(performance.now() - bareStart);
   progress.update(n + 1, { rss: (await memoryOf(pid)).now });
 }
 progress.stop();
@@ -216,6 +245,7 @@ const random = (below: number) => {
 };
 progress.start(changes, 0, { what: 'random changes', rss: (await memoryOf(pid)).now });
 const begun = performance.now();
+const userBefore = await userTime();
 for (let n = 0; n < changes; n++) {
   const i = random(services);
   const kind = random(10);
@@ -233,6 +263,7 @@ for (let n = 0; n < changes; n++) {
 }
 progress.update(changes);
 progress.stop();
+const userCores = ((await userTime()) - userBefore) / ((performance.now() - begun) / 1000);
 const probedInChanges = await probedUntilNow('after them');
 hostile?.disconnect();
 
@@ -287,6 +318,7 @@ console.log(
         : [
             [`one change after quiet, p50 of ${latencies}`, ms(percentile(times, 0.5))],
             ['one change after quiet, p99', ms(percentile(times, 0.99))],
+            ['a bare restore then, p50', ms(percentile(bare, 0.5))],
           ]),
       ['/livez at worst until then', probes(probedInLoad)],
       [
@@ -303,4 +335,31 @@ console.log(
     ],
   ),
 );
-process.exitCode = different === 0 ? 0 : 1;
+console.log();
+const what = `${backend}, ${layout} layout, ${services}x${endpoints}`;
+const limits = EVENT_LIMITS[backend];
+const events: Figure[] =
+  latencies === 0
+    ? []
+    : [
+        {
+          name: `${what}: event to rule, p50`,
+          value: percentile(times, 0.5) / percentile(bare, 0.5),
+          unit: 'times a bare restore',
+          limit: limits.p50,
+        },
+        {
+          name: `${what}: event to rule, p99`,
+          value: percentile(times, 0.99) / percentile(bare, 0.5),
+          unit: 'times a bare restore',
+          limit: limits.p99,
+        },
+      ];
+const load: Figure = {
+  name: `${what}: ${rate} changes a second, in user space`,
+  value: userCores,
+  unit: 'cores',
+  limit: rate === 100 ? USER_LIMIT : undefined,
+};
+const told = tellFigures([...events, load], given);
+process.exitCode = different === 0 ? told : 1;

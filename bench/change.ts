@@ -16,7 +16,7 @@ import { UNWATCHED } from '../src/applier/watch/kernel-watch.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { LiveCluster } from '../src/sources/live-cluster.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
-import type { Figure } from './figures.ts';
+import { type Figure, tellFigures } from './figures.ts';
 import { median, percentile, table, time } from './statistics.ts';
 
 const SIZES: readonly Size[] = [
@@ -195,4 +195,4 @@ export async function changeFigures(quick: boolean): Promise<readonly Figure[]> 
   return [{ name, value: median(largest), unit: 'ms', limit: LIMIT }];
 }
 
-if (import.meta.main) await changeFigures(false);
+if (import.meta.main) process.exitCode = tellFigures(await changeFigures(false), {});

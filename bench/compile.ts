@@ -8,7 +8,7 @@ import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { printRuleset, printTable } from '../src/iptables/print.ts';
 import type { Ruleset } from '../src/iptables/types.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
-import type { Figure } from './figures.ts';
+import { type Figure, tellFigures } from './figures.ts';
 import { growth, median, percentile, table, time } from './statistics.ts';
 
 const SIZES: readonly Size[] = [
@@ -57,19 +57,29 @@ function measure(size: Size): Measurement {
   return { rules, bytes, compile: compiling, print: printing, change: measureChanges(size) };
 }
 
+/** A cluster tells its changes, as one does that follows an API server. */
+interface Telling {
+  readonly service: string | undefined;
+  next: Telling | undefined;
+}
+
 function measureChanges(size: Size): number[] {
   const compiler = new IncrementalCompiler(node, options);
   const services = new Map(makeCluster(size).services);
   const keys = [...services.keys()];
-  compiler.update({ services });
+  let lastChange: Telling = { service: undefined, next: undefined };
+  compiler.update({ services, lastChange });
   const change: number[] = [];
   for (let round = 0; round < CHANGES + 100; round++) {
     const key = keys[(round * 7919) % keys.length] ?? '';
     const entry = services.get(key);
     if (!entry) continue;
     services.set(key, changeEndpoint(entry, round));
+    const told: Telling = { service: key, next: undefined };
+    lastChange.next = told;
+    lastChange = told;
     const took = time(() => {
-      const { nat } = compiler.update({ services });
+      const { nat } = compiler.update({ services, lastChange });
       return printTable({ name: 'nat', chains: nat.changed });
     });
     if (round >= 100) change.push(took);
@@ -144,6 +154,8 @@ Median of ${RUNS} runs after ${WARM_UPS} warm-up runs; a change: median and p99 
 }
 
 if (import.meta.main) {
-  const [measureName, size = ''] = process.argv.slice(2);
-  console.log(JSON.stringify(MEASURES[measureName === 'peak' ? 'peak' : 'times'](JSON.parse(size))));
+  const [measureName, size] = process.argv.slice(2);
+  if (size === undefined)
+    process.exitCode = tellFigures(compileFigures(process.argv.includes('--quick')), {});
+  else console.log(JSON.stringify(MEASURES[measureName === 'peak' ? 'peak' : 'times'](JSON.parse(size))));
 }

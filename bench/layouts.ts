@@ -15,11 +15,9 @@ import { sizeName } from './clusters.ts';
 import type { Figures, Place } from './layout-figures.ts';
 import { plots } from './layout-plots.ts';
 import { disturbances, summary, tables } from './layout-tables.ts';
+import { publish } from './publish.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
-const BENCHMARKS = join(import.meta.dirname, '..', 'BENCHMARKS.md');
-/** What is between is written by this program. */
-const MARKS = ['<!-- layouts -->\n', '<!-- end of layouts -->\n'] as const;
 const ALL = {
   backend: 'nft,legacy',
   layout: LAYOUT_NAMES.join(','),
@@ -91,17 +89,6 @@ async function write(folder: string, figures: readonly Figures[]): Promise<void>
   for (const [name, svg] of plots(figures)) await writeFile(join(folder, `${name}.svg`), svg);
 }
 
-/** Puts the summary where BENCHMARKS.md has room for it. */
-async function publish(figures: readonly Figures[]): Promise<void> {
-  const text = await readFile(BENCHMARKS, 'utf8');
-  const [before, after] = [text.split(MARKS[0])[0], text.split(MARKS[1])[1]];
-  if (before === undefined || after === undefined) throw new Error(`${BENCHMARKS} has no ${MARKS.join('')}`);
-  await writeFile(
-    BENCHMARKS,
-    `${before}${MARKS[0]}\n${summary(figures)}\n\n${disturbances(figures)}${MARKS[1]}${after}`,
-  );
-}
-
 // A terminal that is closed or a `kill` ends what was started here as well; scripts/bench-kernel removes the namespaces.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
@@ -112,5 +99,7 @@ const figures: Figures[] = given.report
   : [];
 if (!given.report) for (const [i, place] of places.entries()) figures.push(await measure(place, i));
 if (folder !== undefined) await write(folder, figures);
-if (folder === RESULTS) await publish(figures);
+if (folder === RESULTS) {
+  await publish('BENCHMARKS.md', 'layouts', `${summary(figures)}\n\n${disturbances(figures)}`);
+}
 process.stdout.write(`${summary(figures)}\n\n${disturbances(figures)}${tables(figures)}`);

@@ -35,7 +35,7 @@ const pageScriptInside: Plugin = {
 };
 
 /** Writes the command line into a folder, and takes out what was there. */
-async function writeCommandLine(folder: string): Promise<void> {
+export async function writeCommandLine(folder: string): Promise<void> {
   const bundle = await rolldown({
     cwd: PROJECT,
     input: [...PROGRAMS.map((name) => `src/cli/${name}.ts`), ...STARTED.map((path) => `src/${path}.ts`)],

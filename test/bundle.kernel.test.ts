@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unpackBundle } from '../src/bundle/bundle.ts';
 import { runCommandLine } from './support/command-line.ts';
 import { type LabService, labCluster } from './support/kernel/cluster.ts';
-import { MAIN, svc2ipt } from './support/kernel/command-line.ts';
+import { svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, Lab } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { MAIN } from './support/project.ts';
 
 const SERVICES: readonly LabService[] = [
   { name: 'web', index: 1, endpoints: ['pod-1', 'pod-3'] },

@@ -15,7 +15,7 @@ import {
 } from './support/ci-runners.ts';
 import { runCommandLine } from './support/command-line.ts';
 import { codeBlocks } from './support/documentation/markdown.ts';
-import { PROJECT } from './support/project.ts';
+import { MAIN, PROJECT } from './support/project.ts';
 
 const FOLDER = join(PROJECT, 'deploy/ci');
 const ACTION = readAction(readFileSync(join(FOLDER, 'action.yml'), 'utf8'));
@@ -41,7 +41,7 @@ beforeEach(async () => {
   // What a registry would give is there already; the job of GitLab has svc2ipt from it.
   const scripts = {
     npm: `printf '%s\\n' "$*" >>'${own}/npm.txt'`,
-    svc2ipt: `exec node '${join(PROJECT, 'src/cli/main.ts')}' "$@"`,
+    svc2ipt: `exec node '${MAIN}' "$@"`,
   };
   for (const [name, script] of Object.entries(scripts)) {
     await writeFile(join(programs, name), `#!/bin/sh\n${script}\n`);

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Manifest } from './support/arbitrary/raw.ts';
 import { labCluster, nodePortOf } from './support/kernel/cluster.ts';
-import { MAIN, svc2ipt } from './support/kernel/command-line.ts';
+import { svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, CONFIGURATION, configurationText, Lab } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
+import { MAIN } from './support/project.ts';
 
 const CLUSTER = labCluster([{ name: 'near', index: 1, endpoints: ['pod-1'] }]);
 const NODE_PORT = nodePortOf(1);

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { FAMILIES, type Family, joinPort } from '../src/net/address.ts';
 import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
-import { MAIN, svc2ipt } from './support/kernel/command-line.ts';
+import { svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, Lab, SERVER_PORT } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { MAIN } from './support/project.ts';
 
 const SERVICES: readonly LabService[] = [
   { name: 'web', index: 1, endpoints: ['pod-2', 'pod-3'] },

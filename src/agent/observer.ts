@@ -1,6 +1,7 @@
 /** What becomes of what the agent tells: metrics, health, health check node ports, Events. */
 import { RestoreError } from '../applier/restore.ts';
 import { type CompileOptions, compileOptions } from '../compiler/options.ts';
+import type { Family } from '../net/address.ts';
 import type { AgentObserver, AgentOptions } from './agent.ts';
 import type { AgentEvent } from './events.ts';
 import type { ProxyHealth } from './health/health.ts';
@@ -14,6 +15,7 @@ export interface Listeners {
   readonly health: ProxyHealth;
   readonly healthCheckServers: HealthCheckServers;
   tell(event: AgentEvent): void;
+  synced(family: Family): void;
 }
 
 export function observerOf(
@@ -23,7 +25,7 @@ export function observerOf(
     iptables,
     dryRun,
   }: Pick<AgentOptions, 'configuration' | 'own' | 'iptables' | 'dryRun'>,
-  { metrics, health, healthCheckServers, tell }: Listeners,
+  { metrics, health, healthCheckServers, tell, synced }: Listeners,
 ): AgentObserver {
   const checked = new CheckedServices();
   return {
@@ -50,6 +52,7 @@ export function observerOf(
       // What was not written is no sync.
       if (!dryRun) metrics.synced({ family, seconds: milliseconds / 1000, full, result, ...totals });
       health.synced(family);
+      synced(family);
     },
     syncFailed(family, { error, full, milliseconds }) {
       const refused = error instanceof RestoreError;

@@ -1,6 +1,8 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
+import type { Registry } from 'prom-client';
 import type { HostFacts } from '../api/node.ts';
 import { limitCommands } from '../applier/command.ts';
+import { KernelCounters } from '../applier/counters.ts';
 import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
@@ -14,6 +16,7 @@ import { DEFAULT_TIMES } from '../sources/kubernetes/list-watch.ts';
 import type { Source, SourceListener } from '../sources/source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
+import { collectOnceSynced } from './collect-garbage.ts';
 import { untilChanged } from './config-watch.ts';
 import { type AgentEvent, Events } from './events.ts';
 import { ProxyHealth } from './health/health.ts';
@@ -22,6 +25,7 @@ import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
 import { machineFacts, machineName } from './machine.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { ServiceMetrics } from './metrics/service-metrics.ts';
 import { observerOf } from './observer.ts';
 import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
@@ -99,7 +103,19 @@ async function runUntil(
   if (watches.warning !== undefined) log.warning(watches.warning);
   const families = iptables.map(({ family }) => family);
   const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
-  const metrics = new Metrics({ version, families, log, ...readPackets });
+  const counters = own.serviceMetrics && (await KernelCounters.open(iptables, true));
+  const inputs = () => families.flatMap((family) => agent.inputOf(family) ?? []);
+  const services = counters && {
+    services: (registry: Registry) =>
+      new ServiceMetrics({
+        registry,
+        kernel: counters,
+        inputs,
+        maxSeries: own.serviceMetrics?.maxSeries,
+        log,
+      }),
+  };
+  const metrics = new Metrics({ version, families, log, ...readPackets, ...services });
   answered = (request) => metrics.apiAnswered(request);
   requests.forEach(answered);
   const health = new ProxyHealth({ syncPeriod: configuration.iptables.syncPeriod, families });
@@ -108,11 +124,17 @@ async function runUntil(
   const tell = (event: AgentEvent) => void events?.tell(event);
 
   const base = { ...settings, iptables, log };
-  const agent = new Agent({
+  const agent: Agent = new Agent({
     ...base,
     kernelOf: (host) => nodeKernel(host, watches.of(host.family)),
     machineFacts: followMachine(host, settings, log),
-    observer: observerOf(base, { metrics, health, healthCheckServers, tell }),
+    observer: observerOf(base, {
+      metrics,
+      health,
+      healthCheckServers,
+      tell,
+      synced: collectOnceSynced(families),
+    }),
   });
   const servers = agentServers(base, { agent, health, metrics });
 
@@ -149,6 +171,7 @@ async function runUntil(
     await Promise.allSettled(tasks);
     process.off('SIGHUP', compare);
     watches.close();
+    counters?.close();
     await Promise.all([healthCheckServers, ...servers].map((server) => server.stop()));
   }
 }

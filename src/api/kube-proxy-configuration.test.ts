@@ -602,6 +602,13 @@ describe("svc2ipt's own section", () => {
       { svc2ipt: { commandTimeout: '0s' } },
       ['svc2ipt.commandTimeout: expected a duration longer than 0, got 0'],
     ],
+    ['metrics of Services', { svc2ipt: { serviceMetrics: {} } }, []],
+    ['in so many series', { svc2ipt: { serviceMetrics: { maxSeries: 500 } } }, []],
+    [
+      'in none',
+      { svc2ipt: { serviceMetrics: { maxSeries: 0 } } },
+      ['svc2ipt.serviceMetrics.maxSeries: expected 1 to 1000000, got 0'],
+    ],
     [
       'a layout that there is not',
       { svc2ipt: { layout: 'nft' } },

@@ -3,7 +3,7 @@
  * kube-proxy is about what it may hold, with its defaults filled in.
  */
 import { z } from 'zod';
-import { layoutNameSchema, optional, withRules } from './fields.ts';
+import { integer, layoutNameSchema, optional, withRules } from './fields.ts';
 import {
   DEFAULT_CONFIGURATION,
   fromFile,
@@ -42,6 +42,8 @@ export const svc2iptSectionSchema = z
       commandTimeout: optional(
         durationText.refine((milliseconds) => milliseconds > 0, { error: 'a duration longer than 0' }),
       ),
+      /** The agent counts for each Service, in at most so many series. */
+      serviceMetrics: optional(z.strictObject({ maxSeries: optional(integer(1, 1_000_000)) })),
     }),
   })
   .transform(({ svc2ipt }) => svc2ipt);

@@ -31,9 +31,23 @@ const WAY_NAMES: Readonly<Record<ServiceAddress['way'], string>> = {
   'node-port': 'node port',
 };
 
-function wayName({ way }: Pick<ServiceAddress, 'way'>): string {
+/** A way as it is called in a sentence: `cluster IP`. */
+export function wayName({ way }: Pick<ServiceAddress, 'way'>): string {
   return WAY_NAMES[way];
 }
+
+/** The order in which the ways to a Service are told: the usual one first. */
+export function byWay(a: Pick<ServiceAddress, 'way'>, b: Pick<ServiceAddress, 'way'>): number {
+  return WAY_ORDER.indexOf(a.way) - WAY_ORDER.indexOf(b.way);
+}
+
+const WAY_ORDER: readonly ServiceAddress['way'][] = [
+  'cluster-ip',
+  'external-ip',
+  'load-balancer-ip',
+  'outside-ip',
+  'node-port',
+];
 
 /** `cluster IP 10.96.0.10:80`, `node port 30080` */
 export function describeAddress(address: ServiceAddress): string {
@@ -61,13 +75,19 @@ export function addressesIn(rules: Iterable<EntryRule<Rule>>): ServiceAddress[] 
   return [...addresses.values()];
 }
 
+/** A chain of a table. */
+type Root = readonly [TableName, string];
+
 /** Where the rules for all Services begin; those that tell the ways apart come first. */
-const ROOTS: readonly (readonly [TableName, string])[] = [
+const ROOTS: readonly Root[] = [
   ['nat', 'KUBE-SERVICES'],
   ['nat', 'KUBE-NODEPORTS'],
   ['filter', 'KUBE-SERVICES'],
   ['filter', 'KUBE-EXTERNAL-SERVICES'],
 ];
+
+/** Where what load balancers' source ranges leave out is dropped. */
+export const FIREWALL_ROOTS: readonly Root[] = [['filter', 'KUBE-PROXY-FIREWALL']];
 
 /** A rule that is there for one of all Services, and the chain that it is part of, however that is split. */
 export interface EntryRule<R = PreparedRule> {
@@ -88,13 +108,15 @@ export function entryRules(ruleset: PreparedRuleset): Generator<EntryRule> {
  * As {@link entryRules}, of rules in whatever form.
  * @param rulesOf the rules of a chain, none where there is no such chain
  * @param targetOf the chain or target that a rule leads to
+ * @param roots the chains to begin with; those that all Services can be found by, unless given
  */
 export function* entriesOf<R>(
   rulesOf: (table: TableName, chain: string) => Iterable<R>,
   targetOf: (rule: R) => string | undefined,
+  roots: readonly Root[] = ROOTS,
 ): Generator<EntryRule<R>> {
-  const seen = new Set(ROOTS.map(([table, name]) => `${table} ${name}`));
-  for (const [table, root] of ROOTS) {
+  const seen = new Set(roots.map(([table, name]) => `${table} ${name}`));
+  for (const [table, root] of roots) {
     const chains = [root];
     for (const name of chains) {
       for (const rule of rulesOf(table, name)) {
@@ -109,9 +131,10 @@ export function* entriesOf<R>(
   }
 }
 
-function addressOfRule({ table, root, rule }: EntryRule<Rule>): ServiceAddress | undefined {
+/** The address that a rule for all Services is there for; undefined for one that is there for none. */
+export function addressOfRule({ table, root, rule }: EntryRule<Rule>): ServiceAddress | undefined {
   const about = aboutOf(rule);
-  const { protocol, address, port } = destinationOf(rule);
+  const { protocol, address, port } = destinationOfRule(rule);
   if (!about || protocol === undefined || port === undefined) return undefined;
   const way = wayOf(about.form, root, table, address);
   if (!way) return undefined;
@@ -157,7 +180,7 @@ function wayOf(
 }
 
 /** The one destination that a rule is for, as far as it says so. */
-function destinationOf({ matches }: Rule) {
+export function destinationOfRule({ matches }: Rule) {
   let [protocol, address, port]: [string | undefined, string | undefined, number | undefined] = [
     undefined,
     undefined,

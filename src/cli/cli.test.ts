@@ -7,9 +7,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { runCommandLine } from '../../test/support/command-line.ts';
-import { PROJECT } from '../../test/support/project.ts';
-
-const MAIN = join(PROJECT, 'src/cli/main.ts');
+import { MAIN, PROJECT } from '../../test/support/project.ts';
 
 /** A busy machine starts processes slowly. */
 const PROCESSES = { concurrent: true, timeout: 300_000 } as const;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { manifests } from '../../test/support/looking.ts';
-import { PROJECT } from '../../test/support/project.ts';
+import { MAIN } from '../../test/support/project.ts';
 import { SILENT } from '../agent/log.ts';
 import { runAgent } from '../agent/run-agent.ts';
 import { agentSettings } from '../agent/settings/settings.ts';
@@ -305,7 +305,6 @@ describe('other programs', () => {
 });
 
 describe('as a user sees it', () => {
-  const MAIN = join(PROJECT, 'src/cli/main.ts');
   const told = (command: string) => [`${command} ended with exit code 4: Invalid argument`, BY_HAND];
   const asErrors = (lines: readonly string[]) => lines.map((line) => `error: ${line}\n`).join('');
 

@@ -24,6 +24,7 @@ const TOLD = {
   unknown: 'yellow',
   aside: 'dim',
   bad: 'red',
+  selected: 'inverse',
 } as const;
 
 /** How many characters a line of the terminal has; the usual number where standard output is none. */

@@ -23,6 +23,7 @@ const COMMANDS: readonly Row[] = [
   { name: 'trace', load: async () => (await import('./commands/trace.command.ts')).addTrace },
   { name: 'explain', load: async () => (await import('./commands/explain.command.ts')).addExplain },
   { name: 'doctor', load: async () => (await import('./commands/doctor.command.ts')).addDoctor },
+  { name: 'top', load: async () => (await import('./commands/top.command.ts')).addTop },
   { name: 'apply', load: async () => (await import('./commands/apply.command.ts')).addApply },
   { name: 'diff', load: async () => (await import('./commands/diff.command.ts')).addDiff },
   { name: 'cleanup', load: async () => (await import('./commands/cleanup.command.ts')).addCleanup },

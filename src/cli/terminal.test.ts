@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MAIN } from '../../test/support/project.ts';
 import { isInstalled, onTerminal } from '../../test/support/terminal.ts';
 
-const MAIN = join(import.meta.dirname, 'main.ts');
 const PROCESSES = { timeout: 300_000, concurrent: true } as const;
 
 const SERVICE = (port: number) => `apiVersion: v1

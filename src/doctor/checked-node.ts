@@ -6,6 +6,7 @@ import { type CurrentTables, currentTables } from '../applier/current.ts';
 import { parseSaved, type SavedTables } from '../applier/kernel.ts';
 import type { Backend } from '../applier/programs.ts';
 import { isOwnChain, KUBELET_CHAIN } from '../chains/names.ts';
+import { SaveReader } from '../iptables/save-lines.ts';
 import { type PreparedRuleset, prepareSaved } from '../iptables/simulator/prepare.ts';
 import {
   addressBits,
@@ -143,11 +144,14 @@ export function checkedNode(snapshot: NodeSnapshot, wanted?: Backend): CheckedNo
     const [of, family] = key.startsWith('nft')
       ? (['nft', key.slice(4)] as const)
       : (['legacy', key.slice(7)] as const);
-    return parseSaved(output(saveOutput(of, family === 'ipv6' ? 'ipv6' : 'ipv4')));
+    return tablesIn(saveOutput(of, family === 'ipv6' ? 'ipv6' : 'ipv4'), output);
   });
   const tablesOf = (family: Family, of: Backend = backend) => tables(`${of} ${family}`);
   const current = remembered((family: Family) => currentTables(tablesOf(family), family));
-  const rules = remembered((family: Family) => prepareSaved(output(saveOutput(backend, family)), family));
+  const rules = remembered((family: Family) => {
+    tablesOf(family);
+    return prepareSaved(output(saveOutput(backend, family)), family);
+  });
   const routes = remembered((family: Family) => parseRoutes(output(`ip-route-${family}`), family));
   const used = remembered((family: Family) => inOrderOfUse(routes(family)));
   const links = remembered((_: 'all') => parseLinks(output('ip-address')));
@@ -222,6 +226,22 @@ function backendOf({ outputs }: NodeSnapshot): Backend | undefined {
   const installed = outputs['iptables-version'];
   const own = 'text' in installed ? (installed.text.includes('nf_tables') ? 'nft' : 'legacy') : undefined;
   return chooseBackend({ nft: useOf('nft'), legacy: useOf('legacy') }) ?? own;
+}
+
+/** The tables that iptables-save has printed, all of them: less must not be taken for a node that has less. */
+function tablesIn(name: SnapshotCommand, output: CheckedNode['output']): SavedTables {
+  const text = output(name);
+  const problem = problemIn(text);
+  if (problem !== undefined) throw new NotChecked(`${name} does not print all rules: ${problem}`);
+  return parseSaved(text);
+}
+
+/** Why a text is no whole output of iptables-save; undefined where it is one. */
+export function problemIn(text: string): string | undefined {
+  const reader = new SaveReader({});
+  reader.read(text);
+  reader.finish();
+  return reader.problem;
 }
 
 /** How many chains of Services there are in tables; a kubelet's is none. */

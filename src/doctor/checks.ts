@@ -19,6 +19,7 @@ import { foreignDrop, forwardPolicy, ruleBeforeJump } from './checks/obstacles.t
 import { otherBackend } from './checks/other-backend.ts';
 import { otherProxies } from './checks/other-proxies.ts';
 import { healthCheckPort, nodePortInLocalRange, nodePortTaken } from './checks/ports.ts';
+import { readableRules } from './checks/readable-rules.ts';
 import { acceptLocal, reversePath } from './checks/reverse-path.ts';
 import { podRoutes } from './checks/routes.ts';
 import { serviceRules } from './checks/service-rules.ts';
@@ -27,6 +28,7 @@ import { writers } from './checks/writers.ts';
 
 export const CHECKS: readonly Check[] = [
   // The rules, and who writes them.
+  readableRules,
   serviceRules,
   jumpMissing,
   drift,

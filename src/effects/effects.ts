@@ -1,7 +1,7 @@
 /** What a change of rules does to packets: Service by Service and way in, in data that words are made of. */
 
 import { serviceOf } from '../chains/comments.ts';
-import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
+import type { ServiceAddress } from '../chains/service-addresses.ts';
 import {
   type ClassOutcome,
   type Comparison,
@@ -9,19 +9,14 @@ import {
   type Difference,
 } from '../iptables/classes/compare.ts';
 import { type ClassExample, exampleOf } from '../iptables/classes/example.ts';
-import { localFact, type PacketClass, seenIn } from '../iptables/classes/packet-class.ts';
-import {
-  type ClassNode,
-  markBit,
-  rangeOf,
-  serviceValue,
-  undecidedWords,
-} from '../iptables/classes/questions.ts';
-import { common, countOf, holds, isEmpty, onlyOne, without } from '../iptables/classes/ranges.ts';
+import { type PacketClass, seenIn } from '../iptables/classes/packet-class.ts';
+import { type ClassNode, markBit, rangeOf, undecidedWords } from '../iptables/classes/questions.ts';
+import { countOf, holds, isEmpty, onlyOne, without } from '../iptables/classes/ranges.ts';
 import type { PreparedRuleset } from '../iptables/simulator/prepare.ts';
-import { addressValue, type Family, formatAddress, joinPort, LOOPBACK } from '../net/address.ts';
+import { type Family, formatAddress, joinPort, LOOPBACK } from '../net/address.ts';
 import { type Timeouts, timeoutsIn } from './affinity.ts';
 import { type Senders, sendersOf } from './senders.ts';
+import { type ComparedWay, WaysIn } from './ways-in.ts';
 
 /** What may become of packets: the share of each endpoint, and of each end that they come to without one. */
 export interface Fates {
@@ -57,6 +52,8 @@ export interface WayEffects {
   readonly was: boolean;
   readonly is: boolean;
   readonly effects: readonly PacketEffect[];
+  /** Classes of packets that fare otherwise, too, and that no effect is about; see {@link EffectsOfPlace}. */
+  readonly untold: readonly Difference[];
 }
 
 export interface ServiceEffects {
@@ -72,6 +69,8 @@ export interface Effects {
   readonly services: readonly ServiceEffects[];
   /** What changes for packets that are to no Service. */
   readonly others: readonly PacketEffect[];
+  /** Classes of packets to no Service that no effect is about; see {@link EffectsOfPlace}. */
+  readonly untold: readonly Difference[];
   /** Matches of other programs, of which something that changes depends, in their own words. */
   readonly undecided: readonly string[];
   /** How many classes of packets were sent through both rulesets. */
@@ -94,23 +93,15 @@ function effectsIn(
   node: ClassNode,
 ): Effects {
   const { family } = before;
-  const addresses = new Addresses(before, after, family, node);
-  const byPlace = new Map<string, { place: Place | undefined; differences: Difference[] }>();
-  for (const difference of differences) {
-    const places = addresses.of(difference.packets);
-    for (const place of places.length > 0 ? places : [undefined]) {
-      const found = byPlace.get(place?.key ?? '');
-      if (found) found.differences.push(difference);
-      else byPlace.set(place?.key ?? '', { place, differences: [difference] });
-    }
-  }
   const timeouts = { before: timeoutsIn(before), after: timeoutsIn(after) };
+  const byWay = differencesByWay(differences, new WaysIn(before, after, family, node), timeouts);
   const of = (differences: readonly Difference[]) => effectsOfPlace(differences, timeouts, family, node);
-  const ways = [...byPlace.values()].flatMap(({ place, differences }) => {
-    if (!place) return [];
-    const { to, was, is } = place;
-    return [{ to, was, is, effects: of(differences) }];
+  const ways = [...byWay.values()].flatMap(({ way, differences }) => {
+    if (!way) return [];
+    const { to, was, is } = way;
+    return [{ to, was, is, ...of(differences) }];
   });
+  const others = effectsOfOthers(byWay.get('')?.differences ?? [], of, family);
   const services = Map.groupBy(ways, ({ to }) => serviceOf(to.servicePort));
   return {
     family,
@@ -118,7 +109,8 @@ function effectsIn(
     services: [...services]
       .map(([service, ways]) => ({ service, ways: ways.toSorted(byAddress) }))
       .sort((a, b) => (a.service < b.service ? -1 : 1)),
-    others: effectsOfOthers(byPlace.get('')?.differences ?? [], of, family),
+    others: others.effects,
+    untold: others.untold,
     undecided: undecidedIn(differences),
     classes,
   };
@@ -138,53 +130,58 @@ const ORDER: Readonly<Record<ServiceAddress['way'], number>> = {
   'node-port': 4,
 };
 
-interface Place {
-  readonly key: string;
-  readonly to: ServiceAddress;
-  readonly was: boolean;
-  readonly is: boolean;
+interface BothTimeouts {
+  readonly before: Timeouts;
+  readonly after: Timeouts;
 }
 
-/** A class of packets to so many ports is one of packets to any. */
-const MANY_PORTS = 1024n;
-
-/** The addresses of Services, in both rulesets. */
-class Addresses {
-  readonly #byAddress = new Map<bigint, Place[]>();
-  readonly #nodePorts: Place[] = [];
-  readonly #node: ClassNode;
-
-  constructor(before: PreparedRuleset, after: PreparedRuleset, family: Family, node: ClassNode) {
-    this.#node = node;
-    const [was, is] = [before, after].map((ruleset) => {
-      return new Map(addressesInRules(ruleset).map((to) => [keyOf(to), to]));
-    });
-    for (const [key, to] of new Map([...(was ?? []), ...(is ?? [])])) {
-      const place: Place = { key, to, was: was?.has(key) ?? false, is: is?.has(key) ?? false };
-      if (to.address === undefined) this.#nodePorts.push(place);
-      else if (to.address.includes(':') === (family === 'ipv6')) {
-        const value = addressValue(to.address);
-        this.#byAddress.set(value, [...(this.#byAddress.get(value) ?? []), place]);
-      }
+/**
+ * What changes at each way in, by its key, and for packets to no Service, by no key. A change that comes to packets to no
+ * Service, and alike to those to a Service that has no endpoint for them on either side, is one of no Service.
+ */
+function differencesByWay(
+  differences: readonly Difference[],
+  waysIn: WaysIn,
+  timeouts: BothTimeouts,
+): ReadonlyMap<string, { readonly way: ComparedWay | undefined; readonly differences: Difference[] }> {
+  const byWay = new Map<string, { way: ComparedWay | undefined; differences: Difference[] }>();
+  const add = (way: ComparedWay | undefined, difference: Difference) => {
+    const found = byWay.get(way?.key ?? '');
+    if (found) found.differences.push(difference);
+    else byWay.set(way?.key ?? '', { way, differences: [difference] });
+  };
+  const told = differences.map((difference) => ({
+    difference,
+    label: labelWithoutEndpoints(difference, timeouts),
+  }));
+  const ofOthers = new Set<string>();
+  for (const { difference, label } of told) {
+    if (label === undefined || ofOthers.has(label)) continue;
+    for (const part of waysIn.partsOf(difference.packets)) {
+      if (part.ways.length > 0) continue;
+      ofOthers.add(label);
+      break;
     }
   }
-
-  /** Those that all packets of a class are to; none where they are to others as well. */
-  of({ destination, service, facts }: PacketClass): Place[] {
-    const isTo = ({ to }: Place) => holds(service, serviceValue(to.protocol, to.port));
-    const address = onlyOne(destination);
-    if (countOf(service) > MANY_PORTS) return [];
-    const named = address === undefined ? [] : (this.#byAddress.get(address) ?? []).filter(isTo);
-    const { local } = this.#node;
-    const isLocal = isEmpty(local) ? false : countOf(common(destination, local)) === countOf(destination);
-    // An address of the node may be one of a Service, too, and fare alike at both ports.
-    const isOwn = isLocal || facts.get(localFact('destination')) === true;
-    return isOwn ? [...named, ...this.#nodePorts.filter(isTo)] : named;
+  for (const { difference, label } of told) {
+    const isOfOthers = label !== undefined && ofOthers.has(label);
+    const wanted = isOfOthers ? ({ was, is }: ComparedWay) => !(was && is) : undefined;
+    for (const { ways, packets } of waysIn.partsOf(difference.packets, wanted)) {
+      const part = packets === difference.packets ? difference : { ...difference, packets };
+      for (const way of ways.length > 0 ? ways : [undefined]) add(way, part);
+    }
   }
+  return byWay;
 }
 
-function keyOf({ servicePort, protocol, address = 'node', port }: ServiceAddress): string {
-  return `${servicePort} ${protocol} ${address} ${port}`;
+/** What becomes of packets that are sent to no endpoint on either side; undefined of others. */
+function labelWithoutEndpoints({ before, after }: Difference, timeouts: BothTimeouts): string | undefined {
+  if ([...before, ...after].some(({ dnat }) => dnat !== undefined)) return undefined;
+  const shares = () => new Map<string, number>();
+  const [old, now] = [fatesOf(before, timeouts.before, shares), fatesOf(after, timeouts.after, shares)];
+  return kindsOf(old, now)
+    .map((kind) => labelOfChange(kind, old, now))
+    .join('; ');
 }
 
 /** Where packets go comes first. */
@@ -194,13 +191,23 @@ function orderOf(kind: PacketEffect['kind'] | undefined): number {
   return kind === undefined ? KINDS.length : KINDS.indexOf(kind);
 }
 
+/** What changes on one way in, or for packets to no Service. */
+interface EffectsOfPlace {
+  readonly effects: readonly PacketEffect[];
+  /**
+   * What becomes another, too, and goes without saying: of packets out of the usual, where something changes for usual ones;
+   * and what follows from an effect.
+   */
+  readonly untold: readonly Difference[];
+}
+
 /** What changes on one way in: those that change alike are told as one. */
 function effectsOfPlace(
   differences: readonly Difference[],
-  timeouts: { readonly before: Timeouts; readonly after: Timeouts },
+  timeouts: BothTimeouts,
   family: Family,
   node: ClassNode,
-): PacketEffect[] {
+): EffectsOfPlace {
   const shares = sharesBy();
   const all = relevant(differences, family).flatMap((difference) => {
     const before = fatesOf(difference.before, timeouts.before, shares);
@@ -210,7 +217,8 @@ function effectsOfPlace(
   const told = withoutConsequences(all, family);
   const groups = Map.groupBy(told, ({ kind, before, after }) => labelOfChange(kind, before, after));
   const inOrder = [...groups.values()].sort(([a], [b]) => orderOf(a?.kind) - orderOf(b?.kind));
-  return inOrder.flatMap((same): PacketEffect[] => {
+  const about = new Set(told.map(({ difference }) => difference));
+  const effects = inOrder.flatMap((same): PacketEffect[] => {
     const alike = same.map(({ difference }) => difference);
     // A packet as it usually is shows it best, of those that there are most of.
     const [shown] = same.toSorted((a, b) => byOddness(a.difference, b.difference));
@@ -228,6 +236,7 @@ function effectsOfPlace(
       },
     ];
   });
+  return { effects, untold: differences.filter((one) => !about.has(one)) };
 }
 
 /**
@@ -236,13 +245,16 @@ function effectsOfPlace(
  */
 function effectsOfOthers(
   differences: readonly Difference[],
-  of: (differences: readonly Difference[]) => PacketEffect[],
+  of: (differences: readonly Difference[]) => EffectsOfPlace,
   family: Family,
-): PacketEffect[] {
+): EffectsOfPlace {
   const told = new Map<string, PacketEffect>();
+  const untold: Difference[] = [];
   for (let left = differences; left.length > 0; ) {
     const usual = new Set(relevant(left, family));
-    for (const effect of of([...usual])) {
+    const here = of([...usual]);
+    untold.push(...here.untold);
+    for (const effect of here.effects) {
       const label = labelOfEffect(effect);
       const same = told.get(label);
       const more = same && { ...same, unusual: [...same.unusual, ...effect.differences] };
@@ -250,7 +262,7 @@ function effectsOfOthers(
     }
     left = left.filter((one) => !usual.has(one));
   }
-  return [...told.values()];
+  return { effects: [...told.values()], untold };
 }
 
 function labelOfEffect({ kind, before, after }: PacketEffect): string {

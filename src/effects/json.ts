@@ -14,7 +14,7 @@ export function effectsJSON(nodes: readonly NodeEffects[]) {
 }
 
 function familyJSON(effects: Effects) {
-  const { family, services, others, undecided, classes } = effects;
+  const { family, services, others, untold, undecided, classes } = effects;
   const told = new Map(tellServices(effects).map(({ service, sentences }) => [service, sentences]));
   return {
     family,
@@ -22,9 +22,15 @@ function familyJSON(effects: Effects) {
     services: services.map(({ service, ways }) => ({
       service,
       sentences: told.get(service) ?? [],
-      ways: ways.map(({ to, was, is, effects }) => ({ ...to, was, is, effects: effects.map(effectJSON) })),
+      ways: ways.map(({ to, was, is, effects, untold }) => ({
+        ...to,
+        was,
+        is,
+        effects: effects.map(effectJSON),
+        untoldClasses: untold.length,
+      })),
     })),
-    others: { sentences: tellOthers(effects), effects: others.map(effectJSON) },
+    others: { sentences: tellOthers(effects), effects: others.map(effectJSON), untoldClasses: untold.length },
     undecided,
   };
 }

@@ -6,7 +6,7 @@ import type { Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
 import { unknownService } from '../api/unknown-service.ts';
 import { serviceOf } from '../chains/comments.ts';
-import { addressesInRules, type ServiceAddress } from '../chains/service-addresses.ts';
+import { addressesInRules, byWay } from '../chains/service-addresses.ts';
 import { planService } from '../compiler/compile-service.ts';
 import type { CompileOptions } from '../compiler/options.ts';
 import { addressesOfServicePort } from '../compiler/service-ports.ts';
@@ -83,18 +83,6 @@ export function explainByRules(name: string, node: NodeFacts, ruleset: PreparedR
     skippedSlices: [],
     none: undefined,
   };
-}
-
-const WAY_ORDER: readonly ServiceAddress['way'][] = [
-  'cluster-ip',
-  'external-ip',
-  'load-balancer-ip',
-  'outside-ip',
-  'node-port',
-];
-
-function byWay(a: ServiceAddress, b: ServiceAddress): number {
-  return WAY_ORDER.indexOf(a.way) - WAY_ORDER.indexOf(b.way);
 }
 
 function placeOf(

@@ -100,6 +100,7 @@ function argumentNode(argument: Argument, description: string): ArgumentNode {
 /** Options and arguments whose values are names in the input. */
 const KNOWN: Readonly<Record<string, KnownName>> = {
   what: 'service',
+  service: 'service',
   '--service': 'service',
   '--node-name': 'node',
   '--namespace': 'namespace',

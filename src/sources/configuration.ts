@@ -26,6 +26,7 @@ export const NO_OPTIONS: Svc2iptSection = {
   layout: undefined,
   rejectUnassigned: undefined,
   commandTimeout: undefined,
+  serviceMetrics: undefined,
 };
 
 /**

@@ -39,8 +39,27 @@ export const generation = (value: number, port: number, program = 'nft'): Buffer
   ]);
 
 /** A new rule in a chain of the nat table. */
-export const newRule = (chain: string, port: number, family = 2): Buffer =>
+export const newRule = (chain: string, port: number, family = 2, handle = 1): Buffer =>
   message(6, { family, port }, [
     [1, 'nat'],
     [2, chain],
+    [3, Buffer.concat([number(0), number(handle)])],
+  ]);
+
+/** A chain of the nat table that came, was declared again or renamed, or went. */
+export const chainTold = ({
+  handle,
+  name,
+  port,
+  isNew,
+}: {
+  readonly handle: number;
+  readonly name: string;
+  readonly port: number;
+  readonly isNew?: 'new' | 'gone' | undefined;
+}): Buffer =>
+  message(isNew === 'gone' ? 5 : 3, { port, flags: isNew === 'new' ? 0x400 : 0 }, [
+    [1, 'nat'],
+    [2, Buffer.concat([number(0), number(handle)])],
+    [3, name],
   ]);

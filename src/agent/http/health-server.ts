@@ -24,7 +24,7 @@ export interface HealthServerOptions {
 }
 
 /** The thread is told so many times that the event loop comes round, in the time after which it would be taken to hang. */
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 /** A thread that has ended by itself is started again after so many milliseconds. */
 const RESTART = 1000;

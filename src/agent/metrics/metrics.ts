@@ -9,6 +9,7 @@ import { IP_FAMILY } from '../ip-family.ts';
 import type { Log } from '../log.ts';
 import { defineMetrics, PACKET_METRICS } from './metric-definitions.ts';
 import { PendingChanges } from './pending-changes.ts';
+import type { ServiceMetrics } from './service-metrics.ts';
 
 export interface MetricsOptions {
   /** Of svc2ipt. */
@@ -20,6 +21,8 @@ export interface MetricsOptions {
    * scrape. Where it throws, the packets are left out.
    */
   readonly readPackets?: () => Promise<ReadonlyMap<string, number>>;
+  /** What is counted for each Service, where that is asked for; in the registry that it is given. */
+  readonly services?: (registry: Registry) => Pick<ServiceMetrics, 'refresh'>;
   readonly log: Log;
 }
 
@@ -56,7 +59,7 @@ export interface ApiRequest {
 }
 
 /** Milliseconds between looks at how late timers are; every 10, as is usual, would be most of what an idle agent does. */
-const LAG_PERIOD = 1000;
+const LAG_PERIOD = 5000;
 
 /** Node.js has many metrics of its own; these tell whether the process is well. */
 const PROCESS_METRICS = /^(process_|nodejs_(heap_size|external_memory|eventloop_lag)_)/;
@@ -66,6 +69,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #metrics: ReturnType<typeof defineMetrics>;
   readonly #pending: ReadonlyMap<Family, PendingChanges>;
+  readonly #services: Pick<ServiceMetrics, 'refresh'> | undefined;
   /** Milliseconds since 1970. */
   readonly #started = Date.now();
 
@@ -78,6 +82,7 @@ export class Metrics {
     const metrics = defineMetrics(this.#registry);
     this.#metrics = metrics;
     this.#pending = new Map(options.families.map((family) => [family, new PendingChanges()]));
+    this.#services = options.services?.(this.#registry);
     metrics.buildInfo.set({ version: options.version }, 1);
     for (const family of options.families) {
       // There from the start, so that the first one shows as an increase.
@@ -174,7 +179,7 @@ export class Metrics {
 
   /** Everything that was measured so far, as Prometheus reads it. */
   async text(): Promise<string> {
-    await this.#readPackets();
+    await Promise.all([this.#readPackets(), this.#services?.refresh()]);
     return await this.#registry.metrics();
   }
 

@@ -370,13 +370,14 @@ describe('a configuration file', () => {
   ])('may have a section of our own: %j', (args, legacyPortNames, layout) => {
     const own = parseConfiguration({
       name: 'f',
-      text: 'svc2ipt: {legacyPortNames: true, layout: fast, rejectUnassigned: true, commandTimeout: 3s}',
+      text: 'svc2ipt: {legacyPortNames: true, layout: fast, rejectUnassigned: true, commandTimeout: 3s, serviceMetrics: {maxSeries: 5}}',
     });
     expect(agentSettings(given(...args), own).settings.own).toEqual({
       legacyPortNames,
       layout,
       rejectUnassigned: true,
       commandTimeout: 3000,
+      serviceMetrics: { maxSeries: 5 },
     });
   });
 

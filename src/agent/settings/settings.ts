@@ -110,7 +110,13 @@ export function agentSettings(
     settings: {
       ...ownSettings,
       configuration,
-      own: { legacyPortNames, layout, rejectUnassigned, commandTimeout: file?.own.commandTimeout },
+      own: {
+        legacyPortNames,
+        layout,
+        rejectUnassigned,
+        commandTimeout: file?.own.commandTimeout,
+        serviceMetrics: file?.own.serviceMetrics,
+      },
       kubeconfig: configuration.clientConnection.kubeconfig || undefined,
       logging: { format, verbosity, splitStream: options[format].splitStream },
     },

@@ -155,6 +155,16 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * The next datagram, which holds until the next call. The kernel answers a question while it is asked, and the rest of a
+   * long answer while what came first is read: whoever knows the end of one need not ask whether there is more.
+   * @returns undefined where nothing has come, or something was lost
+   */
+  next(): Buffer | undefined {
+    const length = Number(this.#libc.recv(this.#fd, this.#buffer, BigInt(DATAGRAM), 0));
+    return length < 0 ? undefined : this.#buffer.subarray(0, length);
+  }
+
   close(): void {
     this.#libc.close(this.#fd);
   }

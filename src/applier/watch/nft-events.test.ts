@@ -3,20 +3,28 @@ import { describe, expect, test } from 'vitest';
 import { message, number } from '../../../test/support/nft-messages.ts';
 import { readNftEvents } from './nft-events.ts';
 
-const HANDLE: [number, Buffer] = [2, Buffer.alloc(8)];
-const BASE = { kind: 'change', family: 'ipv4', altered: false, deleted: false, port: 4711 } as const;
+const HANDLE: [number, Buffer] = [2, Buffer.concat([number(0), number(7)])];
+const BASE = {
+  kind: 'change',
+  what: 'chain',
+  family: 'ipv4',
+  handle: undefined,
+  altered: false,
+  deleted: false,
+  port: 4711,
+} as const;
 
 describe('readNftEvents', () => {
   test.each([
     [
       'a new chain',
       message(3, { flags: 0x400 }, [[1, 'nat'], [3, 'FOO'], HANDLE]),
-      { ...BASE, table: 'nat', chain: 'FOO' },
+      { ...BASE, table: 'nat', chain: 'FOO', handle: 7n },
     ],
     [
       'a chain renamed',
       message(3, {}, [[1, 'nat'], [3, 'FOO'], HANDLE]),
-      { ...BASE, table: 'nat', chain: 'FOO', altered: true },
+      { ...BASE, table: 'nat', chain: 'FOO', handle: 7n, altered: true },
     ],
     [
       'a chain gone',
@@ -34,7 +42,7 @@ describe('readNftEvents', () => {
         [3, Buffer.alloc(8)],
         [4, Buffer.alloc(60)],
       ]),
-      { ...BASE, family: 'ipv6', table: 'filter', chain: 'INPUT' },
+      { ...BASE, what: 'rule', handle: 0n, family: 'ipv6', table: 'filter', chain: 'INPUT' },
     ],
     [
       'a rule gone',
@@ -42,17 +50,17 @@ describe('readNftEvents', () => {
         [1, 'nat'],
         [2, 'FOO'],
       ]),
-      { ...BASE, table: 'nat', chain: 'FOO', port: 12 },
+      { ...BASE, what: 'rule', table: 'nat', chain: 'FOO', deleted: true, port: 12 },
     ],
     [
       'a table of both families',
       message(0, { family: 1 }, [[1, 'mine']]),
-      { ...BASE, family: undefined, table: 'mine', chain: undefined },
+      { ...BASE, what: 'table', family: undefined, table: 'mine', chain: undefined },
     ],
     [
       'a table gone',
       message(2, {}, [[1, 'nat']]),
-      { ...BASE, table: 'nat', chain: undefined, deleted: true },
+      { ...BASE, what: 'table', table: 'nat', chain: undefined, deleted: true },
     ],
     [
       'the end of a transaction',

@@ -15,8 +15,17 @@ const MESSAGES = {
   newGeneration: 15,
   getGeneration: 16,
 } as const;
-/** Attributes by number: of a table, chain or rule its table's name, of a chain its own, of a rule its chain's. */
-const ATTRIBUTES = { table: 1, ruleChain: 2, chainName: 3, generation: 1, process: 2, program: 3 } as const;
+/** Attributes by number: of each its table's name, of a chain its handle and name, of a rule its chain's name and its handle. */
+const ATTRIBUTES = {
+  table: 1,
+  chainHandle: 2,
+  ruleChain: 2,
+  chainName: 3,
+  ruleHandle: 3,
+  generation: 1,
+  process: 2,
+  program: 3,
+} as const;
 const NLM_F_REQUEST = 1;
 /** On what tells of something new: it was made, not changed. */
 const NLM_F_CREATE = 0x400;
@@ -37,9 +46,12 @@ export interface NftChange {
   readonly table: string;
   /** Undefined where the table itself came or went. */
   readonly chain: string | undefined;
-  /** The chain was there and is another one now: it has a new name, or a policy. What name it had is not told. */
+  readonly what: 'table' | 'chain' | 'rule';
+  /** By what the kernel knows the chain or the rule, whatever it is called: what is new in a table has a greater one than all else. */
+  readonly handle: bigint | undefined;
+  /** The chain was there, and was declared or changed: it may have a new name or policy. What name it had is not told. */
   readonly altered: boolean;
-  /** The table or chain is gone. */
+  /** It is gone. */
   readonly deleted: boolean;
   /** The netlink port of who did it: in most cases the number of the process, as its own namespace has it. */
   readonly port: number;
@@ -77,25 +89,35 @@ function readEvent(message: Buffer): NftEvent | undefined {
   const port = message.readUInt32LE(12);
   const attributes = readAttributes(message.subarray(HEADER + GENERIC));
   const text = (number: number) => attributes.get(number)?.toString('utf8').replace(/\0$/, '');
-  const change = (chain: string | undefined): NftChange => ({
+  const change = (what: NftChange['what'], chain: string | undefined, handle?: bigint): NftChange => ({
     kind: 'change',
+    what,
     family: FAMILIES.get(message[HEADER] ?? 0),
     table: text(ATTRIBUTES.table) ?? '',
     chain,
+    handle,
     altered: kind === MESSAGES.newChain && (flags & NLM_F_CREATE) === 0,
-    deleted: kind === MESSAGES.delTable || kind === MESSAGES.delChain,
+    deleted: kind === MESSAGES.delTable || kind === MESSAGES.delChain || kind === MESSAGES.delRule,
     port,
   });
   switch (kind) {
     case MESSAGES.newTable:
     case MESSAGES.delTable:
-      return change(undefined);
+      return change('table', undefined);
     case MESSAGES.newChain:
     case MESSAGES.delChain:
-      return change(text(ATTRIBUTES.chainName) ?? '');
+      return change(
+        'chain',
+        text(ATTRIBUTES.chainName) ?? '',
+        handleIn(attributes.get(ATTRIBUTES.chainHandle)),
+      );
     case MESSAGES.newRule:
     case MESSAGES.delRule:
-      return change(text(ATTRIBUTES.ruleChain) ?? '');
+      return change(
+        'rule',
+        text(ATTRIBUTES.ruleChain) ?? '',
+        handleIn(attributes.get(ATTRIBUTES.ruleHandle)),
+      );
     case MESSAGES.newGeneration:
       return {
         kind: 'generation',
@@ -107,6 +129,10 @@ function readEvent(message: Buffer): NftEvent | undefined {
     default:
       return undefined;
   }
+}
+
+function handleIn(value: Buffer | undefined): bigint | undefined {
+  return value !== undefined && value.length >= 8 ? value.readBigUInt64BE() : undefined;
 }
 
 /** struct nlattr: length and type, padded to four bytes. */

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { generation, newRule } from '../../../test/support/nft-messages.ts';
+import { chainTold, generation, newRule } from '../../../test/support/nft-messages.ts';
 import { type Doubt, EVERYTHING, joinDoubts, type WriteSize } from './kernel-watch.ts';
 import type { NftChange } from './nft-events.ts';
 import { doubtOf, NftWatch, type WatchSocket } from './nft-watch.ts';
@@ -10,6 +10,8 @@ const change = (table: string, chain: string | undefined, more: Partial<NftChang
   family: 'ipv4',
   table,
   chain,
+  what: 'chain',
+  handle: undefined,
   altered: false,
   deleted: false,
   port: 1,
@@ -148,6 +150,111 @@ describe('NftWatch', () => {
     });
     kernel.commit(OURS, newRule('KUBE-SERVICES', OURS));
     expect(ipv4.doubt()).toBeDefined();
+  });
+
+  describe('a chain that is declared, which may be one of ours with another name', () => {
+    type Step = readonly [port: number, handle: number, name: string, isNew?: 'new' | 'gone'];
+    const everything = { chains: undefined, by: ['nft (PID 200)'] };
+    test.each<[string, readonly Step[], Doubt | undefined]>([
+      ['not seen before', [[THEIRS, 1, 'CNI']], everything],
+      [
+        'once more',
+        [
+          [THEIRS, 1, 'CNI'],
+          [THEIRS, 1, 'CNI'],
+        ],
+        undefined,
+      ],
+      [
+        'seen when it came',
+        [
+          [THEIRS, 1, 'CNI', 'new'],
+          [THEIRS, 1, 'CNI'],
+        ],
+        undefined,
+      ],
+      [
+        'another one of that name',
+        [
+          [THEIRS, 1, 'CNI'],
+          [THEIRS, 1, 'CNI', 'gone'],
+          [THEIRS, 2, 'CNI'],
+        ],
+        everything,
+      ],
+      [
+        'newer than a rule that came',
+        [
+          [THEIRS, 1, 'rule'],
+          [THEIRS, 2, 'CNI'],
+        ],
+        undefined,
+      ],
+      [
+        'older than a rule that came',
+        [
+          [THEIRS, 2, 'rule'],
+          [THEIRS, 1, 'CNI'],
+        ],
+        everything,
+      ],
+      [
+        'older than a new one',
+        [
+          [THEIRS, 1, 'rule'],
+          [THEIRS, 3, 'CNI'],
+          [THEIRS, 2, 'ELSE'],
+        ],
+        everything,
+      ],
+      [
+        'another name',
+        [
+          [THEIRS, 1, 'CNI'],
+          [THEIRS, 1, 'ELSE'],
+        ],
+        everything,
+      ],
+      [
+        'a chain of ours that we named back meanwhile',
+        [
+          [THEIRS, 1, 'ELSE'],
+          [OURS, 1, 'KUBE-SVC-AAAAAAAAAAAAAAAA'],
+          [THEIRS, 1, 'ELSE'],
+        ],
+        everything,
+      ],
+    ])('%s', async (_, steps, doubt) => {
+      const kernel = new FakeNftables();
+      const ipv4 = kernel.watch().of('ipv4');
+      for (const [port, handle, name, isNew] of steps) {
+        ipv4.doubt();
+        const told =
+          name === 'rule' ? newRule('CNI', port, 2, handle) : chainTold({ handle, name, port, isNew });
+        const commit = () => kernel.commit(port, told);
+        if (port !== OURS) commit();
+        else
+          await ipv4.ownWrite(SMALL, async (started) => {
+            started(OURS);
+            commit();
+          });
+      }
+      expect(ipv4.doubt()).toEqual(doubt);
+    });
+
+    test('after a large write of ours, which is not listened to, it may be', async () => {
+      const kernel = new FakeNftables();
+      const ipv4 = kernel.watch().of('ipv4');
+      const declare = () => kernel.commit(THEIRS, chainTold({ handle: 1, name: 'CNI', port: THEIRS }));
+      declare();
+      ipv4.doubt();
+      await ipv4.ownWrite(LARGE, async () => {
+        for (let i = 0; i < LARGE.transactionCount; i++) kernel.commit(OURS);
+      });
+      expect(ipv4.doubt()).toBeUndefined();
+      declare();
+      expect(ipv4.doubt()).toEqual(everything);
+    });
   });
 
   test('where something was lost, it can be anything', () => {

@@ -41,6 +41,10 @@ export class NftWatch {
   /** The changes of a transaction whose end has not been heard of yet. */
   #changes: NftChange[] = [];
   readonly #ownPorts = new Set<number>();
+  /** What chains that are not ours were called last, by their handles, as far as this was heard. */
+  readonly #names = new Map<string, string>();
+  /** The handle that was given last in each table, as far as this was heard. */
+  readonly #newest = new Map<string, bigint>();
   /** Writes of ours that are listened to, and under way. */
   readonly #heard = new Set<Promise<void>>();
   /** While we do not listen: how many writes are under way, and which generation comes of them. */
@@ -107,6 +111,7 @@ export class NftWatch {
     if (this.#deaf) return;
     this.#events.listen(NFNLGRP_NFTABLES, false);
     this.#hear();
+    this.#forgetHandles();
     this.#deaf = { writes: 0, generation: this.#generation() };
   }
 
@@ -141,7 +146,8 @@ export class NftWatch {
     const complete = this.#events.receive((datagram) => {
       for (const event of readNftEvents(datagram)) {
         if (event.kind === 'change') {
-          if (!this.#ownPorts.has(event.port)) this.#changes.push(event);
+          const change = this.#compared(event);
+          if (!this.#ownPorts.has(event.port)) this.#changes.push(change);
         } else {
           this.#judge(event);
         }
@@ -149,7 +155,37 @@ export class NftWatch {
     });
     if (complete) return;
     this.#changes = [];
+    this.#forgetHandles();
     this.#doubtEverything();
+  }
+
+  /**
+   * A change, with whether the chain has another name now. Whoever makes a chain with iptables-restore, or flushes one of theirs,
+   * declares it, as many do all the time, and the kernel tells all that in the same words.
+   */
+  #compared(change: NftChange): NftChange {
+    const { what, family, chain, handle, deleted } = change;
+    const table = CANARY_TABLES.find((known) => known === change.table);
+    if (table === undefined || chain === undefined || handle === undefined) return change;
+    const place = `${family} ${table}`;
+    const newest = this.#newest.get(place);
+    if (what === 'rule') {
+      // A rule that comes is always new.
+      if (!deleted) this.#newest.set(place, handle);
+      return change;
+    }
+    const isNew = newest !== undefined && handle > newest;
+    if (isNew) this.#newest.set(place, handle);
+    const key = `${place} ${handle}`;
+    const isSame = this.#names.get(key) === chain;
+    if (deleted || isOwnChain(table, chain)) this.#names.delete(key);
+    else this.#names.set(key, chain);
+    return isNew || isSame ? { ...change, altered: false } : change;
+  }
+
+  #forgetHandles(): void {
+    this.#names.clear();
+    this.#newest.clear();
   }
 
   #judge(end: NftGeneration): void {

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-
-const MAIN = join(import.meta.dirname, '../main.ts');
+import { MAIN } from '../../../test/support/project.ts';
 
 let folder: string;
 

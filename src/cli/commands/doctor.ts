@@ -13,7 +13,7 @@ import { OperationalError } from '../../errors/operational-error.ts';
 import { thingsOfCluster } from '../../names/things.ts';
 import type { NodeSnapshot } from '../../snapshot/snapshot.ts';
 import { probeEndpoints, takeSnapshot } from '../../snapshot/take.ts';
-import { type CompilerInput, namesObjects, readInput } from '../inputs.ts';
+import { type CompilerInput, namesObjects, readInput, readLive } from '../inputs.ts';
 import { hasDefaultCluster } from '../live-cluster.ts';
 import { servicesNamed } from '../names.ts';
 import { terminalWidth } from '../paint.ts';
@@ -70,12 +70,14 @@ async function readCluster(
   options: DoctorCommandOptions,
   node: CheckedNode,
 ): Promise<CompilerInput | undefined> {
-  const read = () => readInput(options, factsIn(node), { defaultCluster: true });
-  if (namesObjects(options)) return await read();
+  const facts = factsIn(node);
+  if (namesObjects(options)) return await readInput(options, facts);
   // Whose node it is, a bundle does not say.
   if (options.save !== undefined || !hasDefaultCluster()) return undefined;
   try {
-    return await read();
+    // Not what may be piped in: nobody has asked for that.
+    const sources = readLive(options).then((source) => [source]);
+    return await readInput(options, facts, { sources });
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
     warn(`the cluster cannot be read, so checks that need it are not made: ${error.message}`);

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../../../test/support/command-line.ts';
+import { MAIN } from '../../../test/support/project.ts';
 import { problemsOfSarif } from '../../../test/support/sarif-schema.ts';
-
-const MAIN = join(import.meta.dirname, '../main.ts');
 
 /** A busy machine starts processes slowly. */
 const PROCESSES = { concurrent: true, timeout: 300_000 } as const;

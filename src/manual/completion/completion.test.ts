@@ -52,6 +52,7 @@ const OFFERED: readonly (readonly [line: string, offered: readonly string[]])[] 
   ['svc2ipt render --service golden --no-r', ['--no-random-fully']],
   ['svc2ipt lint --fail-on ', ['error', 'info', 'never', 'warning']],
   ['svc2ipt lint --tab', []],
+  ['svc2ipt doctor --fail-on ', ['error', 'never', 'warning']],
   ['svc2ipt render --node-name ', ['node-a']],
   ['svc2ipt explain -f objects.yaml ', ['node-a']],
   ['svc2ipt render --zone ', []],

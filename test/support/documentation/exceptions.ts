@@ -93,6 +93,18 @@ export const EXCEPTIONS: readonly Exception[] = [
     why: 'there is no cluster here; as-people-type.test.ts has one',
   },
   {
+    page: 'docs/commands/top.md',
+    command: 'svc2ipt top',
+    skip: true,
+    why: 'it goes on until somebody quits it; top-screen.kernel.test.ts does',
+  },
+  {
+    page: 'docs/commands/top.md',
+    command: 'svc2ipt top -o json --interval 10s',
+    skip: true,
+    why: 'it goes on until it is ended; top.kernel.test.ts ends it',
+  },
+  {
     page: 'docs/commands/graph.md',
     command: 'ssh node1 sudo iptables-save | svc2ipt graph > graph.html',
     skip: true,

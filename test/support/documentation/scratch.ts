@@ -2,7 +2,7 @@
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PROJECT } from '../project.ts';
+import { MAIN, PROJECT } from '../project.ts';
 import { STAND_INS } from './stand-ins.ts';
 
 /** What pages may use of the checkout. */
@@ -37,7 +37,7 @@ export class Scratch implements AsyncDisposable {
   async #addPrograms(): Promise<void> {
     const folder = this.folders.programs;
     const programs = {
-      svc2ipt: `exec '${process.execPath}' '${join(PROJECT, 'src', 'cli', 'main.ts')}' "$@"`,
+      svc2ipt: `exec '${process.execPath}' '${MAIN}' "$@"`,
       ...STAND_INS,
     };
     await mkdir(folder);

@@ -14,6 +14,10 @@ const COMMANDS_OF_ROOT: Readonly<Record<string, readonly string[]>> = {
   diff: [],
   explain: ['svc2ipt apply -f manifests/'],
   render: [],
+  top: [
+    'svc2ipt apply -f manifests/',
+    'iptables-save -c > before.save; sleep 1; iptables-save -c > after.save',
+  ],
   trace: ['svc2ipt apply -f manifests/'],
 };
 

@@ -2,10 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../arbitrary/raw.ts';
+import { MAIN } from '../project.ts';
 import { CONFIGURATION, configurationText, HOST, type Lab } from './lab.ts';
 import type { Backend } from './namespace.ts';
-
-export const MAIN = join(import.meta.dirname, '../../..', 'src', 'cli', 'main.ts');
 
 /** Another configuration, and other facts about the node, than a lab has. */
 export interface Circumstances {

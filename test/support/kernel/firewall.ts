@@ -9,7 +9,7 @@ import { planChanges } from '../../../src/applier/plan.ts';
 import { type IptablesPrograms, iptablesPrograms } from '../../../src/applier/programs.ts';
 import type { Ruleset } from '../../../src/iptables/types.ts';
 import type { Family } from '../../../src/net/address.ts';
-import { MAIN } from './command-line.ts';
+import { MAIN } from '../project.ts';
 import { type Backend, NetworkNamespace } from './namespace.ts';
 
 export interface Firewall {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { MAIN } from './command-line.ts';
+import { MAIN } from '../project.ts';
 import { CONFIGURATION, configurationText, type Lab, NODE_NAME } from './lab.ts';
 import type { Backend } from './namespace.ts';
 
