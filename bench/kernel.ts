@@ -2,6 +2,7 @@
  * How fast rules get into this machine's kernel: `scripts/bench-kernel`, which runs this in a network namespace of
  * its own. Everything is measured in one run and told as ratios, since machines differ and are busy.
  */
+import { parseArgs } from 'node:util';
 import { execaSync } from 'execa';
 import { Applier } from '../src/applier/applier.ts';
 import { type Backend, iptablesPrograms } from '../src/applier/programs.ts';
@@ -10,15 +11,26 @@ import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { printRuleset } from '../src/iptables/print.ts';
 import type { Chain, Ruleset } from '../src/iptables/types.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
+import { type Figure, tellFigures } from './figures.ts';
 import { growth, median, table, time } from './statistics.ts';
+
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** One smaller size less, and fewer runs. */
+    quick: { type: 'boolean', default: false },
+    save: { type: 'string' },
+    against: { type: 'string' },
+  },
+});
 
 const ENDPOINTS = 10;
 /** Of the cold loads; the last is the size of everything else. */
-const SIZES = [1_000, 2_000, 5_000];
+const SIZES = given.quick ? [500, 1_000] : [1_000, 2_000, 5_000];
 /** A whole text in one transaction is given up at larger sizes once one took so many milliseconds. */
 const PATIENCE_MS = 30_000;
-const CHANGES = 30;
-const REPEATS = 5;
+const CHANGES = given.quick ? 10 : 30;
+const REPEATS = given.quick ? 2 : 5;
 
 interface BackendFigures {
   readonly cold: ReadonlyMap<number, ColdLoad>;
@@ -228,8 +240,57 @@ is taken over: iptables-save alone. Beside cleanup: its writing alone, without i
   );
 }
 
-const backends: readonly Backend[] =
-  process.argv[2] === 'nft' || process.argv[2] === 'legacy' ? [process.argv[2]] : ['nft', 'legacy'];
+/** What each may be at most; milliseconds where it is no ratio. */
+function limited(
+  backend: Backend,
+  { cold, changes, minimalRestore, unchanged, save, cleanup }: BackendFigures,
+): Figure[] {
+  const [first, last] = [SIZES[0] ?? 0, SIZES.at(-1) ?? 0];
+  const ours = (services: number) => cold.get(services)?.ours ?? Number.NaN;
+  // The largest size at which kube-proxy's text was waited for.
+  const [compared, both] = [...cold].findLast(([, { whole }]) => whole !== undefined) ?? [];
+  const what = (name: string, services = last) =>
+    `${backend}, ${sizeName({ services, endpoints: ENDPOINTS })}: ${name}`;
+  const isNft = backend === 'nft';
+  const change = median(changes);
+  return [
+    {
+      name: what('cold load', compared),
+      value: (both?.ours ?? Number.NaN) / (both?.whole ?? Number.NaN),
+      unit: "times kube-proxy's text",
+      limit: isNft && compared === 2_000 ? 0.1 : undefined,
+    },
+    {
+      name: `${backend}: cold load grows as n to the power of`,
+      value: growth([first, last], [ours(first), ours(last)]),
+      unit: '',
+      limit: 1.3,
+    },
+    isNft
+      ? { name: what('one changed endpoint'), value: change, unit: 'ms', limit: 150 }
+      : {
+          name: what('one changed endpoint'),
+          value: change / median(minimalRestore),
+          unit: 'times the smallest restore',
+          limit: 1.2,
+        },
+    {
+      name: what('unchanged, but for 150 ms'),
+      value: Math.max(median(unchanged) - 150, 0) / median(save),
+      unit: 'times iptables-save',
+      limit: 1.5,
+    },
+    { name: what('cleanup'), value: cleanup.total, unit: 'ms', limit: isNft ? 2_000 : undefined },
+  ];
+}
+
+const [only] = positionals;
+const backends: readonly Backend[] = only === 'nft' || only === 'legacy' ? [only] : ['nft', 'legacy'];
 const figures = new Map<Backend, BackendFigures>();
 for (const backend of backends) figures.set(backend, await measure(backend));
 report(figures);
+console.log();
+process.exitCode = tellFigures(
+  [...figures].flatMap(([backend, measured]) => limited(backend, measured)),
+  given,
+);

@@ -463,6 +463,11 @@ const ROWS: readonly Row[] = [
     finds: { 'pod-mtu-too-large': [/pod-1: mtu 9000\n(?:net0|out0): mtu 1500/] },
   },
   {
+    name: 'IPv6 disabled for new interfaces',
+    ...sysctl('net/ipv6/conf/default/disable_ipv6', '1', '0'),
+    finds: { 'ipv6-half-set-up': [/the kernel has IPv6 disabled.*default\.disable_ipv6 = 1/s] },
+  },
+  {
     name: 'no default route of IPv6',
     broken: 'ip -6 route save default >"$folder/default"\nip -6 route del default',
     mended: 'ip -6 route restore <"$folder/default"',
