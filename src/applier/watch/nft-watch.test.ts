@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { chainTold, generation, newRule } from '../../../test/support/nft-messages.ts';
+import { chainTold, generation, message, newRule } from '../../../test/support/nft-messages.ts';
 import { type Doubt, EVERYTHING, joinDoubts, type WriteSize } from './kernel-watch.ts';
 import type { NftChange } from './nft-events.ts';
 import { doubtOf, NftWatch, type WatchSocket } from './nft-watch.ts';
@@ -240,6 +240,18 @@ describe('NftWatch', () => {
           });
       }
       expect(ipv4.doubt()).toEqual(doubt);
+    });
+
+    test('in a table that was deleted and made again, it may be', () => {
+      const kernel = new FakeNftables();
+      const ipv4 = kernel.watch().of('ipv4');
+      const declare = () => kernel.commit(THEIRS, chainTold({ handle: 1, name: 'CNI', port: THEIRS }));
+      declare();
+      ipv4.doubt();
+      kernel.commit(THEIRS, message(2, { port: THEIRS }, [[1, 'nat']]));
+      ipv4.doubt();
+      declare();
+      expect(ipv4.doubt()).toEqual(everything);
     });
 
     test('after a large write of ours, which is not listened to, it may be', async () => {

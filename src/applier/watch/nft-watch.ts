@@ -165,6 +165,8 @@ export class NftWatch {
    */
   #compared(change: NftChange): NftChange {
     const { what, family, chain, handle, deleted } = change;
+    // In a new table, handles begin anew.
+    if (what === 'table' && deleted) this.#forgetHandles();
     const table = CANARY_TABLES.find((known) => known === change.table);
     if (table === undefined || chain === undefined || handle === undefined) return change;
     const place = `${family} ${table}`;
