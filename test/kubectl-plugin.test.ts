@@ -83,7 +83,7 @@ describe('the role', () => {
     const server = new FakeApiServer();
     await server.start();
     const options = { kubeconfig: undefined, master: server.url, requestTimeout: undefined };
-    await readCluster(WITH_PODS, { ...options, onMissing: expect.unreachable });
+    await readCluster([...WITH_PODS, 'ServiceCIDR'], { ...options, onMissing: expect.unreachable });
     await server.stop();
     const { rules } = z
       .object({

@@ -71,6 +71,7 @@ test('every kind of rule comes up in them, in every chain', () => {
     'in-interface',
     'mark',
     'nfacct',
+    'not addrtype',
     'not conntrack',
     'not destination',
     'not in-interface',
