@@ -27,6 +27,8 @@ beforeAll(async () => {
     'ip-address': ADDRESSES,
   };
   await writeFile(join(folder, 'node.tar.gz'), packBundle(nodeSnapshot(outputs), false));
+  const counted = { ...outputs, 'iptables-nft-save': SAVED.replaceAll(/^-A/gm, '[3:180] -A') };
+  await writeFile(join(folder, 'counted.tar.gz'), packBundle(nodeSnapshot(counted), false));
   await writeFile(join(folder, 'empty.tar.gz'), packBundle(nodeSnapshot(), false));
   await writeFile(join(folder, 'other.tar.gz'), gzipSync('hello'));
   await writeFile(join(folder, 'node.save'), SAVED);
@@ -46,6 +48,14 @@ describe('a bundle is taken as what iptables-save has printed', () => {
     const args = ['--from', 'outside', '--to', '192.168.0.2:30080', '-o', 'json'];
     const { stdout } = await run('trace', '--save', 'node.tar.gz', ...args);
     expect(JSON.parse(stdout).unknown).toEqual([]);
+  });
+
+  test('by top, with its counters', async () => {
+    const { stdout, stderr } = await run('top', 'shop/web', '--once', '--save', 'counted.tar.gz');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^ {2}cluster IP +3 /m);
+    const since = await run('top', '--since', 'counted.tar.gz', '--save', 'counted.tar.gz', '-o', 'json');
+    expect(JSON.parse(since.stdout)).toMatchObject({ services: expect.any(Array) });
   });
 
   test('by graph, and by diff', async () => {

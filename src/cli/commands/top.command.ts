@@ -20,9 +20,12 @@ function topCommand(program: Command) {
     .option('--once', 'one reading, and what the counters hold since they began')
     .option(
       '--since <file>',
-      'an earlier iptables-save -c: only what came since counts, also in rates; - for standard input',
+      'an earlier iptables-save -c, or a bundle of doctor: only what came since counts, also in rates; - for standard input',
     )
-    .option('--save <file>', 'the rules as iptables-save -c prints them, once; - for standard input')
+    .option(
+      '--save <file>',
+      'the rules as iptables-save -c prints them, or a bundle of doctor, once; - for standard input',
+    )
     .addOption(familyOption('the IP family (default: both)'))
     .addOption(backendOption().conflicts('save'))
     .addOption(new Option('--sort <by>', 'what comes first').choices(SORTS).default('rate'))

@@ -7,7 +7,7 @@ import { portNameOf, serviceOf } from '../../chains/comments.ts';
 import { readPasted } from '../../iptables/pasted.ts';
 import { type FoundService, findOne, notFound, type Search } from '../../names/find.ts';
 import type { Family } from '../../net/address.ts';
-import { readSource, readSources } from '../../sources/files.ts';
+import { readSources } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { NoCountersError, readCountedRules, type SavedRules, savedAt } from '../../traffic/counted-rules.ts';
 import { LiveReadings } from '../../traffic/live.ts';
@@ -19,6 +19,7 @@ import { thisNode } from '../node.ts';
 import { paint, terminalWidth } from '../paint.ts';
 import { readRules } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
+import { readSavedRules } from '../saved-rules.ts';
 import type { TopCommandOptions } from './top.command.ts';
 
 /** Between two readings, in milliseconds. */
@@ -179,9 +180,9 @@ function outputOf(
   return how === 'once' ? text : `${new Date(traffic.at ?? 0).toISOString()}\n${text}\n`;
 }
 
-/** Reads what iptables-save -c printed. */
+/** Reads what iptables-save -c printed, or a bundle holds of it. */
 async function savedSource(path: string): Promise<SourceText> {
-  if (path !== '-') return await readSource(path);
+  if (path !== '-') return (await readSavedRules(path)).source;
   const [source] = await readSources(['-']);
   return source ?? { name: path, text: '' };
 }
