@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FakeApiServer } from '../../test/support/api-server/fake-api-server.ts';
 import { runCommandLine } from '../../test/support/command-line.ts';
+import { LAYOUT_NAMES } from '../api/layout-names.ts';
 
 const SERVICE = {
   apiVersion: 'v1',
@@ -65,6 +66,16 @@ describe('of manifests', () => {
     const { refused, stderr } = await rendered('-f', 'service.json', '--reject-unassigned');
     expect(refused).toEqual([]);
     expect(stderr).toMatch(/rejectUnassigned has no effect: .*no ServiceCIDR.*--service-cluster-ip-range/);
+  });
+
+  test.each(LAYOUT_NAMES)('trace names the rule and the setting, in the layout %s', async (layout) => {
+    const packet = ['--from', 'outside', '--to', '10.96.0.99:80', '--node-ip', '192.168.0.2'];
+    const words = ['trace', ...both, '--reject-unassigned', '--layout', layout, ...packet];
+    const { exitCode, stdout } = await runCommandLine(words, { folder, onlyEnv: true });
+    expect(exitCode).toBe(0);
+    expect(stdout.split('\n\n', 1)[0]?.replaceAll('\n', ' ')).toMatch(
+      /^It is refused with icmp-port-unreachable by rule \d+ of KUBE-SERVICES in the filter table \(svc2ipt\.rejectUnassigned: /,
+    );
   });
 
   test('lint finds it', async () => {
