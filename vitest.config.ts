@@ -16,6 +16,7 @@ const PROGRAMS = [
   'src/manual/{completion/completion,man-pages}.test.ts',
   'src/sources/kubernetes/{connection,plain-access}.test.ts',
   'test/{audit,bill-of-materials,deploy,deploy-ci,documentation,package,release}.test.ts',
+  'test/support/documentation/running-page.test.ts',
 ];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];
 const BROWSER = ['{src,test}/**/*.browser.test.ts'];
