@@ -1,12 +1,11 @@
 /** Saved rules as users have them: what iptables-save printed, or a bundle of doctor. */
-import { readFile } from 'node:fs/promises';
 import type { HostFacts } from '../api/node.ts';
 import { InputError } from '../api/problem.ts';
 import type { Backend } from '../applier/programs.ts';
 import { type Bundle, BundleError, looksPacked, unpackBundle } from '../bundle/bundle.ts';
 import { checkedNode, factsIn } from '../doctor/checked-node.ts';
 import { saveOutput } from '../snapshot/snapshot.ts';
-import { fileProblem, readSource } from '../sources/files.ts';
+import { readBytes, textOf } from '../sources/files.ts';
 import type { SourceText } from '../sources/source-text.ts';
 
 export interface SavedSource {
@@ -22,8 +21,10 @@ export interface SavedSource {
  * @throws InputError where the file is missing, or a bundle that cannot be read
  */
 export async function readSavedRules(path: string, backend?: Backend): Promise<SavedSource> {
-  const bundle = await bundleIn(path);
-  if (bundle === undefined) return { source: await readSource(path), facts: {} };
+  // Once: a pipe gives its bytes to who reads it first.
+  const bytes = await readBytes(path);
+  const bundle = bundleIn(path, bytes);
+  if (bundle === undefined) return { source: textOf(path, bytes), facts: {} };
   const node = checkedNode(bundle.snapshot, backend);
   const texts = node.families.map((family) => node.output(saveOutput(node.backend, family)));
   if (texts.length === 0) {
@@ -38,17 +39,14 @@ export async function readSavedRules(path: string, backend?: Backend): Promise<S
  * @throws InputError where the file is none
  */
 export async function readBundle(path: string): Promise<Bundle> {
-  const bundle = await bundleIn(path);
+  const bundle = bundleIn(path, await readBytes(path));
   if (bundle !== undefined) return bundle;
   const message = 'is no bundle: svc2ipt doctor --bundle FILE.tar.gz writes one';
   throw new InputError([{ at: [path], message }]);
 }
 
 /** Undefined for a file that is something else. */
-async function bundleIn(path: string): Promise<Bundle | undefined> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new InputError([{ at: [path], message: fileProblem(error) }]);
-  });
+function bundleIn(path: string, bytes: Uint8Array): Bundle | undefined {
   if (!looksPacked(bytes)) return undefined;
   try {
     return unpackBundle(bytes);

@@ -58,8 +58,20 @@ export async function readSources(
 
 /** Reads one file. Throws an {@link InputError} that names it. */
 export async function readSource(path: string): Promise<SourceText> {
+  return textOf(path, await readBytes(path));
+}
+
+/** Reads one file that need not be text. Throws an {@link InputError} that names it. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  return await readFile(path).catch((error: unknown) => {
+    throw new InputError([{ at: [path], message: fileProblem(error) }]);
+  });
+}
+
+/** What was read of a file, as text. Throws an {@link InputError} that names it. */
+export function textOf(path: string, bytes: Uint8Array): SourceText {
   try {
-    return { name: path, text: decode(await readFile(path)) };
+    return { name: path, text: decode(bytes) };
   } catch (error) {
     throw new InputError([{ at: [path], message: fileProblem(error) }]);
   }

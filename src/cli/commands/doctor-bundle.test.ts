@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../../../test/support/command-line.ts';
 import { SAVED } from '../../../test/support/looking.ts';
@@ -66,6 +67,15 @@ describe('a bundle is taken as what iptables-save has printed', () => {
     const diff = await run('diff', '--effects', '--from-save', 'node.save', '--to-save', 'node.tar.gz');
     expect(diff).toMatchObject({ exitCode: 0 });
   });
+});
+
+test.each(['node.save', 'node.tar.gz'])('%s by a pipe, whose bytes come once', async (file) => {
+  const pipe = join(folder, `pipe of ${file}`);
+  await execa('mkfifo', [pipe]);
+  const written = readFile(join(folder, file)).then((bytes) => writeFile(pipe, bytes));
+  const { stdout } = await run('explain', 'shop/web', '--save', pipe);
+  await written;
+  expect(stdout).toContain('Service shop/web');
 });
 
 test('doctor looks at the node of a bundle, and redacts it', async () => {

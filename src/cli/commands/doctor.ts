@@ -25,14 +25,19 @@ import type { DoctorCommandOptions } from './doctor.command.ts';
 /** @param version of svc2ipt */
 export async function doctorAction(options: DoctorCommandOptions, version: string): Promise<CommandOutcome> {
   checkOptions(options);
-  const taken =
-    options.save === undefined ? await takeSnapshot(version) : (await readBundle(options.save)).snapshot;
+  const read = options.save === undefined ? undefined : await readBundle(options.save);
+  const taken = read?.snapshot ?? (await takeSnapshot(version));
   const before = checkedNode(taken, options.backend);
   expectRules(before);
   const input = await readCluster(options, before);
   const cluster = input && clusterOf(input, options);
   const node = cluster && options.probe ? checkedNode(await probed(taken, cluster), options.backend) : before;
-  if (options.bundle !== undefined) await writeBundle(options.bundle, node.snapshot, options);
+  if (options.bundle !== undefined) {
+    await writeBundle(options.bundle, node.snapshot, {
+      redact: options.redact === true,
+      already: read?.redacted === true,
+    });
+  }
   const results = examine(node, cluster);
   const output =
     options.output === 'json'
@@ -53,12 +58,11 @@ function checkOptions({ save, bundle, redact, probe }: DoctorCommandOptions): vo
 async function writeBundle(
   path: string,
   snapshot: NodeSnapshot,
-  { redact, save }: DoctorCommandOptions,
+  { redact, already }: { readonly redact: boolean; readonly already: boolean },
 ): Promise<void> {
-  const already = save !== undefined && (await readBundle(save)).redacted;
   const shown = redact ? new Redaction(randomBytes(32)).snapshot(snapshot) : snapshot;
   try {
-    await writeFile(path, packBundle(shown, redact === true || already), { mode: 0o600 });
+    await writeFile(path, packBundle(shown, redact || already), { mode: 0o600 });
   } catch (error) {
     throw new OperationalError(`cannot write ${path}: ${error instanceof Error ? error.message : error}`);
   }
