@@ -179,6 +179,11 @@ export class Agent {
     }
   }
 
+  /** Begins to read the kernel, which the first syncs need, while the source still reads the cluster. */
+  readAhead(): void {
+    for (const { rules } of this.#families) rules.readAhead();
+  }
+
   /** Compares everything with the kernel, and writes what differs. */
   compare(): void {
     for (const family of this.#families) family.compare();

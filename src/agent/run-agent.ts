@@ -136,6 +136,7 @@ async function runUntil(
       synced: collectOnceSynced(families),
     }),
   });
+  agent.readAhead();
   const servers = agentServers(base, { agent, health, metrics });
 
   let told = Number.NEGATIVE_INFINITY;

@@ -14,7 +14,7 @@ import {
   placesOf,
 } from './current.ts';
 import type { PlacesByTable } from './jump-places.ts';
-import type { ChainsByTable } from './kernel.ts';
+import type { ChainsByTable, SavedTables } from './kernel.ts';
 import { CHAINS_AT_ONCE, isUnchanged, planChanges, planTransactions, type TableChanges } from './plan.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { RestoreError } from './restore.ts';
@@ -53,6 +53,8 @@ export class Applier {
   readonly #host: Pick<IptablesPrograms, 'family' | 'backend'>;
   readonly #kernel: KernelTables;
   #current: CurrentTables | undefined;
+  /** What was read before it is needed. */
+  #ahead: Promise<SavedTables> | undefined;
   /** Where jumps stood before we looked again; undefined where we did not. */
   #placesBefore: PlacesByTable | undefined;
   /** Some chains were read anew, and may be other ones than those applied last. */
@@ -67,6 +69,23 @@ export class Applier {
   forget(): void {
     this.#rememberPlaces();
     this.#current = undefined;
+    this.#ahead = undefined;
+  }
+
+  /**
+   * Begins to read the kernel for the first apply, which will come soon. Whoever learns meanwhile that the kernel may have changed
+   * since says {@link forget}. That it may not be read is told by the apply, which then tries again.
+   */
+  readAhead(): void {
+    this.#ahead = this.#kernel.read();
+    this.#ahead.catch(() => {});
+  }
+
+  async #read(): Promise<SavedTables> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const saved = await ahead?.catch(() => undefined);
+    return saved ?? (await this.#kernel.read());
   }
 
   /**
@@ -201,7 +220,7 @@ export class Applier {
   ): Promise<{ current: CurrentTables; changes: TableChanges[]; result: ApplyResult }> {
     const start = performance.now();
     const known = this.#current;
-    const current = known ?? currentTables(await this.#kernel.read(), this.#host.family, wanted);
+    const current = known ?? currentTables(await this.#read(), this.#host.family, wanted);
     const read = performance.now();
     const changes = planChanges(current, wanted, rewrite, this.#placesBefore);
     const input = this.#input(changes, current, rewrite);

@@ -110,9 +110,8 @@ async function detectIptables(
   const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
   // Each reads the whole table first. On a large one all at once would wait too long for the lock.
   if (backend === 'legacy') await before;
-  await checkReadable(program, family);
   const [{ randomFully, recent, bpf }, chainsInOtherBackend] = await Promise.all([
-    partsKnown(program),
+    partsKnown(program, family),
     ownChains(other),
   ]);
   return {
@@ -191,12 +190,16 @@ const PARTS = {
   bpf: ['-m', 'bpf', '--bytecode', '1,6 0 0 65535'],
 } as const;
 
-/** Nearly everywhere all parts are known, which one question tells; where one is not, each is asked for. */
-async function partsKnown(iptables: string): Promise<Record<keyof typeof PARTS, boolean>> {
+/**
+ * Nearly everywhere all parts are known, which one question tells, as it tells that the nat table can be read; where one is not,
+ * each is asked for.
+ */
+async function partsKnown(iptables: string, family: Family): Promise<Record<keyof typeof PARTS, boolean>> {
   const { randomFully, recent, bpf } = PARTS;
   if (await knows(iptables, [...recent, ...bpf, ...randomFully])) {
     return { randomFully: true, recent: true, bpf: true };
   }
+  await checkReadable(iptables, family);
   return {
     randomFully: await knows(iptables, randomFully),
     recent: await knows(iptables, recent),
@@ -217,7 +220,7 @@ async function knows(iptables: string, rule: readonly string[]): Promise<boolean
     if (LockError.isToldBy(error.stderr)) throw new LockError(iptables);
     // What was not asked to the end is neither known nor unknown.
     if (error.interrupted) throw error;
-    return error.exitCode === 1 && !/missing kernel module/.test(error.stderr);
+    return error.exitCode === 1 && !/missing kernel module|is incompatible/.test(error.stderr);
   }
 }
 

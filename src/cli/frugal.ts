@@ -8,23 +8,39 @@
  */
 const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
 
+/**
+ * The C library has one place for what V8's threads allocate, mostly to compile, and not one for each thread of which each keeps
+ * what it once had: of 184 MB at 5,000 Services x 10 endpoints, 17 go (glibc 2.36). No start takes longer.
+ */
+const FRUGAL_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
+
 /** What is said is read by people: that node:ffi is young (src/applier/watch/libc.ts) is nothing to do anything about. */
 const QUIET = ['--disable-warning=ExperimentalWarning'];
 
+/** How a command's process is to be started. */
+interface Start {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** Of commands that ask the C library, and of the agent, which does so for long. */
-const FLAGS: Readonly<Record<string, readonly string[]>> = { agent: [...FRUGAL, ...QUIET], doctor: QUIET };
+const STARTS: Readonly<Record<string, Start>> = {
+  agent: { flags: [...FRUGAL, ...QUIET], environment: FRUGAL_ENVIRONMENT },
+  doctor: { flags: QUIET, environment: {} },
+};
 
 /**
  * For few commands. V8 takes these only when it starts, so the program starts anew, as the same process, unless it has them already: before
  * anything else is loaded, and then only Node.js itself has been started twice.
  */
 export function becomeFrugal(): void {
-  const missing = (FLAGS[process.argv[2] ?? ''] ?? []).filter((flag) => !process.execArgv.includes(flag));
-  if (missing.length === 0) return;
-  process.execve?.(process.execPath, [
+  const { flags, environment } = STARTS[process.argv[2] ?? ''] ?? { flags: [], environment: {} };
+  const missing = flags.filter((flag) => !process.execArgv.includes(flag));
+  const unset = Object.keys(environment).filter((name) => process.env[name] === undefined);
+  if (missing.length === 0 && unset.length === 0) return;
+  process.execve?.(
     process.execPath,
-    ...missing,
-    ...process.execArgv,
-    ...process.argv.slice(1),
-  ]);
+    [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)],
+    { ...environment, ...process.env },
+  );
 }

@@ -56,12 +56,18 @@ export function lowerService(planned: PlannedService, context: LoweringContext):
   return {
     entry,
     endpointCount: endpointCountOf(planned),
-    shared: servicePorts.flatMap(({ shared }) => shared),
-    chains: servicePorts.flatMap(({ chains }) => chains),
-    udpDestinations: plans.flatMap(udpDestinationsOf),
+    shared: joined(servicePorts.map(({ shared }) => shared)),
+    chains: joined(servicePorts.map(({ chains }) => chains)),
+    udpDestinations: joined(plans.map(udpDestinationsOf)),
     dropping: {
       internal: plans.filter(({ internal }) => internal.fate === 'drop').length,
       external: plans.filter(({ external }) => external?.fate === 'drop').length,
     },
   };
+}
+
+/** One list, which takes no more memory than it must: each Service's is kept, and most have one port. */
+function joined<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const none: T[] = [];
+  return none.concat(...lists);
 }

@@ -12,13 +12,13 @@
  */
 import { endpointChain, groupChain, servicePortChains } from '../chains/names.ts';
 import { SOURCE_IS_DESTINATION } from '../iptables/hairpin-program.ts';
-import type { Chain, Match, Protocol, Rule } from '../iptables/types.ts';
+import type { Chain, Match, Protocol, Rule, Target } from '../iptables/types.ts';
 import type { Family } from '../net/address.ts';
 import { DispatchTree } from './dispatch-tree.ts';
 import type { Endpoint } from './endpoints.ts';
 import { addressKey, portKey } from './keys.ts';
 import type { Layout, LoweringContext, NodeContext, SharedRule } from './layout.ts';
-import { comment, destination, jump, oneOf, source, toServicePort, verdict } from './matches.ts';
+import { behind, comment, destination, jump, oneOf, source, toServicePort, verdict } from './matches.ts';
 import type { ServicePortPlan } from './plan.ts';
 import { branchesOf, type Keyed, sortByKey } from './radix.ts';
 import type { ServicePort } from './service-ports.ts';
@@ -56,7 +56,7 @@ function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: Lo
     const masquerade = plan.internal.fate === set ? internalMasquerade(plan, context, toClusterIP) : [];
     chains.push(...groups, {
       name: names[set],
-      rules: [...masquerade, ...rememberedEndpoints(servicePort, endpoints), ...rules],
+      rules: masquerade.concat(rememberedEndpoints(servicePort, endpoints), rules),
     });
   }
   return chains;
@@ -128,14 +128,29 @@ const BARE_PROTOCOLS = {
   sctp: { match: 'protocol', protocol: 'sctp', bare: true },
 } as const satisfies Record<Protocol, Match>;
 
+const WITH_PROTOCOL = {
+  tcp: new WeakMap<readonly Match[], readonly Match[]>(),
+  udp: new WeakMap<readonly Match[], readonly Match[]>(),
+  sctp: new WeakMap<readonly Match[], readonly Match[]>(),
+} as const satisfies Record<Protocol, unknown>;
+
+/** Lists of shares are the same few everywhere (`oneOf`), and so are those with a protocol in front: each is there once. */
+function ofProtocol(protocol: Protocol, fits: readonly Match[]): readonly Match[] {
+  const known = WITH_PROTOCOL[protocol].get(fits);
+  if (known) return known;
+  const matches = behind([BARE_PROTOCOLS[protocol]], fits);
+  WITH_PROTOCOL[protocol].set(fits, matches);
+  return matches;
+}
+
 /** Sends a packet that fits to an endpoint, and remembers that where clients are to come back to theirs. */
 function toEndpoint(servicePort: ServicePort, endpoint: Endpoint, fits: readonly Match[]): Rule {
   const { protocol, affinitySeconds } = servicePort;
-  const matches: Match[] = [BARE_PROTOCOLS[protocol], ...fits];
-  if (affinitySeconds !== undefined) {
-    matches.push({ match: 'recent', operation: 'set', name: endpointChain(servicePort, endpoint) });
-  }
-  return { matches, target: { target: 'DNAT', to: endpoint.text } };
+  const matches = ofProtocol(protocol, fits);
+  const target: Target = { target: 'DNAT', to: endpoint.text };
+  if (affinitySeconds === undefined) return { matches, target };
+  const set: Match = { match: 'recent', operation: 'set', name: endpointChain(servicePort, endpoint) };
+  return { matches: behind(matches, [set]), target };
 }
 
 const REDIRECTED: Match = { match: 'conntrack', states: ['DNAT'] };

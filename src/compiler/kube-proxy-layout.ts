@@ -8,7 +8,7 @@ import { present } from '../errors/invariant.ts';
 import type { Chain, Match, Rule } from '../iptables/types.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { Layout, LoweringContext } from './layout.ts';
-import { jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
+import { behind, jump, oneOf, PROTOCOL_MATCHES, source, toServicePort } from './matches.ts';
 import type { ServicePortPlan } from './plan.ts';
 import { OneAfterAnother } from './rule-order.ts';
 import type { ServicePort } from './service-ports.ts';
@@ -36,7 +36,7 @@ export const kubeProxyLayout: Layout = {
 function endpointSetChains(plan: ServicePortPlan, names: ChainNames, context: LoweringContext): Chain[] {
   const { servicePort } = plan;
   const { name, clusterIP } = servicePort;
-  const toClusterIP = [commentFor(name, 'cluster IP'), ...toServicePort(servicePort, clusterIP)];
+  const toClusterIP = behind([commentFor(name, 'cluster IP')], toServicePort(servicePort, clusterIP));
   const chainOf = new Map<Endpoint, string>();
   for (const endpoint of [...plan.cluster, ...plan.local]) {
     if (!chainOf.has(endpoint)) chainOf.set(endpoint, endpointChain(servicePort, endpoint));
@@ -101,11 +101,3 @@ const OF_PROTOCOL = {
   udp: [PROTOCOL_MATCHES.udp],
   sctp: [PROTOCOL_MATCHES.sctp],
 } as const;
-
-/**
- * The second list, with the first in front of it. Most of a ruleset's memory is lists of matches: one that need not be
- * made is not, and one that is spread or pushed together would keep room for 16 more.
- */
-function behind(first: readonly Match[], second: readonly Match[]): readonly Match[] {
-  return first.length === 0 ? second : first.concat(second);
-}

@@ -5,6 +5,7 @@ import type { Chain, Match, Rule } from '../iptables/types.ts';
 import { LOOPBACK } from '../net/address.ts';
 import type { LoweringContext, SharedRule } from './layout.ts';
 import {
+  behind,
   destination,
   destinationPort,
   FROM_THIS_NODE,
@@ -49,7 +50,7 @@ function internalEntry({ servicePort, internal }: ServicePortPlan, names: ChainN
   }
   return [
     shared('nat', 'KUBE-SERVICES', {
-      matches: [commentFor(name, 'cluster IP'), ...packets],
+      matches: behind([commentFor(name, 'cluster IP')], packets),
       target: jump(names[fate]),
     }),
   ];
@@ -66,7 +67,7 @@ function externalEntries(
   const rules: SharedRule[] = [];
 
   const dispatch = (address: string, way: 'external IP' | 'load-balancer IP', chain: string) => {
-    const matches = [commentFor(name, way), ...toServicePort(servicePort, address)];
+    const matches = behind([commentFor(name, way)], toServicePort(servicePort, address));
     rules.push(shared('nat', 'KUBE-SERVICES', { matches, target: jump(chain) }));
   };
   // Under the Local policy without local endpoints, the chain still serves what begins on this node; what falls out
@@ -114,7 +115,7 @@ function externalEntries(
 function refusal(name: string, packets: readonly Match[], fate: 'reject' | 'drop'): Rule {
   const reason = fate === 'reject' ? 'no endpoints' : 'no local endpoints';
   return {
-    matches: [commentFor(name, reason), ...packets],
+    matches: behind([commentFor(name, reason)], packets),
     target: verdict(fate === 'reject' ? 'REJECT' : 'DROP'),
   };
 }
@@ -187,11 +188,11 @@ export function internalMasquerade(
   toClusterIP: readonly Match[],
 ): Rule[] {
   if (internal.masquerade === 'none') return [];
-  const matches = [...toClusterIP];
+  let matches = toClusterIP;
   if (internal.masquerade === 'not-from-local-pods' && options.detectLocal) {
     // Where every address is a local pod's, nothing is left to mark, and iptables-nft refuses to look for it.
     if (isEverything(options.detectLocal)) return [];
-    matches.push(notFromLocalPod(options.detectLocal));
+    matches = behind(matches, [notFromLocalPod(options.detectLocal)]);
   }
   return [{ matches, target: MARK_FOR_MASQUERADE }];
 }

@@ -8,7 +8,7 @@ import { serviceSchema } from '../../api/service.ts';
 import { HostError } from '../../applier/host.ts';
 import type { SavedTables } from '../../applier/kernel.ts';
 import { iptablesPrograms } from '../../applier/programs.ts';
-import { EVERYTHING, UNWATCHED } from '../../applier/watch/kernel-watch.ts';
+import { type Doubt, EVERYTHING, UNWATCHED } from '../../applier/watch/kernel-watch.ts';
 import { compileOptions } from '../../compiler/options.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { completeFacts } from '../../sources/node.ts';
@@ -266,5 +266,94 @@ describe('drift', () => {
     await rules.sync(input(1));
     await expect(rules.drift(AbortSignal.abort())).rejects.toThrow();
     expect(readings).toEqual([]);
+  });
+});
+
+describe('the reading ahead of the first sync', () => {
+  const CHANGED = '*nat\n-A KUBE-SERVICES -j ACCEPT\nCOMMIT\n';
+
+  function reader() {
+    const kernel = new FakeKernel('ipv4');
+    const failing: { with?: Error } = {};
+    const changed: { doubt?: Doubt } = {};
+    const rules = new FamilyRules(
+      HOST,
+      {
+        tables: {
+          read: async () => {
+            const saved = await kernel.read();
+            if (failing.with) throw failing.with;
+            return saved;
+          },
+          list: (chains) => kernel.list(chains),
+          glance: () => kernel.glance(),
+          restore: (pieces, wanted) => kernel.restore(pieces, wanted),
+        },
+        watch: {
+          doubt: () => {
+            const { doubt } = changed;
+            delete changed.doubt;
+            return doubt;
+          },
+          ownWrite: (_, write) => write(() => {}),
+        },
+        deleteStaleFlows: async () => 0,
+        allowLocalnetRouting: async () => {},
+      },
+      { dryRun: false, log: SILENT },
+    );
+    return { rules, kernel, failing, changed };
+  }
+
+  test('is the only one', async () => {
+    const { rules, kernel } = reader();
+    rules.readAhead();
+    await rules.sync(input(1));
+    await rules.sync(input(2));
+    expect(kernel.reads).toBe(1);
+    expect((await rules.drift(NEVER))?.length).toBe(0);
+  });
+
+  test.each([
+    ['before the sync', (): void => {}],
+    ['before a check', (rules: FamilyRules): void => expect(rules.doubt()).toBeUndefined()],
+  ])('is thrown away where others may have changed the kernel %s', async (_, check) => {
+    const before = reader();
+    await before.rules.sync(input(1));
+    const { rules, kernel, changed } = reader();
+    await kernel.restore([...before.kernel.inputs], undefined);
+    rules.readAhead();
+    await kernel.restore([CHANGED], undefined);
+    changed.doubt = EVERYTHING;
+    check(rules);
+    await rules.sync(input(1));
+    expect(kernel.reads).toBe(2);
+    expect(await rules.drift(NEVER)).toEqual([]);
+  });
+
+  test('is done once more where it failed, and what fails then is told', async () => {
+    const { rules, failing } = reader();
+    failing.with = new HostError('iptables-save: not permitted');
+    rules.readAhead();
+    await expect(rules.sync(input(1))).rejects.toThrow('not permitted');
+    delete failing.with;
+    await rules.sync(input(1));
+    expect(await rules.drift(NEVER)).toEqual([]);
+  });
+
+  test('is not done where nothing is written', async () => {
+    const kernel = new FakeKernel('ipv4');
+    const rules = new FamilyRules(
+      HOST,
+      {
+        tables: kernel,
+        watch: UNWATCHED,
+        deleteStaleFlows: async () => 0,
+        allowLocalnetRouting: async () => {},
+      },
+      { dryRun: true, log: SILENT },
+    );
+    rules.readAhead();
+    expect(kernel.reads).toBe(0);
   });
 });

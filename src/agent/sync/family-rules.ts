@@ -125,7 +125,19 @@ export class FamilyRules {
    */
   doubt(): Doubt | undefined {
     const doubt = this.#kernel.watch.doubt();
-    return this.compiled && !this.dryRun ? doubt : undefined;
+    if (this.compiled) return this.dryRun ? undefined : doubt;
+    if (doubt) this.#applier.forget();
+    return undefined;
+  }
+
+  /**
+   * Begins to read the kernel for the first sync, while the cluster is still being read. What was read is thrown away where
+   * others may have changed it before that sync.
+   */
+  readAhead(): void {
+    if (this.compiled || this.dryRun) return;
+    this.doubt();
+    this.#applier.readAhead();
   }
 
   /**
@@ -202,6 +214,7 @@ export class FamilyRules {
     suspects: () => readonly string[],
   ): Promise<SyncReport> {
     const start = performance.now();
+    if (!this.compiled) this.doubt();
     // The node is another one than before: everything may have changed, though most of it will not have.
     const known = isDeepStrictEqual(this.#compiledFor, { node, options }) ? this.#compiler : undefined;
     const compiler = known ?? new IncrementalCompiler(node, options);
