@@ -11,6 +11,7 @@ import { Lab } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
 import { expectTraffic, type TrafficRow } from './support/kernel/traffic.ts';
+import { pairs } from './support/long-form.ts';
 
 const RANGES: Manifest = {
   apiVersion: 'networking.k8s.io/v1',
@@ -30,7 +31,7 @@ const CACHE_PORT = 9953;
 const REFUSING = { protocols: ['tcp', 'udp'] } as const;
 const SENDERS = ['pod-2', 'node', 'client'] as const;
 
-const ROWS = BACKENDS.flatMap((backend) => LAYOUT_NAMES.map((layout) => ({ backend, layout })));
+const ROWS = pairs(BACKENDS, LAYOUT_NAMES).map(([backend, layout]) => ({ backend, layout }));
 
 describe.skipIf(!MAY_USE_NAMESPACES).each(ROWS)(
   'iptables-$backend, $layout layout',

@@ -14,6 +14,7 @@ import { ADDRESSES, Lab, type Place } from './support/kernel/lab.ts';
 import { BACKENDS, type Backend, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
 import { kubeProxysTables } from './support/kube-proxy-rules.ts';
+import { pairs } from './support/long-form.ts';
 import { MAIN, PROJECT } from './support/project.ts';
 
 const count = z.object({
@@ -107,7 +108,9 @@ const POD = () => ({ from: 'pod-2' }) as const;
 const ONE_PACKET = 0.5;
 
 describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
-  describe.each(LAYOUT_NAMES)('%s layout', (layout) => {
+  const layouts = pairs(BACKENDS, LAYOUT_NAMES).flatMap(([of, layout]) => (of === backend ? [layout] : []));
+
+  describe.each(layouts)('%s layout', (layout) => {
     let lab: Lab;
 
     beforeAll(async () => {

@@ -11,3 +11,12 @@ export function often(usually: number, atLength: number): number {
 export function someOf<T>(rows: readonly T[], from: number, parts: number): readonly T[] {
   return IS_LONG ? rows : rows.filter((_, i) => i % parts === from);
 }
+
+/** Each of some with each of others; in the short form, all of either in as few pairs as that takes. */
+export function pairs<A, B>(some: readonly A[], others: readonly B[]): readonly (readonly [A, B])[] {
+  return some.flatMap((one, i) =>
+    others.flatMap((other, j) =>
+      IS_LONG || (i - j) % Math.min(some.length, others.length) === 0 ? [[one, other] as const] : [],
+    ),
+  );
+}
