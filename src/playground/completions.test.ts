@@ -17,13 +17,33 @@ describe('a place in YAML', () => {
     ['a value', `${SERVICE}spec:\n  type: Node|`, ['spec'], 'type'],
     ['a value that is not begun', `${SERVICE}spec:\n  type: |`, ['spec'], 'type'],
     ['an item of a list', `${SERVICE}spec:\n  ports:\n    - na|`, ['spec', 'ports'], undefined],
-    ['behind the first field of an item', `${SERVICE}spec:\n  ports:\n    - name: a\n      p|`, ['spec', 'ports'], undefined],
-    ['a list in the column of its field', `${SERVICE}spec:\n  ports:\n  - name: a\n    p|`, ['spec', 'ports'], undefined],
+    [
+      'behind the first field of an item',
+      `${SERVICE}spec:\n  ports:\n    - name: a\n      p|`,
+      ['spec', 'ports'],
+      undefined,
+    ],
+    [
+      'a list in the column of its field',
+      `${SERVICE}spec:\n  ports:\n  - name: a\n    p|`,
+      ['spec', 'ports'],
+      undefined,
+    ],
     ['behind a list', `${SERVICE}spec:\n  ports:\n    - port: 80\n  ty|`, ['spec'], undefined],
     ['in braces', `${SERVICE}spec:\n  ports:\n    - { port: 80, pro|`, ['spec', 'ports'], undefined],
-    ['a value in braces', `${SERVICE}spec:\n  ports:\n    - { port: 80, protocol: U|`, ['spec', 'ports'], 'protocol'],
+    [
+      'a value in braces',
+      `${SERVICE}spec:\n  ports:\n    - { port: 80, protocol: U|`,
+      ['spec', 'ports'],
+      'protocol',
+    ],
     ['braces behind a field', `${SERVICE}metadata: { na|`, ['metadata'], undefined],
-    ['braces in braces', `${SERVICE}spec: { sessionAffinityConfig: { cl|`, ['spec', 'sessionAffinityConfig'], undefined],
+    [
+      'braces in braces',
+      `${SERVICE}spec: { sessionAffinityConfig: { cl|`,
+      ['spec', 'sessionAffinityConfig'],
+      undefined,
+    ],
     ['behind a comment', `${SERVICE}spec:\n# so\n  ty|`, ['spec'], undefined],
     ['behind another document', `${SERVICE}spec:\n  a:\n---\nkind: Pod\nspec:\n  no|`, ['spec'], undefined],
   ])('%s', (_, text, path, field) => {
@@ -61,7 +81,11 @@ describe('completion', () => {
 
   test.each<[string, string, readonly string[]]>([
     ['fields', '|', ['apiVersion', 'clusterCIDR', 'iptables']],
-    ['fields of a section', 'kind: KubeProxyConfiguration\niptables:\n  |', ['masqueradeAll', 'masqueradeBit']],
+    [
+      'fields of a section',
+      'kind: KubeProxyConfiguration\niptables:\n  |',
+      ['masqueradeAll', 'masqueradeBit'],
+    ],
     ['values', 'detectLocalMode: |', ['ClusterCIDR', 'NodeCIDR']],
   ])('of a configuration: %s', (_, text, expected) => {
     expect(labels(text, 'configuration')).toEqual(expect.arrayContaining([...expected]));

@@ -8,7 +8,12 @@ import { type PlaygroundExample, stateOfExample, TABS } from './state.ts';
 
 const common = { title: '', about: '', config: 'clusterCIDR: 10.244.0.0/16\n', node: 'node-a' };
 const first: PlaygroundExample = { ...common, name: 'first', manifests: 'kind: Service\n' };
-const second: PlaygroundExample = { ...common, name: 'second', manifests: 'kind: Pod\n', before: 'kind: Node\n' };
+const second: PlaygroundExample = {
+  ...common,
+  name: 'second',
+  manifests: 'kind: Pod\n',
+  before: 'kind: Node\n',
+};
 const EXAMPLES = [first, second];
 
 test('any state comes back', async () => {
@@ -60,7 +65,10 @@ describe('a fragment', () => {
     ['that is not compressed', 'manifests=abcd'],
     ['that is cut off', 'manifests=S85ILElMSs0'],
     ['that is no UTF-8', `manifests=${deflateRawSync(Buffer.of(0xff)).toString('base64url')}`],
-    ['that would fill a machine', `manifests=${deflateRawSync(Buffer.alloc(6_000_000, 'a')).toString('base64url')}`],
+    [
+      'that would fill a machine',
+      `manifests=${deflateRawSync(Buffer.alloc(6_000_000, 'a')).toString('base64url')}`,
+    ],
   ])('%s is none', async (_, fragment) => {
     expect(await stateOfFragment(fragment, EXAMPLES)).toBeUndefined();
   });

@@ -220,7 +220,9 @@ function place(address: string, { address: whose }: Meanings): string {
 }
 
 function interfaces(name: string): string {
-  return name.endsWith('+') ? `an interface whose name begins with ${name.slice(0, -1)}` : `interface ${name}`;
+  return name.endsWith('+')
+    ? `an interface whose name begins with ${name.slice(0, -1)}`
+    : `interface ${name}`;
 }
 
 function markName(value: number, { masqueradeMark }: Meanings): string {
