@@ -169,7 +169,7 @@ export interface Compared {
 
 export interface ComparedLayouts {
   readonly layouts: readonly ShownLayout[];
-  /** How many rules a packet to each Service meets, by layout. */
+  /** How many rules a packet to each Service meets on average, by layout. */
   readonly ways: readonly {
     readonly to: string;
     readonly rules: readonly number[];
