@@ -1,5 +1,5 @@
 /** One file of HTML that shows a graph, in any browser, from a disk, without a network. */
-import { hash } from 'node:crypto';
+import { sha256 } from '../../text/sha256.ts';
 import type { PageData } from '../arrangement/page-types.ts';
 import { STYLE } from './style.ts';
 
@@ -38,5 +38,5 @@ function embedded(data: PageData): string {
 }
 
 function digest(text: string): string {
-  return `'sha256-${hash('sha256', text, 'base64')}'`;
+  return `'sha256-${btoa(sha256(text))}'`;
 }
