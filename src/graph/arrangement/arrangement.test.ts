@@ -14,7 +14,7 @@ import type { PageData } from './page-types.ts';
 const measure = (text: string) => 7 * text.length;
 
 function arranged(data: PageData, opened: readonly string[]): Arrangement {
-  return arrange(data, belongingsOf(data), new Set(opened), measure);
+  return arrange(data, belongingsOf(data), { opened: new Set(opened), namespace: undefined }, measure);
 }
 
 const boxesOf = ({ frames }: Arrangement) => frames.flatMap(({ boxes }) => boxes);

@@ -1,9 +1,10 @@
 /** Where everything stands on the page: the node's chains on the left, Services on the right. Part of the page. */
 import { type Arrow, arrowsOf } from './arrows.ts';
 import type { Belongings } from './belongings.ts';
-import { type Box, boxOf, type Measure } from './boxes.ts';
+import { type Box, boxOf, type Measure, type ServiceState } from './boxes.ts';
 import { type CellBlock, cellBlock } from './cells.ts';
 import { extent, FRAME_GAP, type Frame, framed, stacked } from './frames.ts';
+import { namespaceOfService } from './namespaces.ts';
 import type { PageData } from './page-types.ts';
 
 /** In pixels. */
@@ -20,20 +21,28 @@ export interface Arrangement {
 const BLOCK_GAP = 120;
 const TURN = 20;
 
-/**
- * Lays out a page.
- * @param opened the Services that are not collapsed
- */
+/** What is drawn of the Services. */
+export interface ShownServices {
+  /** Those that are not collapsed. */
+  readonly opened: ReadonlySet<string>;
+  /** The one namespace whose Services are drawn; undefined for all. */
+  readonly namespace: string | undefined;
+}
+
+/** Lays out a page. */
 export function arrange(
   data: PageData,
   { tables, services }: Belongings,
-  opened: ReadonlySet<string>,
+  { opened, namespace }: ShownServices,
   measure: Measure,
 ): Arrangement {
+  const isAsked = (service: string) => namespace === undefined || namespaceOfService(service) === namespace;
+  const stateOf = (service: string): ServiceState =>
+    !isAsked(service) ? 'left-out' : opened.has(service) ? 'opened' : 'collapsed';
   const boxes = (ids: readonly number[]): Box[] =>
     ids.flatMap((id) => {
       const node = data.nodes[id];
-      return node ? [boxOf(data, id, node, opened, measure)] : [];
+      return node ? [boxOf(data, id, node, stateOf, measure)] : [];
     });
 
   // nat comes first: most of what Services are is there.
@@ -46,11 +55,11 @@ export function arrange(
   const edge = extent(nodes).right;
   const open = stacked(
     { x: edge + BLOCK_GAP, y: 0 },
-    [...services].filter(([service]) => opened.has(service)),
+    [...services].filter(([service]) => stateOf(service) === 'opened'),
     ([service, ids], place) =>
       framed({ title: `\u25be ${service}`, service }, place, boxes(ids), entered, measure),
   );
-  const closed = [...services.keys()].filter((service) => !opened.has(service));
+  const closed = [...services.keys()].filter((service) => stateOf(service) === 'collapsed');
   const ofOpen = extent(open);
   const below = { x: edge + BLOCK_GAP, y: open.length > 0 ? ofOpen.bottom + FRAME_GAP : 0 };
   const collapsed = closed.length > 0 ? cellBlock(closed, below, ofOpen.right - below.x, measure) : undefined;

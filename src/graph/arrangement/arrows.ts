@@ -1,5 +1,5 @@
 /** The ways that arrows take. Part of the page. */
-import type { Row } from './boxes.ts';
+import { type Row, rowKey } from './boxes.ts';
 import type { CellBlock } from './cells.ts';
 import type { Frame, PlacedBox } from './frames.ts';
 import { ARROW_DEPTH, type Point } from './layers.ts';
@@ -8,6 +8,8 @@ export interface Arrow {
   /** Places in the data's nodes; `to` is undefined where it leads to collapsed Services. */
   readonly from: number;
   readonly to: number | undefined;
+  /** The row that it begins at. */
+  readonly row: string;
   /** Leads back from a Service to a chain of the node; to be shown only with a box that somebody looks at. */
   readonly aside: boolean;
   /** As in SVG. */
@@ -31,16 +33,15 @@ export function arrowsOf(frames: readonly Frame[], collapsed: CellBlock | undefi
   const homes = new Map(frames.flatMap((frame) => frame.boxes.map((box) => [box.id, { frame, box }])));
   return [...homes.values()].flatMap((from) =>
     from.box.rows.flatMap((row): Arrow[] => {
+      const begins = { from: from.box.id, row: rowKey(from.box.id, row) };
       const home = row.rule?.to === undefined ? undefined : homes.get(row.rule.to);
       if (home) {
         const isAside = row.aside !== '';
         const path = isAside ? pathBack(from, row, home) : pathTo(from, row, home, turn);
-        return [{ from: from.box.id, to: home.box.id, aside: isAside, path }];
+        return [{ ...begins, to: home.box.id, aside: isAside, path }];
       }
-      if (row.rule || !collapsed) return [];
-      return [
-        { from: from.box.id, to: undefined, aside: false, path: pathToCells(from, row, collapsed, turn) },
-      ];
+      if (!row.collapsed || !collapsed) return [];
+      return [{ ...begins, to: undefined, aside: false, path: pathToCells(from, row, collapsed, turn) }];
     }),
   );
 }

@@ -16,6 +16,8 @@ export interface PageNode {
   readonly service?: string;
   /** Of a target: `DNAT`, `REJECT`. */
   readonly target?: string;
+  /** What the name does not say, a line each: the Pod of an endpoint. */
+  readonly about?: readonly string[];
   /** Of a chain. */
   readonly rules: readonly PageRule[];
 }
