@@ -204,12 +204,7 @@ function pictureOf({ whole }: CompiledRules, service: string) {
   return pageData(graph, false);
 }
 
-function send(
-  input: LoadedInput,
-  rules: CompiledRules,
-  fromText: string,
-  toText: string,
-): SentPacket {
+function send(input: LoadedInput, rules: CompiledRules, fromText: string, toText: string): SentPacket {
   const { prepared } = rules;
   const question = {
     from: parsePlace(fromText, '--from'),

@@ -249,7 +249,13 @@ function NodeField({ look, node, set }: Pick<TabProps, 'look' | 'set'> & { reado
   );
 }
 
-function ShareButton({ state, examples }: { readonly state: PlaygroundState; readonly examples: readonly PlaygroundExample[] }) {
+function ShareButton({
+  state,
+  examples,
+}: {
+  readonly state: PlaygroundState;
+  readonly examples: readonly PlaygroundExample[];
+}) {
   const [copied, setCopied] = useState('');
   const share = async () => {
     const link = `${location.href.replace(/#.*/, '')}#${await fragmentOf(state, examples)}`;
@@ -310,7 +316,13 @@ function Tabs({ tab, set }: { readonly tab: Tab; readonly set: TabProps['set'] }
 
 const SEVERITY_NAMES = { error: 'error', warning: 'warning', info: 'note' } as const;
 
-function Findings({ look, goTo }: { readonly look: Look | undefined; readonly goTo: (finding: PlacedFinding) => void }) {
+function Findings({
+  look,
+  goTo,
+}: {
+  readonly look: Look | undefined;
+  readonly goTo: (finding: PlacedFinding) => void;
+}) {
   const findings = look?.findings ?? [];
   const counts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
@@ -319,7 +331,11 @@ function Findings({ look, goTo }: { readonly look: Look | undefined; readonly go
   return (
     <div class="findings">
       <p role="status">
-        {look === undefined ? 'Reading …' : findings.length === 0 ? 'Nothing to complain about.' : counts.join(', ')}
+        {look === undefined
+          ? 'Reading …'
+          : findings.length === 0
+            ? 'Nothing to complain about.'
+            : counts.join(', ')}
       </p>
       {findings.length > 0 && (
         <ul>

@@ -69,9 +69,7 @@ export function useAnswer<Kind extends InquiryKind>(
     ask(kind, inquiry).then((answered) => {
       if (answered === undefined || newest.current !== key) return;
       setKnown(({ answer }) =>
-        answered.ok
-          ? { answer: answered.answer, problems: [] }
-          : { answer, problems: answered.problems },
+        answered.ok ? { answer: answered.answer, problems: [] } : { answer, problems: answered.problems },
       );
     });
     // The key is the question.

@@ -17,7 +17,11 @@ export function CompareTab({ ask, input, state, look, set, nonce }: TabProps) {
         <button type="button" onClick={() => set({ before: manifests })} disabled={before === manifests}>
           Begin anew: before = after
         </button>
-        <button type="button" onClick={() => set({ before: manifests, manifests: before })} disabled={before === manifests}>
+        <button
+          type="button"
+          onClick={() => set({ before: manifests, manifests: before })}
+          disabled={before === manifests}
+        >
           Swap
         </button>
       </div>

@@ -1,5 +1,5 @@
 /** An editor as a part of the page. */
-import type { MutableRef } from 'preact/hooks';
+import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { PlacedFinding } from '../answers.ts';
 import type { Ask } from './ask.ts';
@@ -15,7 +15,7 @@ export interface EditorFieldProps {
   readonly onChange: (text: string) => void;
   readonly ask: Ask;
   readonly nonce: string;
-  readonly handle?: MutableRef<EditorHandle | null>;
+  readonly handle?: RefObject<EditorHandle | null>;
 }
 
 export function EditorField({ text, label, of, findings, onChange, ask, nonce, handle }: EditorFieldProps) {

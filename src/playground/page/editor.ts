@@ -100,7 +100,12 @@ export function editorIn(parent: Element, options: EditorOptions): Editor {
     },
     setFindings(findings) {
       const own = findings.filter((finding) => finding.of === of);
-      view.dispatch(setDiagnostics(view.state, own.map((finding) => diagnosticOf(finding, view.state.doc))));
+      view.dispatch(
+        setDiagnostics(
+          view.state,
+          own.map((finding) => diagnosticOf(finding, view.state.doc)),
+        ),
+      );
     },
     goTo(line, column) {
       const { from, to } = lineOf(view.state.doc, line);
@@ -128,7 +133,12 @@ async function complete(
   return { from, validFor: /^[\w./-]*$/, options: options.map(completionOf) };
 }
 
-function completionOf({ label, apply, type, words }: {
+function completionOf({
+  label,
+  apply,
+  type,
+  words,
+}: {
   readonly label: string;
   readonly apply: string;
   readonly type: 'field' | 'value';
@@ -148,7 +158,10 @@ function lineOf(doc: Text, line: number) {
   return doc.line(Math.min(Math.max(line, 1), doc.lines));
 }
 
-function diagnosticOf({ severity, subject, cause, remedy, line, column }: PlacedFinding, doc: Text): Diagnostic {
+function diagnosticOf(
+  { severity, subject, cause, remedy, line, column }: PlacedFinding,
+  doc: Text,
+): Diagnostic {
   const { from, to, text } = lineOf(doc, line ?? 1);
   const start = Math.min(from + (column ?? 1) - 1, to);
   // A field's name and what it holds, without a comment behind.
@@ -161,7 +174,10 @@ const COLOURS = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--key)' },
   { tag: [tags.string, tags.content], color: 'var(--ink)' },
   { tag: [tags.comment, tags.lineComment], color: 'var(--soft)', fontStyle: 'italic' },
-  { tag: [tags.separator, tags.punctuation, tags.bracket, tags.squareBracket, tags.brace], color: 'var(--soft)' },
+  {
+    tag: [tags.separator, tags.punctuation, tags.bracket, tags.squareBracket, tags.brace],
+    color: 'var(--soft)',
+  },
   { tag: [tags.meta, tags.keyword], color: 'var(--accent)' },
 ]);
 
@@ -177,7 +193,11 @@ const THEME = EditorView.theme({
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
     backgroundColor: 'var(--selection)',
   },
-  '.cm-foldPlaceholder': { backgroundColor: 'var(--active)', borderColor: 'var(--line)', color: 'var(--soft)' },
+  '.cm-foldPlaceholder': {
+    backgroundColor: 'var(--active)',
+    borderColor: 'var(--line)',
+    color: 'var(--soft)',
+  },
   // An image of CodeMirror's own would need a policy that lets images in.
   '.cm-lintRange': { backgroundImage: 'none', textDecoration: 'underline wavy', textUnderlineOffset: '3px' },
   '.cm-lintRange-error': { textDecorationColor: 'var(--bad)' },
@@ -198,7 +218,11 @@ const THEME = EditorView.theme({
     color: 'var(--on-accent)',
   },
   '.cm-completionInfo': { padding: '.4rem .6rem', maxWidth: '18rem', fontFamily: 'var(--sans)' },
-  '.cm-diagnostic': { padding: '.4rem .7rem', borderLeft: '3px solid var(--line)', fontFamily: 'var(--sans)' },
+  '.cm-diagnostic': {
+    padding: '.4rem .7rem',
+    borderLeft: '3px solid var(--line)',
+    fontFamily: 'var(--sans)',
+  },
   '.cm-diagnostic-error': { borderLeftColor: 'var(--bad)' },
   '.cm-diagnostic-warning': { borderLeftColor: 'var(--warn)' },
   '.cm-diagnostic-info': { borderLeftColor: 'var(--accent)' },

@@ -1,6 +1,7 @@
 /** What each Service means on the node, in sentences and shares. */
-import type { EndpointMeaning, PortMeaning, ServiceMeaning } from '../answers.ts';
+
 import { printShare } from '../../text/share.ts';
+import type { EndpointMeaning, PortMeaning, ServiceMeaning } from '../answers.ts';
 import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
@@ -47,7 +48,11 @@ function ServiceCard({ service, set }: { readonly service: ServiceMeaning } & Pi
 
 const VERDICTS = { endpoints: 'good', through: 'open', REJECT: 'bad', DROP: 'bad' } as const;
 
-function Port({ port, set, alone }: { readonly port: PortMeaning; readonly alone: boolean } & Pick<TabProps, 'set'>) {
+function Port({
+  port,
+  set,
+  alone,
+}: { readonly port: PortMeaning; readonly alone: boolean } & Pick<TabProps, 'set'>) {
   const { servicePort, protocol, ways, sets, endpoints, notes } = port;
   let last = '';
   return (
@@ -110,7 +115,13 @@ function Arrow() {
   );
 }
 
-function Endpoints({ endpoints, sets }: { readonly endpoints: readonly EndpointMeaning[]; readonly sets: readonly string[] }) {
+function Endpoints({
+  endpoints,
+  sets,
+}: {
+  readonly endpoints: readonly EndpointMeaning[];
+  readonly sets: readonly string[];
+}) {
   return (
     <table class="endpoints">
       <thead>

@@ -1,7 +1,7 @@
 /** The picture of the rules. */
 import { useEffect, useRef } from 'preact/hooks';
-import { mountPicture, type Picture } from '../../graph/page/picture.ts';
 import type { PageData } from '../../graph/arrangement/page-types.ts';
+import { mountPicture, type Picture } from '../../graph/page/picture.ts';
 import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';

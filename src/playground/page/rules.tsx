@@ -26,7 +26,11 @@ export function RulesTab({ ask, input, state, look, set }: TabProps) {
 }
 
 /** Which Service is shown. */
-export function ServiceChoice({ look, service, set }: Pick<TabProps, 'look' | 'set'> & { readonly service: string }) {
+export function ServiceChoice({
+  look,
+  service,
+  set,
+}: Pick<TabProps, 'look' | 'set'> & { readonly service: string }) {
   const services = look?.services ?? [];
   const all = service === '' || services.includes(service) ? services : [...services, service];
   return (
