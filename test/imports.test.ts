@@ -34,7 +34,7 @@ const LATER = /\bimport\(\s*'(\.{1,2}\/[^']+)'/gm;
 /** Every file of the program with the files that it imports, whether for types or for more. */
 const importsBy = (...patterns: readonly RegExp[]): ReadonlyMap<string, readonly string[]> =>
   new Map(
-    globSync('src/**/*.ts', { cwd: PROJECT })
+    globSync('src/**/*.{ts,tsx}', { cwd: PROJECT })
       .filter((file) => !file.endsWith('.test.ts'))
       .map((file) => {
         const text = readFileSync(join(PROJECT, file), 'utf8');

@@ -97,6 +97,6 @@ export function compileInput({ cluster, node, options }: LoadedInput, family: Fa
 }
 
 /** A layout as an input asks for it. */
-export function layoutOf(input: LoadedInput): LayoutName {
+export function layoutOfInput(input: LoadedInput): LayoutName {
   return input.options('ipv4').layout;
 }

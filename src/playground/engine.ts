@@ -201,8 +201,12 @@ function shownRules(input: LoadedInput, { ruleset, whole }: CompiledRules, servi
 
 function pictureOf({ whole }: CompiledRules, service: string) {
   const graph = graphOf({ ...whole, tables: onlyService(whole, service) });
-  return pageData(graph, false);
+  const services = new Set(graph.nodes.map((node) => node.service).filter((name) => name !== undefined));
+  return pageData(graph, services.size > MOST_OPENED);
 }
+
+/** More Services, all opened, are longer than anybody wants to look through. */
+const MOST_OPENED = 6;
 
 function send(input: LoadedInput, rules: CompiledRules, fromText: string, toText: string): SentPacket {
   const { prepared } = rules;

@@ -15,7 +15,7 @@ import { SEVERITIES } from '../lint/severity.ts';
 import { FAMILIES, type Family, familyOf, joinPort } from '../net/address.ts';
 import { ManifestError } from '../sources/cluster.ts';
 import type { Choice, Look, PlacedFinding } from './answers.ts';
-import { CONFIGURATION, type LoadedInput, layoutOf, MANIFESTS, nodesIn } from './compiled.ts';
+import { CONFIGURATION, type LoadedInput, layoutOfInput, MANIFESTS, nodesIn } from './compiled.ts';
 import type { PlaygroundInput } from './state.ts';
 
 /** @param load gives the input, or throws an InputError */
@@ -44,7 +44,7 @@ export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
         .map(({ service }) => namespacedName(service))
         .sort(),
       families,
-      layout: layoutOf(loaded),
+      layout: layoutOfInput(loaded),
       senders: sendersIn(loaded, input.family),
       targets: targetsIn(loaded, input.family),
     };

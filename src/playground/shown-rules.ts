@@ -4,7 +4,7 @@ import { servicePortsOfChains } from '../chains/chain-owners.ts';
 import { aboutOf, serviceOf } from '../chains/comments.ts';
 import { wayName } from '../chains/service-addresses.ts';
 import { addressesOfServices } from '../compiler/service-ports.ts';
-import type { Rule, Ruleset, Table } from '../iptables/types.ts';
+import type { Rule, Ruleset, Table, TableName } from '../iptables/types.ts';
 import type { ShownTable } from './answers.ts';
 import type { LoadedInput } from './compiled.ts';
 import { chainWords, type Meanings, rulePartsOf } from './rule-parts.ts';
@@ -25,10 +25,16 @@ export function shownTables(ruleset: Ruleset, input: LoadedInput, service: strin
   }));
 }
 
+const TABLE_ORDER: readonly TableName[] = ['nat', 'filter', 'mangle', 'raw', 'security'];
+
 /** The tables without what is there for other Services alone. */
 export function onlyService({ tables }: Ruleset, service: string): Table[] {
-  if (service === '') return tables.filter(({ chains }) => chains.length > 0);
-  return tables.map((table) => {
+  // Where packets go comes first: it is what one asks.
+  const inOrder = tables
+    .filter(({ chains }) => chains.length > 0)
+    .toSorted((a, b) => TABLE_ORDER.indexOf(a.name) - TABLE_ORDER.indexOf(b.name));
+  if (service === '') return inOrder;
+  return inOrder.map((table) => {
     const owners = servicePortsOfChains(table);
     const isOf = (servicePort: string | undefined) =>
       servicePort === undefined || serviceOf(servicePort) === service;

@@ -4,14 +4,7 @@ import { LAYOUT_NAMES } from '../../api/layout-names.ts';
 import { FAMILIES, FAMILY_NAMES } from '../../net/address.ts';
 import type { Look, PlacedFinding } from '../answers.ts';
 import { fragmentOf, stateOfFragment } from '../fragment.ts';
-import {
-  type PlaygroundExample,
-  type PlaygroundInput,
-  type PlaygroundState,
-  stateOfExample,
-  TABS,
-  type Tab,
-} from '../state.ts';
+import { type PlaygroundExample, type PlaygroundState, stateOfExample, TABS, type Tab } from '../state.ts';
 import { type Ask, useAnswer } from './ask.ts';
 import { CompareTab } from './compare.tsx';
 import { EditorField, type EditorHandle } from './editor-field.tsx';
@@ -20,17 +13,7 @@ import { MeaningTab } from './meaning.tsx';
 import { PacketTab } from './packet.tsx';
 import { PictureTab } from './picture.tsx';
 import { RulesTab } from './rules.tsx';
-
-/** What a tab is given. */
-export interface TabProps {
-  readonly ask: Ask;
-  readonly state: PlaygroundState;
-  readonly input: PlaygroundInput;
-  readonly look: Look | undefined;
-  /** Changes what is shown. */
-  readonly set: (change: Partial<PlaygroundState>) => void;
-  readonly nonce: string;
-}
+import type { TabProps } from './tab.ts';
 
 const TITLES: Readonly<Record<Tab, string>> = {
   meaning: 'What it means',
@@ -91,12 +74,12 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
   return (
     <div class="app" data-pane={pane}>
       <header>
-        <a class="brand" href="#" aria-label="svc2ipt playground, from the beginning">
+        <h1 class="brand">
           <Mark />
           <span>
             <b>svc2ipt</b> playground
           </span>
-        </a>
+        </h1>
         <label class="field wide">
           <span>Example</span>
           <select
@@ -154,7 +137,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
           Close
         </button>
       </p>
-      <div class="panes" role="group" aria-label="What is shown">
+      <fieldset class="panes" aria-label="What is shown">
         <button type="button" aria-pressed={pane === 'edit'} onClick={() => setPane('edit')}>
           Edit
           {look && look.findings.length > 0 && <span class="count">{look.findings.length}</span>}
@@ -162,15 +145,15 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
         <button type="button" aria-pressed={pane === 'see'} onClick={() => setPane('see')}>
           See
         </button>
-      </div>
+      </fieldset>
       <section class="edit" aria-label="YAML">
-        <div class="texts" role="group" aria-label="Which text">
+        <fieldset class="texts" aria-label="Which text">
           {(['manifests', 'configuration'] as const).map((one) => (
             <button type="button" key={one} aria-pressed={text === one} onClick={() => setText(one)}>
               {one === 'manifests' ? 'Manifests' : 'kube-proxy configuration'}
             </button>
           ))}
-        </div>
+        </fieldset>
         {example && text === 'manifests' && <p class="about">{example.about}</p>}
         <EditorField
           key={text}
@@ -192,7 +175,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
           role="tabpanel"
           id="panel"
           aria-labelledby={`tab-${tab}`}
-          // What scrolls is reached by the keyboard.
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
           tabIndex={0}
         >
           <Panel ask={ask} state={state} input={input} look={look} set={set} nonce={nonce} />
@@ -204,6 +187,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
         </p>
         <details>
           <summary>Licences</summary>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
           <pre tabIndex={0}>{licences}</pre>
         </details>
       </footer>
@@ -216,7 +200,7 @@ function Mark() {
   return (
     <svg viewBox="0 0 24 24" width="26" height="26" aria-hidden="true">
       <rect width="24" height="24" rx="6" class="ground" />
-      <path d="M4 12h5c4 0 3-6 8-6M9 12h8M9 12c4 0 3 6 8 6" class="ways" />
+      <path d="M4 12h5c4 0 3-6 8-6M9 12h8M9 12c4 0 3 6 8 6" class="lines" />
       <circle cx="4.8" cy="12" r="1.8" />
       <circle cx="18.4" cy="6" r="1.8" />
       <circle cx="18.4" cy="12" r="1.8" />
@@ -331,11 +315,7 @@ function Findings({
   return (
     <div class="findings">
       <p role="status">
-        {look === undefined
-          ? 'Reading …'
-          : findings.length === 0
-            ? 'Nothing to complain about.'
-            : counts.join(', ')}
+        {look === undefined ? 'Reading …' : findings.length === 0 ? 'No findings.' : counts.join(', ')}
       </p>
       {findings.length > 0 && (
         <ul>

@@ -46,7 +46,7 @@ export function startThread(script: string): Ask {
 }
 
 /** The last good answer to a question that changes, and what stands in the way of a newer one. */
-export interface Known<Answer> {
+export interface LastAnswer<Answer> {
   readonly answer: Answer | undefined;
   readonly problems: readonly string[];
 }
@@ -59,8 +59,8 @@ export function useAnswer<Kind extends InquiryKind>(
   ask: Ask,
   kind: Kind,
   inquiry: Inquiries[Kind] | undefined,
-): Known<InquiryAnswers[Kind]> {
-  const [known, setKnown] = useState<Known<InquiryAnswers[Kind]>>({ answer: undefined, problems: [] });
+): LastAnswer<InquiryAnswers[Kind]> {
+  const [known, setKnown] = useState<LastAnswer<InquiryAnswers[Kind]>>({ answer: undefined, problems: [] });
   const newest = useRef('');
   const key = inquiry === undefined ? '' : JSON.stringify(inquiry);
   useEffect(() => {

@@ -1,8 +1,9 @@
 /** Two versions of the manifests, and what becomes another for packets. */
-import type { TabProps } from './app.tsx';
+
 import { useAnswer } from './ask.ts';
 import { EditorField } from './editor-field.tsx';
 import { Problems } from './problems.tsx';
+import type { TabProps } from './tab.ts';
 
 export function CompareTab({ ask, input, state, look, set, nonce }: TabProps) {
   const { before, manifests } = state;
@@ -60,7 +61,8 @@ export function CompareTab({ ask, input, state, look, set, nonce }: TabProps) {
           {answer.difference.length > 0 && (
             <>
               <h2>What changes in the rules</h2>
-              <pre class="difference" tabIndex={0} aria-label="Difference of the rules">
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
+              <pre class="difference" tabIndex={0}>
                 {answer.difference.map((line, i) => (
                   // Lines have no name but their place.
                   <span key={`${i} ${line}`} class={KINDS[line[0] ?? ''] ?? ''}>

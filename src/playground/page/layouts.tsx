@@ -1,9 +1,10 @@
 /** The two layouts side by side. */
-import type { TabProps } from './app.tsx';
+
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
 import { RuleLines } from './rule-lines.tsx';
 import { ServiceChoice } from './rules.tsx';
+import type { TabProps } from './tab.ts';
 
 const ABOUT: Readonly<Record<string, string>> = {
   'kube-proxy': 'One rule for each address, one after the other: as kube-proxy writes them.',

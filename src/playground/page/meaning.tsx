@@ -2,9 +2,9 @@
 
 import { printShare } from '../../text/share.ts';
 import type { EndpointMeaning, PortMeaning, ServiceMeaning } from '../answers.ts';
-import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
+import type { TabProps } from './tab.ts';
 
 export function MeaningTab({ ask, input, look, set }: TabProps) {
   const { answer, problems } = useAnswer(ask, 'meaning', { input });
@@ -166,7 +166,7 @@ export function Share({ share }: { readonly share: number }) {
     <span class="share-bar">
       <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
         <rect class="whole" width="100" height="8" rx="3" />
-        <rect class="part" width={share * 100} height="8" rx="3" />
+        <rect class="filled" width={share * 100} height="8" rx="3" />
       </svg>
       {printShare(share)}
     </span>

@@ -6,10 +6,10 @@ import type { PictureWalk } from '../../graph/page/walker.ts';
 import type { Outcome } from '../../iptables/simulator/fate.ts';
 import { printShare } from '../../text/share.ts';
 import type { Choice, SentPacket } from '../answers.ts';
-import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Share } from './meaning.tsx';
 import { Problems } from './problems.tsx';
+import type { TabProps } from './tab.ts';
 
 export function PacketTab({ ask, input, state, look, set }: TabProps) {
   const senders = look?.senders ?? [];

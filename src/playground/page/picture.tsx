@@ -2,10 +2,10 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { PageData } from '../../graph/arrangement/page-types.ts';
 import { mountPicture, type Picture } from '../../graph/page/picture.ts';
-import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
 import { ServiceChoice } from './rules.tsx';
+import type { TabProps } from './tab.ts';
 
 export function PictureTab({ ask, input, state, look, set }: TabProps) {
   const { service, chain } = state;

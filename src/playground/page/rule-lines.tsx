@@ -5,8 +5,8 @@ import type { RulePart } from '../rule-parts.ts';
 
 /** What the tables are there for. */
 const TABLES: Readonly<Record<string, string>> = {
-  nat: 'decides where packets go: their first packet of a connection passes it',
-  filter: 'decides what may pass: every packet passes it',
+  nat: 'decides where packets go, once for each connection',
+  filter: 'decides what may pass, for every packet',
 };
 
 /** So many rules are shown before somebody asks for more: browsers take their time for more elements. */
@@ -91,6 +91,7 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
     }),
   }));
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it listens for the buttons in it
     <div
       class="rule-lines"
       ref={element}

@@ -1,9 +1,9 @@
 /** The rules of the text, with all of their parts explained. */
 import { useState } from 'preact/hooks';
-import type { TabProps } from './app.tsx';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
 import { RuleLines } from './rule-lines.tsx';
+import type { TabProps } from './tab.ts';
 
 export function RulesTab({ ask, input, state, look, set }: TabProps) {
   const { service, chain } = state;
@@ -14,7 +14,7 @@ export function RulesTab({ ask, input, state, look, set }: TabProps) {
         <ServiceChoice look={look} service={service} set={set} />
         {answer && <span class="soft">{answer.count.toLocaleString('en')} rules</span>}
         <span class="space" />
-        <span class="soft hint">Point at a part, or go from part to part with the arrow keys.</span>
+        <span class="soft hint">Point at a part of a rule, or use the arrow keys.</span>
         {answer && <CopyButton text={answer.text} />}
       </div>
       <Problems problems={problems} hasAnswer={answer !== undefined} look={look} />
@@ -49,7 +49,7 @@ export function ServiceChoice({
 }
 
 function CopyButton({ text }: { readonly text: string }) {
-  const [told, setTold] = useState('Copy for iptables-restore');
+  const [told, setTold] = useState('Copy');
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -57,7 +57,7 @@ function CopyButton({ text }: { readonly text: string }) {
     } catch {
       setTold('The browser forbids it');
     }
-    setTimeout(() => setTold('Copy for iptables-restore'), 2000);
+    setTimeout(() => setTold('Copy'), 2000);
   };
   return (
     <button type="button" onClick={copy}>
