@@ -19,8 +19,8 @@ const PROGRAMS = ['main', 'kubectl-svc2ipt', 'kubectl_complete-svc2ipt'];
 /** What others start, a thread and a process, and find beside themselves. */
 const STARTED = ['agent/http/health-thread', 'sources/kubernetes/access-process'];
 
-/** Large, and seldom needed: these stay where npm puts them. */
-const OUTSIDE = ['@kubernetes/client-node', '@hpcc-js/wasm-graphviz'];
+/** Large, and seldom needed: it stays where npm puts it. */
+const OUTSIDE = ['@kubernetes/client-node'];
 
 /** What comes from elsewhere: its name in the folder of the command line. */
 export const LICENCES = 'THIRD-PARTY-LICENSES';

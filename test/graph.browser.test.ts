@@ -1,30 +1,21 @@
 /** The page of `svc2ipt graph -o html` in a real browser, opened from the disk. */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { printDot } from '../src/graph/formats/dot.ts';
 import { printHtml } from '../src/graph/formats/html.ts';
 import { pageData } from '../src/graph/formats/page-data.ts';
 import { pageScript } from '../src/graph/formats/page-script.ts';
-import { drawSvg } from '../src/graph/formats/svg.ts';
+import { printSvg } from '../src/graph/formats/svg.ts';
 import { graphOf } from '../src/graph/graph.ts';
 import type { RuleGraph } from '../src/graph/types.ts';
 import { nastyRuleset } from './support/arbitrary/nasty-rulesets.ts';
 import type { Manifest } from './support/arbitrary/raw.ts';
+import { CHROMIUM, launchChromium, seriousFaults } from './support/browser.ts';
 import { compiledGraph } from './support/graphs.ts';
 import { loadBalancer, service, slice } from './support/rules.ts';
-
-/** Debian's and others' names of it. */
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-const CHROMIUM = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-  .find(existsSync);
 
 /** So many Services of all kinds, most of them with three endpoints. */
 function manyServices(count: number): Manifest[] {
@@ -55,9 +46,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
-    // Chromium's sandbox does not work for root.
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args });
+    browser = await launchChromium();
   });
 
   afterAll(async () => {
@@ -134,7 +123,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
     test('a Service collapses to one box, and opens again', async () => {
       const before = await page.locator('.box').count();
       await page.locator('.handle').first().click();
-      expect(await texts('.cell text')).toEqual(['shop/service-0']);
+      expect(await texts('.cell text')).toEqual(['shop/service-0 (3 endpoints)']);
       expect(await page.locator('.box').count()).toBeLessThan(before);
       await page.locator('.cell').click();
       expect(await page.locator('.box').count()).toBe(before);
@@ -152,11 +141,18 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       ['by dragging', () => drag()],
       ['by a key', () => page.locator('.canvas').press('ArrowRight')],
       ['by another key', () => page.locator('.canvas').press('-')],
-      ['to see everything', () => page.locator('.fit').click()],
     ])('the view changes %s', async (_, act) => {
       const before = await view();
       await act();
       await expect.poll(view).not.toBe(before);
+    });
+
+    test('and comes back to see everything', async () => {
+      const before = await view();
+      await page.locator('.zoom-in').click();
+      expect(await view()).not.toBe(before);
+      await page.locator('.fit').click();
+      expect(await view()).toBe(before);
     });
 
     async function drag(): Promise<void> {
@@ -189,6 +185,27 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       await handle.press(' ');
       expect(await page.locator('.cell').count()).toBe(1);
       expect(await page.locator('.cell:focus').count()).toBe(1);
+    });
+
+    test('the address leads to what is looked at', async () => {
+      await chain('KUBE-NODEPORTS').click();
+      const link = await page.evaluate<string>('location.hash');
+      expect(link).toBe('#chain=nat/KUBE-NODEPORTS');
+      await page.locator('.close-panel').click();
+      expect(await page.evaluate('location.hash')).toBe('');
+      await page.evaluate('location.hash = "#chain=nat/KUBE-POSTROUTING&namespace=nowhere"');
+      await expect.poll(() => texts('.rules h2')).toEqual(['KUBE-POSTROUTING']);
+      await page.goto(`${page.url().replace(/#.*/, '')}${link}`);
+      await page.reload();
+      expect(await texts('.rules h2')).toEqual(['KUBE-NODEPORTS']);
+      asked = [];
+    });
+
+    test.each(['light', 'dark'] as const)('nothing serious that axe finds, %s', async (colorScheme) => {
+      await page.emulateMedia({ colorScheme });
+      await chain('KUBE-SERVICES').click();
+      await page.locator('.legend-button').click();
+      expect(await seriousFaults(page)).toEqual([]);
     });
 
     test('by day and by night', async () => {
@@ -266,7 +283,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
   test('a picture with names that are none', async () => {
     const text = `"'</svg><script>broken=1</script>&amp;<!-- -->]]>`;
     const graph = graphOf(nastyRuleset(text));
-    await open('graph.svg', await drawSvg(printDot(graph)));
+    await open('graph.svg', printSvg(pageData(graph, false)));
     const shown = (await texts('text')).map((text) => text.replaceAll('\u00a0', ' '));
     for (const { label } of graph.nodes) expect(shown).toContain(label);
     expect(await page.evaluate('document.querySelectorAll("parsererror, script").length')).toBe(0);

@@ -6,7 +6,14 @@ import type { Arrangement } from './arrangement.ts';
 import type { Arrow } from './arrows.ts';
 import { PADDING, type Row, rowKey, TITLE_HEIGHT } from './boxes.ts';
 import type { Cell, CellBlock } from './cells.ts';
-import { type Area, FRAME_PADDING, FRAME_TITLE_HEIGHT, type Frame, type PlacedBox } from './frames.ts';
+import {
+  type Area,
+  FRAME_PADDING,
+  FRAME_TITLE_HEIGHT,
+  type Frame,
+  HANDLE_SIGN,
+  type PlacedBox,
+} from './frames.ts';
 
 /** An element of SVG. */
 export interface Shape {
@@ -19,18 +26,21 @@ export function shape(name: string, attributes: Shape['attributes'], ...children
   return { name, attributes, children };
 }
 
-/** The shapes of an arrangement, in the order in which they are painted. */
-export function shapesOf({ frames, collapsed, arrows }: Arrangement): Shape[] {
+/**
+ * The shapes of an arrangement, in the order in which they are painted.
+ * @param live in a page, where Services can be collapsed and arrows back shown; not in a picture
+ */
+export function shapesOf({ frames, collapsed, arrows }: Arrangement, live: boolean): Shape[] {
   return [
-    ...frames.map(frameShape),
+    ...frames.map((frame) => frameShape(frame, live)),
     ...(collapsed ? [blockShape(collapsed)] : []),
-    ...arrows.map(arrowShape),
+    ...arrows.filter(({ aside }) => live || !aside).map(arrowShape),
     ...frames.flatMap(({ boxes }) => boxes.map(boxShape)),
     ...(collapsed?.cells.map(cellShape) ?? []),
   ];
 }
 
-function frameShape(frame: Frame): Shape {
+function frameShape(frame: Frame, live: boolean): Shape {
   const { x, y, title, service } = frame;
   if (service === undefined)
     return shape('g', { class: 'frame' }, outlineShape(frame), titleShape(frame, title));
@@ -38,7 +48,7 @@ function frameShape(frame: Frame): Shape {
     'g',
     { class: 'handle', 'data-service': service },
     shape('rect', { x, y, width: frame.width, height: FRAME_TITLE_HEIGHT, rx: 8, fill: 'none' }),
-    titleShape(frame, title),
+    titleShape(frame, live ? `${HANDLE_SIGN}${title}` : title),
   );
   return shape('g', { class: 'frame service' }, outlineShape(frame), handle);
 }
@@ -107,5 +117,6 @@ function outlineShape({ x, y, width, height }: Area): Shape {
 
 /** @param y of the middle of the line */
 function textShape(x: number, y: number, words: string, kind?: string): Shape {
-  return shape('text', { ...(kind === undefined ? {} : { class: kind }), x, y }, words);
+  // Not every program knows dominant-baseline.
+  return shape('text', { ...(kind === undefined ? {} : { class: kind }), x, y, dy: '.35em' }, words);
 }

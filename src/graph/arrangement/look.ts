@@ -59,7 +59,7 @@ export function drawingStyle(colour: (name: Colour) => string): string {
   const filled = (fill: Colour, stroke: Colour) => `fill: ${colour(fill)}; stroke: ${colour(stroke)};`;
   return `
 .ground { fill: ${colour('ground')}; }
-text { font: ${LETTERS}; fill: ${colour('ink')}; dominant-baseline: central; white-space: pre; }
+text { font: ${LETTERS}; fill: ${colour('ink')}; white-space: pre; }
 .outline { fill: none; stroke: ${colour('line')}; }
 .frame.service .outline { fill: ${colour('cell')}; fill-opacity: .45; }
 .frame text { fill: ${colour('soft')}; }
@@ -77,7 +77,6 @@ text { font: ${LETTERS}; fill: ${colour('ink')}; dominant-baseline: central; whi
 .aside { text-anchor: end; }
 .arrow { fill: none; stroke: ${colour('arrow')}; stroke-width: 1.3; }
 .arrow.bundle, .arrow.back { stroke-dasharray: 4 3; }
-.arrow.back { display: none; }
 .head { fill: ${colour('arrow')}; }
 `;
 }

@@ -1,11 +1,12 @@
 /** How the page looks around its picture, by day and by night. */
-import { COLOURS } from '../arrangement/look.ts';
+import { COLOURS, type Theme } from '../arrangement/look.ts';
 
 const colour = (name: 'ground' | 'surface' | 'line' | 'ink' | 'soft') =>
   `light-dark(${COLOURS[name].join(', ')})`;
 
-export const STYLE = `
-:root { color-scheme: light dark; }
+export function pageStyle(theme: Theme): string {
+  return `
+:root { color-scheme: ${theme === 'auto' ? 'light dark' : theme}; }
 * { box-sizing: border-box; }
 html, body { height: 100%; margin: 0; }
 body {
@@ -19,3 +20,4 @@ header {
 h1 { font-size: 1rem; margin: 0; }
 #summary { margin: 0; color: ${colour('soft')}; }
 `;
+}

@@ -6,7 +6,7 @@ const VARIABLES = Object.entries(COLOURS)
   .join(' ');
 
 export const PICTURE_STYLE = `
-:host { display: block; container-type: inline-size; color-scheme: light dark; height: 100%; min-height: 16rem; }
+:host { display: block; container-type: inline-size; height: 100%; min-height: 16rem; }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
@@ -84,6 +84,7 @@ code span { display: inline-block; max-width: 100%; }
 .walk .yes, .walk .chance { color: var(--walked); font-weight: bold; }
 ${drawingStyle((name) => `var(--${name})`)}
 .arrow { marker-end: url(#head); pointer-events: none; }
+.arrow.back { display: none; }
 .handle rect, .row rect { fill: transparent; pointer-events: all; }
 .handle, .cell, .box { cursor: pointer; }
 .handle:hover rect { fill: var(--cell); }

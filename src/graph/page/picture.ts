@@ -9,7 +9,7 @@ import { shapesOf } from '../arrangement/drawing.ts';
 import type { Area } from '../arrangement/frames.ts';
 import { LETTER_WIDTH, LETTERS, type Theme } from '../arrangement/look.ts';
 import { namespaceOfService } from '../arrangement/namespaces.ts';
-import type { PageData } from '../arrangement/page-types.ts';
+import type { Direction, PageData } from '../arrangement/page-types.ts';
 import { type Hit, search } from '../arrangement/search.ts';
 import type { WalkStep } from '../arrangement/walk-steps.ts';
 import { button, html, shapeElement, svg } from './elements.ts';
@@ -65,6 +65,8 @@ export interface Picture {
 /** More Services at once are more elements than browsers like. */
 const MOST_OPENED = 1000;
 
+const DIRECTIONS_TO_TRY = ['right', 'down'] as const;
+
 /**
  * Puts a picture into an element, whose size it fills.
  * @param data as `pageData` makes it
@@ -76,6 +78,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
   let arrangement: Arrangement;
   let namespace: string | undefined;
   let selected: number | undefined;
+  let direction: Direction = 'right';
   let walk: PictureWalk | undefined;
   let hits: readonly Hit[] = [];
   const services = () =>
@@ -122,7 +125,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
 
   const drawing = svg('g', {});
   const chains = svg('svg', { role: 'group', 'aria-label': 'Chains' }, arrowHeads(), drawing);
-  const legend = html('ul', { class: 'legend', 'aria-label': 'Legend' }, ...legendEntries());
+  const legend = html('ul', { class: 'legend', 'aria-label': 'Legend' });
   const canvas = html(
     'div',
     { class: 'canvas', role: 'group', tabindex: 0, 'aria-label': 'Chains and the jumps between them' },
@@ -146,6 +149,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
   const view = viewOf(canvas, drawing, (zoom) => {
     zoomed.textContent = `${Math.round(zoom * 100)} %`;
   });
+  const observer = new ResizeObserver(() => view.isFitted() && fitAll());
   const ruler = document.createElement('canvas').getContext('2d');
   if (ruler) ruler.font = LETTERS;
   const measure = (text: string) => ruler?.measureText(text).width ?? text.length * LETTER_WIDTH;
@@ -156,14 +160,15 @@ export function mountPicture(element: Element, first: PageData, options: Picture
   }
 
   function showLegend(shown: boolean): void {
+    legend.replaceChildren(...(shown ? legendEntries() : []));
     legend.hidden = !shown;
     legendButton.setAttribute('aria-expanded', String(shown));
   }
 
   function redraw(): void {
     const focused = root.activeElement?.getAttribute('data-service');
-    arrangement = arrange(data, belongings, { opened, namespace }, measure);
-    drawing.replaceChildren(...shapesOf(arrangement).map(shapeElement));
+    arrangement = arrange(data, belongings, { opened, namespace, direction }, measure);
+    drawing.replaceChildren(...shapesOf(arrangement, true).map(shapeElement));
     makeButtons(drawing, data);
     light();
     if (typeof focused === 'string') focus(`[data-service="${CSS.escape(focused)}"]`);
@@ -176,7 +181,19 @@ export function mountPicture(element: Element, first: PageData, options: Picture
     if (element instanceof SVGElement) element.focus({ preventScroll: true });
   }
 
+  /** All of the drawing, in the direction in which it is larger to the eye. */
   function fitAll(): void {
+    const scales = DIRECTIONS_TO_TRY.map((tried) => {
+      const { width, height } = arrange(data, belongings, { opened, namespace, direction: tried }, measure);
+      return { tried, scale: Math.min(1, canvas.clientWidth / width, canvas.clientHeight / height) };
+    });
+    const [right, down] = scales;
+    // Arrows to the right are easier to follow.
+    const better = right && down && down.scale > 1.1 * right.scale ? down.tried : 'right';
+    if (better !== direction) {
+      direction = better;
+      redraw();
+    }
     view.fit({ x: 0, y: 0, width: arrangement.width, height: arrangement.height });
   }
 
@@ -450,6 +467,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
     },
     destroy() {
       walk?.close();
+      observer.disconnect();
       view.end();
       host.remove();
     },
@@ -479,6 +497,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
   showLegend(false);
   showList(options.list ?? !isNarrow());
   open([...opened]);
+  observer.observe(canvas);
   return picture;
 }
 

@@ -7,7 +7,7 @@ export interface View {
   zoomBy(factor: number, around?: Point): void;
   /** Moves the drawing, by pixels of the window. */
   moveBy(x: number, y: number): void;
-  /** Brings all of an area of the drawing into view, no larger than it is; and keeps it so while the window is resized. */
+  /** Brings all of an area of the drawing into view, no larger than it is. */
   fit(area: Area): void;
   /** Whether it shows what it was last told to fit, as nobody has moved it since. */
   isFitted(): boolean;
@@ -17,7 +17,7 @@ export interface View {
   follow(area: Area): void;
   /** Moves the drawing so that something is in view, if nothing of it is. */
   reveal(something: DOMRect): void;
-  /** Ends whatever goes on. */
+  /** Stays where it is. */
   end(): void;
 }
 
@@ -45,7 +45,7 @@ interface Stand extends Point {
  */
 export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom: number) => void): View {
   let stand: Stand = { x: MARGIN, y: MARGIN, zoom: 1 };
-  let fitted: Area | undefined;
+  let fitted = false;
   let frame = 0;
   const put = (next: Stand) => {
     stand = next;
@@ -55,7 +55,7 @@ export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom
   /** Whoever touches the drawing wants it to stay where he puts it. */
   const set = (next: Stand) => {
     cancelAnimationFrame(frame);
-    fitted = undefined;
+    fitted = false;
     put(next);
   };
   const glide = (end: Stand) => {
@@ -99,9 +99,9 @@ export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom
     },
     fit(area) {
       set(standFor(area, 0));
-      fitted = area;
+      fitted = true;
     },
-    isFitted: () => fitted !== undefined,
+    isFitted: () => fitted,
     show(area) {
       set(standFor(area, READABLE));
     },
@@ -129,11 +129,8 @@ export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom
     },
     end() {
       cancelAnimationFrame(frame);
-      observer.disconnect();
     },
   };
-  const observer = new ResizeObserver(() => fitted && view.fit(fitted));
-  observer.observe(window);
   followPointers(window, view);
   followWheel(window, view);
   followKeys(window, view);
