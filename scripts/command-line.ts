@@ -4,12 +4,12 @@
  * to run, and ES modules twice as long as CommonJS, so it is a few files of CommonJS: what all commands need, and what
  * only some of them do. Beside them, the licences of those libraries.
  */
-import { globSync, readFileSync } from 'node:fs';
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { pageScript } from '../src/graph/formats/page-script.ts';
-import { type PlacedPackage, productionPackages, readLockFile } from './lock-file.ts';
+import { licencesOf, packagesOf } from './bundled-packages.ts';
+import { productionPackages, readLockFile } from './lock-file.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 
@@ -19,8 +19,8 @@ const PROGRAMS = ['main', 'kubectl-svc2ipt', 'kubectl_complete-svc2ipt'];
 /** What others start, a thread and a process, and find beside themselves. */
 const STARTED = ['agent/http/health-thread', 'sources/kubernetes/access-process'];
 
-/** Large, and seldom needed: these stay where npm puts them. */
-const OUTSIDE = ['@kubernetes/client-node', '@hpcc-js/wasm-graphviz'];
+/** Large, and seldom needed: it stays where npm puts it. */
+const OUTSIDE = ['@kubernetes/client-node'];
 
 /** What comes from elsewhere: its name in the folder of the command line. */
 export const LICENCES = 'THIRD-PARTY-LICENSES';
@@ -56,41 +56,9 @@ export async function writeCommandLine(folder: string): Promise<void> {
   // The package is one of ES modules.
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
   const modules = output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
-  await writeFile(join(folder, LICENCES), licencesOf(packagesOf(modules)));
+  const installed = productionPackages(readLockFile(PROJECT));
+  await writeFile(join(folder, LICENCES), licencesOf(packagesOf(modules, installed)));
   for (const name of PROGRAMS) await chmod(join(folder, `${name}.js`), 0o755);
-}
-
-/** A package in the command line, and the folder that it was taken from, which may be of a project around this one. */
-interface Inside extends PlacedPackage {
-  readonly folder: string;
-}
-
-/** The packages that modules are of, as the lock file has them, by name. */
-function packagesOf(modules: readonly string[]): Inside[] {
-  const locked = new Map(productionPackages(readLockFile(PROJECT)).map((one) => [one.path, one]));
-  const folders = modules.flatMap(
-    (id) => /^.*?\/node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? [],
-  );
-  return [...new Set(folders)]
-    .map((folder) => {
-      const path = folder.slice(folder.indexOf('node_modules/'));
-      const found = locked.get(path);
-      // The bill of materials, which goes by the lock file, would not name it.
-      if (found === undefined)
-        throw new Error(`${path} is in the command line, and no package that users install`);
-      return { ...found, folder };
-    })
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** What their licences ask for: their texts, each under the name of the package. */
-function licencesOf(packages: readonly Inside[]): string {
-  const texts = packages.map(({ folder, path, name, version, license }) => {
-    const [file] = globSync('{LICENSE,LICENCE,license,licence}*', { cwd: folder });
-    if (file === undefined) throw new Error(`${path} has no text of its licence`);
-    return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
-  });
-  return texts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 
 if (import.meta.main) await writeCommandLine(process.argv[2] ?? join(PROJECT, 'dist/cli'));

@@ -44,6 +44,7 @@ async function draw(
     nodeName: 'node-a',
     family: 'ipv4',
     output: 'svg',
+    theme: 'auto',
     direction: 'down',
     workloads: true,
     ...options,

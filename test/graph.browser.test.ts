@@ -1,30 +1,21 @@
 /** The page of `svc2ipt graph -o html` in a real browser, opened from the disk. */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { printDot } from '../src/graph/formats/dot.ts';
 import { printHtml } from '../src/graph/formats/html.ts';
 import { pageData } from '../src/graph/formats/page-data.ts';
 import { pageScript } from '../src/graph/formats/page-script.ts';
-import { drawSvg } from '../src/graph/formats/svg.ts';
+import { printSvg } from '../src/graph/formats/svg.ts';
 import { graphOf } from '../src/graph/graph.ts';
 import type { RuleGraph } from '../src/graph/types.ts';
 import { nastyRuleset } from './support/arbitrary/nasty-rulesets.ts';
 import type { Manifest } from './support/arbitrary/raw.ts';
+import { CHROMIUM, launchChromium, seriousFaults } from './support/browser.ts';
 import { compiledGraph } from './support/graphs.ts';
 import { loadBalancer, service, slice } from './support/rules.ts';
-
-/** Debian's and others' names of it. */
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-const CHROMIUM = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-  .find(existsSync);
 
 /** So many Services of all kinds, most of them with three endpoints. */
 function manyServices(count: number): Manifest[] {
@@ -55,9 +46,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'svc2ipt-'));
-    // Chromium's sandbox does not work for root.
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args });
+    browser = await launchChromium();
   });
 
   afterAll(async () => {
@@ -94,7 +83,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
 
   const texts = (selector: string) => page.locator(selector).allTextContents();
   /** Where the drawing stands, and how large it is. */
-  const view = () => page.locator('#drawing > g').getAttribute('transform');
+  const view = () => page.locator('.canvas > svg > g').getAttribute('transform');
   const chain = (name: string) => page.locator(`[aria-label="Chain ${name}"]`).first();
 
   describe('5 Services', () => {
@@ -103,7 +92,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
 
     test('all chains are there, and all targets', async () => {
       const labels = graph.nodes.map(({ label }) => label);
-      expect((await texts('.box > text')).sort()).toEqual(labels.sort());
+      expect((await texts('.box > text:first-of-type')).sort()).toEqual(labels.sort());
       expect(await texts('#summary')).toEqual([
         expect.stringMatching(/^ipv4 \u00b7 5 Services \u00b7 \d+ chains \u00b7 \d+ rules$/),
       ]);
@@ -112,15 +101,15 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
 
     test('a click shows the rules of a chain with their comments, and another one where they lead', async () => {
       await chain('KUBE-NODEPORTS').click();
-      expect(await texts('#rules h2')).toEqual(['KUBE-NODEPORTS']);
-      await page.locator('#rules ul button').first().click();
-      expect(await texts('#rules h2')).toEqual(['KUBE-SERVICES']);
-      expect(await texts('#rules .comment')).toContain('shop/service-0:http cluster IP');
-      expect(await texts('#rules code')).toContainEqual(
+      expect(await texts('.rules h2')).toEqual(['KUBE-NODEPORTS']);
+      await page.locator('.rules ul button').first().click();
+      expect(await texts('.rules h2')).toEqual(['KUBE-SERVICES']);
+      expect(await texts('.rules .comment')).toContain('shop/service-0:http cluster IP');
+      expect(await texts('.rules code')).toContainEqual(
         expect.stringMatching(/^-A KUBE-SERVICES -m tcp -p tcp -d 10\.96\.0\.1 --dport 80 -j KUBE-SVC-/),
       );
-      await page.locator('#close-panel').click();
-      expect(await page.locator('#panel').isVisible()).toBe(false);
+      await page.locator('.close-panel').click();
+      expect(await page.locator('.panel').isVisible()).toBe(false);
     });
 
     test('what is looked at is lit, with all arrows from it and to it', async () => {
@@ -134,29 +123,36 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
     test('a Service collapses to one box, and opens again', async () => {
       const before = await page.locator('.box').count();
       await page.locator('.handle').first().click();
-      expect(await texts('.cell text')).toEqual(['shop/service-0']);
+      expect(await texts('.cell text')).toEqual(['shop/service-0 (3 endpoints)']);
       expect(await page.locator('.box').count()).toBeLessThan(before);
       await page.locator('.cell').click();
       expect(await page.locator('.box').count()).toBe(before);
       expect(await page.locator('.cell').count()).toBe(0);
-      await page.locator('#close-all').click();
+      await page.locator('.close-all').click();
       expect(await page.locator('.cell').count()).toBe(5);
-      await page.locator('#open-all').click();
+      await page.locator('.open-all').click();
       expect(await page.locator('.box').count()).toBe(before);
     });
 
     test.each<[string, () => Promise<void>]>([
-      ['by a button', () => page.locator('#zoom-in').click()],
-      ['by another button', () => page.locator('#zoom-out').click()],
+      ['by a button', () => page.locator('.zoom-in').click()],
+      ['by another button', () => page.locator('.zoom-out').click()],
       ['by the wheel', () => page.mouse.move(800, 500).then(() => page.mouse.wheel(0, -300))],
       ['by dragging', () => drag()],
-      ['by a key', () => page.locator('#canvas').press('ArrowRight')],
-      ['by another key', () => page.locator('#canvas').press('-')],
-      ['to see everything', () => page.locator('#fit').click()],
+      ['by a key', () => page.locator('.canvas').press('ArrowRight')],
+      ['by another key', () => page.locator('.canvas').press('-')],
     ])('the view changes %s', async (_, act) => {
       const before = await view();
       await act();
       await expect.poll(view).not.toBe(before);
+    });
+
+    test('and comes back to see everything', async () => {
+      const before = await view();
+      await page.locator('.zoom-in').click();
+      expect(await view()).not.toBe(before);
+      await page.locator('.fit').click();
+      expect(await view()).toBe(before);
     });
 
     async function drag(): Promise<void> {
@@ -171,7 +167,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       await page.mouse.down();
       await page.mouse.move(1200, 700, { steps: 5 });
       await page.mouse.up();
-      expect(await page.locator('#panel').isVisible()).toBe(false);
+      expect(await page.locator('.panel').isVisible()).toBe(false);
     });
 
     test('without a mouse', async () => {
@@ -179,16 +175,37 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       await page.keyboard.type('kube-postrouting');
       await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
-      expect(await texts('#rules h2')).toEqual(['KUBE-POSTROUTING']);
+      expect(await texts('.rules h2')).toEqual(['KUBE-POSTROUTING']);
       await page.keyboard.press('Escape');
-      expect(await page.locator('#panel').isVisible()).toBe(false);
+      expect(await page.locator('.panel').isVisible()).toBe(false);
       await page.keyboard.press('Enter');
-      expect(await texts('#rules h2')).toEqual(['KUBE-POSTROUTING']);
+      expect(await texts('.rules h2')).toEqual(['KUBE-POSTROUTING']);
       const handle = page.locator('.handle').first();
       await handle.focus();
       await handle.press(' ');
       expect(await page.locator('.cell').count()).toBe(1);
       expect(await page.locator('.cell:focus').count()).toBe(1);
+    });
+
+    test('the address leads to what is looked at', async () => {
+      await chain('KUBE-NODEPORTS').click();
+      const link = await page.evaluate<string>('location.hash');
+      expect(link).toBe('#chain=nat/KUBE-NODEPORTS');
+      await page.locator('.close-panel').click();
+      expect(await page.evaluate('location.hash')).toBe('');
+      await page.evaluate('location.hash = "#chain=nat/KUBE-POSTROUTING&namespace=nowhere"');
+      await expect.poll(() => texts('.rules h2')).toEqual(['KUBE-POSTROUTING']);
+      await page.goto(`${page.url().replace(/#.*/, '')}${link}`);
+      await page.reload();
+      expect(await texts('.rules h2')).toEqual(['KUBE-NODEPORTS']);
+      asked = [];
+    });
+
+    test.each(['light', 'dark'] as const)('nothing serious that axe finds, %s', async (colorScheme) => {
+      await page.emulateMedia({ colorScheme });
+      await chain('KUBE-SERVICES').click();
+      await page.locator('.legend-button').click();
+      expect(await seriousFaults(page)).toEqual([]);
     });
 
     test('by day and by night', async () => {
@@ -217,26 +234,26 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       ['an endpoint', '10.244.71.13:8080', 'shop/service-321', /^KUBE-SEP-/],
       ['where nobody answers', '10.96.2.100', 'shop/service-499', /^REJECT$/],
     ])('the search finds %s', async (_, query, service, looksAt) => {
-      await page.locator('#search').fill(query);
-      const hit = page.locator('#results button').first();
+      await page.locator('.search').fill(query);
+      const hit = page.locator('.results button').first();
       expect(await hit.locator('span').textContent()).toBe(service);
       await hit.click();
       expect(await texts('.handle text')).toEqual([`\u25be ${service}`]);
-      expect(await texts('#rules h2')).toEqual(looksAt ? [expect.stringMatching(looksAt)] : []);
+      expect(await texts('.rules h2')).toEqual(looksAt ? [expect.stringMatching(looksAt)] : []);
     });
 
     test('Enter goes to what is found first', async () => {
-      await page.locator('#search').fill('10.244.71.13:8080');
-      await page.locator('#search').press('Enter');
+      await page.locator('.search').fill('10.244.71.13:8080');
+      await page.locator('.search').press('Enter');
       expect(await texts('.handle text')).toEqual(['\u25be shop/service-321']);
-      expect(await texts('#rules h2')).toEqual([expect.stringMatching(/^KUBE-SEP-/)]);
+      expect(await texts('.rules h2')).toEqual([expect.stringMatching(/^KUBE-SEP-/)]);
     });
 
     test('what is found is in view', async () => {
-      await page.locator('#search').fill('10.96.1.122');
-      await page.locator('#results button').first().click();
+      await page.locator('.search').fill('10.96.1.122');
+      await page.locator('.results button').first().click();
       const [seen, lit] = await Promise.all([
-        page.locator('#canvas').boundingBox(),
+        page.locator('.canvas').boundingBox(),
         page.locator('.box.lit > rect').boundingBox(),
       ]);
       expect(lit && seen && lit.x >= seen.x && lit.y >= seen.y).toBe(true);
@@ -244,10 +261,10 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
     });
 
     test('a click opens one, and all can be opened', async () => {
-      await page.locator('#fit').click();
+      await page.locator('.fit').click();
       await page.locator('.cell').nth(123).click();
       expect(await texts('.handle text')).toEqual(['\u25be shop/service-123']);
-      await page.locator('#open-all').click();
+      await page.locator('.open-all').click();
       expect(await page.locator('.box').count()).toBe(graph.nodes.length);
     });
   });
@@ -257,16 +274,16 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
     const graph = graphOf(nastyRuleset(text));
     await show(graph, false);
     const labels = graph.nodes.map(({ label }) => label);
-    expect((await texts('.box > text')).sort()).toEqual(labels.sort());
-    await page.locator('#search').fill('broken');
-    await page.locator('#results button').last().click();
+    expect((await texts('.box > text:first-of-type')).sort()).toEqual(labels.sort());
+    await page.locator('.search').fill('broken');
+    await page.locator('.results button').last().click();
     expect(await page.evaluate('typeof broken')).toBe('undefined');
   });
 
   test('a picture with names that are none', async () => {
     const text = `"'</svg><script>broken=1</script>&amp;<!-- -->]]>`;
     const graph = graphOf(nastyRuleset(text));
-    await open('graph.svg', await drawSvg(printDot(graph)));
+    await open('graph.svg', printSvg(pageData(graph, false)));
     const shown = (await texts('text')).map((text) => text.replaceAll('\u00a0', ' '));
     for (const { label } of graph.nodes) expect(shown).toContain(label);
     expect(await page.evaluate('document.querySelectorAll("parsererror, script").length')).toBe(0);

@@ -1,15 +1,20 @@
-/** Who may import whom, as the table of rooms in CONTRIBUTING.md says, and no circle of files anywhere. */
+/** Who may import whom, as the table of rooms in CONTRIBUTING.md says, what runs in a browser, and no circle of files. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROJECT } from './support/project.ts';
 
-/** The rooms of the table, each with those that it may import; undefined where it may import all. */
-function roomsOfTable(): ReadonlyMap<string, ReadonlySet<string> | undefined> {
+/** The rooms of the table, each with what it may import, as the table has it. */
+function rowsOfTable(): readonly (readonly [room: string, allowed: string])[] {
   const text = readFileSync(join(PROJECT, 'CONTRIBUTING.md'), 'utf8');
   const rows = [...text.matchAll(/^\| `src\/([a-z]+)` \|[^|]*\| ([^|]+) \|$/gm)];
+  return rows.map(([, room = '', allowed = '']) => [room, allowed]);
+}
+
+/** The rooms of the table, each with those that it may import; undefined where it may import all. */
+function roomsOfTable(): ReadonlyMap<string, ReadonlySet<string> | undefined> {
   return new Map(
-    rows.map(([, room = '', allowed = '']) => [
+    rowsOfTable().map(([room, allowed]) => [
       room,
       allowed === 'all'
         ? undefined
@@ -20,13 +25,16 @@ function roomsOfTable(): ReadonlyMap<string, ReadonlySet<string> | undefined> {
 
 const AT_ONCE = /(?:\bfrom|^import)\s*'(\.{1,2}\/[^']+)'/gm;
 
+/** What is there when it runs: all but types. */
+const OF_VALUES = /^(?:import|export)\b(?! type\b)[^;']*?'(\.{1,2}\/[^']+)'/gm;
+
 /** What is loaded only when it runs. */
 const LATER = /\bimport\(\s*'(\.{1,2}\/[^']+)'/gm;
 
 /** Every file of the program with the files that it imports, whether for types or for more. */
 const importsBy = (...patterns: readonly RegExp[]): ReadonlyMap<string, readonly string[]> =>
   new Map(
-    globSync('src/**/*.ts', { cwd: PROJECT })
+    globSync('src/**/*.{ts,tsx}', { cwd: PROJECT })
       .filter((file) => !file.endsWith('.test.ts'))
       .map((file) => {
         const text = readFileSync(join(PROJECT, file), 'utf8');
@@ -78,6 +86,46 @@ describe('rooms', () => {
       [...IMPORTS].flatMap(([file, imported]) => (roomOf(file) === room ? imported.map(roomOf) : [])),
     );
     expect([...(allowed ?? [])].filter((other) => !used.has(other))).toEqual([]);
+  });
+});
+
+describe('in a browser', () => {
+  /** What is published has its text instead. */
+  const AS_TEXT = join('src/graph/formats/page-script.ts');
+
+  /** What only Node.js has: its modules, and its globals where they are used and not asked for. */
+  const ONLY_NODE =
+    /\b(?:from|import|import\()\s*'(node:[^']+)'|(?<!globalThis\.)\b(process\.|Buffer\.|setImmediate\(|import\.meta\.(?:dir|file)name)/g;
+
+  const nodeIn = (files: Iterable<string>) =>
+    [...files]
+      .filter((file) => file !== AS_TEXT)
+      .flatMap((file) => {
+        const code = readFileSync(join(PROJECT, file), 'utf8').replace(/\/\*.*?\*\/|^\s*\/\/.*$/gms, '');
+        return Array.from(code.matchAll(ONLY_NODE), ([, imported, used]) => `${file}: ${imported ?? used}`);
+      });
+
+  const pure = rowsOfTable().flatMap(([room, allowed]) =>
+    allowed === 'all' || allowed.includes('`node:`') ? [] : [room],
+  );
+
+  test.each(pure)('%s runs', (room) => {
+    expect(nodeIn([...IMPORTS.keys()].filter((file) => roomOf(file) === room))).toEqual([]);
+  });
+
+  test('the library runs, and all that it imports', () => {
+    const imports = importsBy(OF_VALUES, LATER);
+    const library = new Set(['src/index.ts']);
+    for (const file of library) for (const other of imports.get(file) ?? []) library.add(other);
+    expect(library.size).toBeGreaterThan(50);
+    expect(nodeIn(library)).toEqual([]);
+  });
+
+  test('rooms that may use Node.js do', () => {
+    const may = rowsOfTable().flatMap(([room, allowed]) => (allowed.includes('`node:`') ? [room] : []));
+    const uses = (room: string) =>
+      nodeIn([...IMPORTS.keys()].filter((file) => roomOf(file) === room)).length > 0;
+    expect(may.filter((room) => !uses(room))).toEqual([]);
   });
 });
 

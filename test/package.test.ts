@@ -20,6 +20,7 @@ const PUBLISHED = [
   /^dist\/.+\.js$/,
   /^dist\/.+\.d\.ts$/,
   /^dist\/cli\/(package\.json|THIRD-PARTY-LICENSES)$/,
+  /^docs\/playground\/index\.html$/,
   /^man\/svc2ipt[\w-]*\.1$/,
   /^schema\/ruleset\.schema\.json$/,
   /^(CHANGELOG\.md|LICENSE|README\.md|package\.json|sbom\.cdx\.json)$/,

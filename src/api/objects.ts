@@ -1,5 +1,5 @@
 /** From what a manifest or the API server holds to objects that the rest of the program trusts. */
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from 'fast-equals';
 import { z } from 'zod';
 import { meantBy, nearest } from '../text/nearest.ts';
 import {
@@ -174,7 +174,7 @@ export function parseObjects(
     const { kind, apiVersion } = type;
     const key = `${apiVersion} ${kind} ${place.at(-1)}`;
     const former = known?.get(key);
-    if (former && isDeepStrictEqual(former.given, value)) {
+    if (former && deepEqual(former.given, value)) {
       objects.push({ object: former.object, at: place });
       return;
     }

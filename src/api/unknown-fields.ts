@@ -32,7 +32,7 @@ export function unknownFields(object: unknown, kind: KnownKind): UnknownField[] 
       for (const [i, item] of value.entries()) if (!Array.isArray(item)) visit(item, type, [...path, i]);
       return;
     }
-    const fields = fieldsOf(type);
+    const fields = fieldsOfType(type);
     for (const [name, inner] of Object.entries(value)) {
       if (!fields.has(name)) {
         found.push({ path: [...path, name], meant: nearest(name, fields.keys()) });
@@ -46,8 +46,11 @@ export function unknownFields(object: unknown, kind: KnownKind): UnknownField[] 
   return found;
 }
 
-/** The table is read type by type, as objects need it: most of it is for Pods. */
-function fieldsOf(type: string): Fields {
+/**
+ * The fields of a type of {@link KINDS}, or of what a field holds. The table is read type by type, as objects need it: most
+ * of it is for Pods.
+ */
+export function fieldsOfType(type: string): Fields {
   const known = TYPES.get(type);
   if (known) return known;
   const words = [present(FIELDS_OF_TYPES[type], `fields of ${type}`), OLDER_FIELDS[type]];

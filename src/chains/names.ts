@@ -2,8 +2,8 @@
  * The names of chains: how they are made, and what they stand for when they are read. kube-proxy v1.36 names its chains
  * so too, and either program finds the other's; chains of trees and groups are those of the fast layout alone.
  */
-import { hash } from 'node:crypto';
 import type { Protocol, TableName } from '../iptables/types.ts';
+import { sha256 } from '../text/sha256.ts';
 
 /** The tables that Services have rules in. */
 export const SERVICE_TABLES = ['filter', 'nat'] as const satisfies readonly TableName[];
@@ -213,9 +213,9 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 /** Two characters of base32 for each value of 10 bits. */
 const BASE32_PAIRS = Array.from({ length: 1024 }, (_, i) => `${BASE32[i >> 5]}${BASE32[i & 31]}`);
 
-/** The first 16 characters of base32(SHA-256(text)). A string of bytes costs a quarter of a buffer here. */
+/** The first 16 characters of base32(SHA-256(text)). */
 function shortHash(text: string): string {
-  const digest = hash('sha256', text, 'latin1');
+  const digest = sha256(text);
   let result = '';
   for (let bit = 0; bit < 80; bit += 10) {
     const at = bit >> 3;

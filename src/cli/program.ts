@@ -28,6 +28,7 @@ const COMMANDS: readonly Row[] = [
   { name: 'diff', load: async () => (await import('./commands/diff.command.ts')).addDiff },
   { name: 'cleanup', load: async () => (await import('./commands/cleanup.command.ts')).addCleanup },
   { name: 'agent', load: async () => (await import('./commands/agent.command.ts')).addAgent },
+  { name: 'playground', load: async () => (await import('./commands/playground.command.ts')).addPlayground },
   { name: 'golden', load: async () => (await import('./commands/golden.command.ts')).addGolden },
   { name: 'completion', load: async () => (await import('./commands/completion.command.ts')).addCompletion },
 ];

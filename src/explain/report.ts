@@ -90,6 +90,21 @@ function portBlocks(
   ].filter((lines) => lines.length > 0);
 }
 
+/** A way in words, as the text has it: to where, from whom, and what becomes of packets. */
+export function wayWords({ to, from, becomes }: WayIn, { servicePort, nodePortAddresses }: ExplainedPort) {
+  return {
+    to: printable(describeAddress(to) + (to.address === undefined ? atNode(nodePortAddresses) : '')),
+    from: printable(namesOf(from)),
+    goesTo: printable(goesTo(becomes, servicePort)),
+    source: printable(sourceOf(becomes, { wide: false })),
+  };
+}
+
+/** What else there is to say of a port, as the text has it: why packets are lost, masqueraded, or come back. */
+export function portNotes(port: ExplainedPort, explanation: Explanation): string[] {
+  return noteLines(port, explanation, { wide: false }).map((line) => printable(line).trim());
+}
+
 /** As wide as it needs where chains are shown: they are there to be copied. */
 function table(
   rows: readonly (readonly string[])[],
@@ -167,7 +182,10 @@ function fateOf({ verdict, rejectWith, shares, chains, lost, staysHere }: Become
   }
 }
 
-function sourceOf({ verdict, masqueraded, masqueradedBy }: Becomes, { wide }: TextLayout): string {
+function sourceOf(
+  { verdict, masqueraded, masqueradedBy }: Becomes,
+  { wide }: Pick<TextLayout, 'wide'>,
+): string {
   if (verdict !== 'endpoints') return '';
   if (masqueraded === 0) return 'kept';
   const by = wide && masqueradedBy ? ` (${placeOf(masqueradedBy)})` : '';
@@ -243,7 +261,11 @@ function nodeOf({ nodeName, local }: ExplainedEndpoint): string {
   return local ? `${nodeName} (this one)` : nodeName;
 }
 
-function noteLines(port: ExplainedPort, explanation: Explanation, layout: TextLayout): string[] {
+function noteLines(
+  port: ExplainedPort,
+  explanation: Explanation,
+  layout: Pick<TextLayout, 'wide'>,
+): string[] {
   return [
     ...lossNotes(port, explanation),
     ...masqueradeNotes(port, layout),
@@ -276,7 +298,7 @@ function lossOf({ verdict }: Becomes): string {
   }
 }
 
-function masqueradeNotes({ ways }: ExplainedPort, { wide }: TextLayout): string[] {
+function masqueradeNotes({ ways }: ExplainedPort, { wide }: Pick<TextLayout, 'wide'>): string[] {
   const rules = new Map(
     ways.flatMap(({ becomes: { masqueradedBy } }) =>
       masqueradedBy ? [[placeOf(masqueradedBy), masqueradedBy]] : [],

@@ -9,9 +9,6 @@ export interface RuleGraph {
   readonly edges: readonly GraphEdge[];
 }
 
-/** Where arrows lead in a picture. Chains below each other are easier to read in a narrow one. */
-export type Direction = 'right' | 'down';
-
 export type GraphNode = ChainNode | TargetNode | ServiceNode;
 
 interface NodeBase {

@@ -1,6 +1,4 @@
 /** Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change. */
-import { posix } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Finding, messageOf, subjectOf } from './finding.ts';
 import type { FindingLocation } from './locator.ts';
 import { RULES } from './rules.ts';
@@ -70,6 +68,20 @@ function physicalLocation({ file, position }: FindingLocation) {
 
 /** Relative paths stay relative to where svc2ipt runs, which is the root of the repository where a code host asks. */
 function uriOf(file: string): string {
-  if (posix.isAbsolute(file)) return pathToFileURL(file).href;
-  return posix.normalize(file).split('/').map(encodeURIComponent).join('/');
+  if (file.startsWith('/')) return new URL(`file://${file.replace(SPECIAL, encodeURIComponent)}`).href;
+  return withoutDots(file).map(encodeURIComponent).join('/');
+}
+
+/** What a URL takes for something else than a character of a path, or leaves out. */
+const SPECIAL = /[%\\?#\t\n\r]/g;
+
+/** The names in a relative path, with `..` only where it begins. */
+function withoutDots(path: string): readonly string[] {
+  const names: string[] = [];
+  for (const name of path.split('/')) {
+    if (name === '' || name === '.') continue;
+    if (name === '..' && (names.at(-1) ?? '..') !== '..') names.pop();
+    else names.push(name);
+  }
+  return names;
 }

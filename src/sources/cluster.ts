@@ -1,5 +1,5 @@
 /** A cluster from manifests. */
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from 'fast-equals';
 import {
   type ClusterState,
   inOrderOfNames,
@@ -117,7 +117,7 @@ export function loadCluster(
 
 function assemblerFor(options: AssemblerOptions, known: KnownManifests | undefined): ClusterAssembler {
   const former = known?.assembler;
-  if (former && isDeepStrictEqual(former.of, options)) return former.assembler;
+  if (former && deepEqual(former.of, options)) return former.assembler;
   const assembler = new ClusterAssembler(options);
   if (known) known.assembler = { of: options, assembler };
   return assembler;
@@ -204,7 +204,7 @@ export class ClusterAssembler {
         const key = namespacedName(service);
         const former = this.#former.get(key)?.service;
         // One that was completed again in the same way is no other.
-        return [key, former && isDeepStrictEqual(former, service) ? former : service];
+        return [key, former && deepEqual(former, service) ? former : service];
       });
       return { services: new Map(keyed), assigned, failed, conflicts: findConflicts(services) };
     });
@@ -278,7 +278,7 @@ function sameEntry(
     former.service === service &&
     former.endpointSlices.length === endpointSlices.length &&
     former.endpointSlices.every(
-      (slice, i) => slice === endpointSlices[i] || isDeepStrictEqual(slice, endpointSlices[i]),
+      (slice, i) => slice === endpointSlices[i] || deepEqual(slice, endpointSlices[i]),
     )
   );
 }

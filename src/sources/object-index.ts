@@ -1,5 +1,5 @@
 /** The objects of many texts, gathered again whenever some of the texts have changed. */
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from 'fast-equals';
 import { namespacedName, serviceKeyOf } from '../api/cluster.ts';
 import type { EndpointSlice } from '../api/endpoint-slice.ts';
 import {
@@ -135,7 +135,7 @@ export class ObjectIndex {
         for (const { placed, key, serviceKey } of document.objects) {
           const known = this.#objects.get(key);
           if (known?.gathering === this.#gathering) {
-            if (isDeepStrictEqual(known.object, placed.object)) continue;
+            if (deepEqual(known.object, placed.object)) continue;
             const message = `is defined twice, and differs from ${known.at.slice(0, -1).join(', ')}`;
             problems.push({ at: placed.at, message });
             continue;
@@ -165,7 +165,7 @@ export class ObjectIndex {
       this.#objects.set(key, { object, at, gathering: this.#gathering });
       return object;
     }
-    if (known.object !== object && !isDeepStrictEqual(known.object, object)) known.object = object;
+    if (known.object !== object && !deepEqual(known.object, object)) known.object = object;
     known.at = at;
     known.gathering = this.#gathering;
     return known.object;

@@ -46,9 +46,14 @@ function graphCommand(program: Command) {
     )
     // Of pictures: the page arranges its boxes itself.
     .addOption(
-      new Option('--direction <direction>', 'the direction of the arrows in a picture; down makes it narrow')
+      new Option('--direction <direction>', 'where Services stand in a picture; down makes it narrow')
         .choices(['right', 'down'])
         .default('right'),
+    )
+    .addOption(
+      new Option('--theme <theme>', 'the colours of a picture or a page; auto follows whoever looks at it')
+        .choices(['auto', 'light', 'dark'])
+        .default('auto'),
     )
     // As the format can bear it, where neither is given.
     .option('--collapse', 'one box for each Service (default for large svg and html)')

@@ -1,16 +1,18 @@
 /** `svc2ipt graph`: a cluster's chains as boxes, and the jumps between them as arrows. */
 
 import { InputError } from '../../api/problem.ts';
+import type { Theme } from '../../graph/arrangement/look.ts';
+import type { Direction } from '../../graph/arrangement/page-types.ts';
 import { collapse } from '../../graph/collapse.ts';
 import { graphOf } from '../../graph/graph.ts';
 import { onlyServices, savedRuleset } from '../../graph/saved.ts';
 import { servicesOfRules } from '../../graph/services.ts';
-import type { Direction, RuleGraph } from '../../graph/types.ts';
+import type { RuleGraph } from '../../graph/types.ts';
 import type { Ruleset } from '../../iptables/types.ts';
+import { type PodNames, podNames } from '../../names/pod-names.ts';
 import { type CompilerInput, eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
 import { servicesNamed, thingsOf } from '../names.ts';
 import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
-import { progress } from '../progress.ts';
 import { openRules, openSavedText, type RulesSource, savedIn } from '../rules.ts';
 import { type CommandOutcome, note, warn } from '../run.ts';
 import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
@@ -18,15 +20,17 @@ import { isNarrowed, shownOf } from '../shown.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
 
 export async function graphAction(options: GraphCommandOptions): Promise<CommandOutcome> {
-  const { family, table, output, direction, collapse: collapsed } = options;
+  const { family, table, output, direction, theme, collapse: collapsed } = options;
   const folder = folderForNodes(options);
-  const draw = (ruleset: Ruleset) =>
-    FORMATS[output].draw(graphOf(onlyTable(ruleset, table)), { direction, collapsed });
+  const draw = (ruleset: Ruleset, input: Pick<CompilerInput, 'pods'> | undefined) => {
+    const nameOf = podNames(input?.pods.values() ?? []);
+    return FORMATS[output].draw(graphOf(onlyTable(ruleset, table)), { direction, theme, collapsed, nameOf });
+  };
   const saved = await openSavedOrKernel(options);
-  if ('rules' in saved) return { output: await draw(await savedRules(saved, options)) };
+  if ('rules' in saved) return { output: await draw(await savedRules(saved, options), saved.input) };
 
   const services = servicesToShow(saved, options.service, options);
-  const drawn = (input: CompilerInput) => draw(compileServices(input, family, services));
+  const drawn = (input: CompilerInput) => draw(compileServices(input, family, services), input);
   if (folder === undefined) return { output: await drawn(saved) };
   const name = `${family}.${FORMATS[output].extension}`;
   const files: OutputFile[] = [];
@@ -66,6 +70,8 @@ async function savedRules(source: RulesSource, options: GraphCommandOptions): Pr
 
 interface Look {
   readonly direction: Direction;
+  readonly theme: Theme;
+  readonly nameOf: PodNames;
   readonly collapsed: boolean | undefined;
 }
 
@@ -97,29 +103,28 @@ async function mermaid(graph: RuleGraph, { direction, collapsed }: Look): Promis
   return printMermaid(drawn, direction);
 }
 
-/** Graphviz takes a second or more, all of it in one step. */
-const SLOW_SVG_EDGES = 500;
-
-/** Graphviz takes some seconds for so many arrows, and from there on soon minutes. */
+/** A picture of more arrows is longer than anybody wants to look through, and browsers take seconds to show it. */
 const MOST_SVG_EDGES = 2000;
 
-async function svg(graph: RuleGraph, { direction, collapsed }: Look): Promise<string> {
+async function svg(graph: RuleGraph, { direction, collapsed, theme, nameOf }: Look): Promise<string> {
   const tooMany = graph.edges.length > MOST_SVG_EDGES;
   if (tooMany && collapsed === undefined) {
     note(
       `${graph.edges.length} arrows: each Service is drawn as one box; --service draws some of them in full, ` +
-        `-o html opens them by a click, --no-collapse draws everything and takes its time`,
+        `-o html opens them by a click, --no-collapse draws everything`,
     );
   }
-  const { drawSvg } = await import('../../graph/formats/svg.ts');
-  if (graph.edges.length > SLOW_SVG_EDGES) (await progress('drawing', 0))(0, 1);
-  return await drawSvg(await dot(graph, { direction, collapsed: collapsed ?? tooMany }));
+  const [{ pageData }, { printSvg }] = await Promise.all([
+    import('../../graph/formats/page-data.ts'),
+    import('../../graph/formats/svg.ts'),
+  ]);
+  return printSvg(pageData(graph, collapsed ?? tooMany, nameOf), { direction, theme });
 }
 
 /** A page with more Services, all opened, is longer than anybody wants to look through. */
 const MOST_OPENED = 20;
 
-async function html(graph: RuleGraph, { collapsed }: Look): Promise<string> {
+async function html(graph: RuleGraph, { collapsed, theme, nameOf }: Look): Promise<string> {
   const [{ pageData }, { pageScript }, { printHtml }] = await Promise.all([
     import('../../graph/formats/page-data.ts'),
     import('../../graph/formats/page-script.ts'),
@@ -130,5 +135,5 @@ async function html(graph: RuleGraph, { collapsed }: Look): Promise<string> {
   if (tooMany && collapsed === undefined) {
     note(`${services.size} Services: each is one box until it is opened; --no-collapse opens all of them`);
   }
-  return printHtml(pageData(graph, collapsed ?? tooMany), await pageScript());
+  return printHtml(pageData(graph, collapsed ?? tooMany, nameOf), await pageScript(), theme);
 }

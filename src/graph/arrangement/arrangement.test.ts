@@ -9,12 +9,17 @@ import { graphOf } from '../graph.ts';
 import { type Arrangement, arrange } from './arrangement.ts';
 import { belongingsOf } from './belongings.ts';
 import type { Area } from './frames.ts';
-import type { PageData } from './page-types.ts';
+import { namespaceOfService } from './namespaces.ts';
+import type { Direction, PageData } from './page-types.ts';
 
 const measure = (text: string) => 7 * text.length;
 
-function arranged(data: PageData, opened: readonly string[]): Arrangement {
-  return arrange(data, belongingsOf(data), new Set(opened), measure);
+function arranged(
+  data: PageData,
+  opened: readonly string[],
+  { namespace, direction = 'right' }: { namespace?: string; direction?: Direction } = {},
+): Arrangement {
+  return arrange(data, belongingsOf(data), { opened: new Set(opened), namespace, direction }, measure);
 }
 
 const boxesOf = ({ frames }: Arrangement) => frames.flatMap(({ boxes }) => boxes);
@@ -33,18 +38,21 @@ function isWithin(inner: Area, outer: Area): boolean {
 }
 
 /** Pages of random clusters, with some of their Services opened. */
-const pages = fc.tuple(rawCluster, fc.infiniteStream(fc.boolean())).map(([raw, choice]) => {
-  const { cluster, node, options } = load(raw);
-  const data = pageData(graphOf(compile(cluster, node, options('ipv4'))), true);
-  const services = [...belongingsOf(data).services.keys()];
-  return { data, services, opened: services.filter(() => choice.next().value) };
-});
+const pages = fc
+  .tuple(rawCluster, fc.infiniteStream(fc.boolean()), fc.boolean())
+  .map(([raw, choice, down]) => {
+    const { cluster, node, options } = load(raw);
+    const data = pageData(graphOf(compile(cluster, node, options('ipv4'))), true);
+    const services = [...belongingsOf(data).services.keys()];
+    const direction: Direction = down ? 'down' : 'right';
+    return { data, services, opened: services.filter(() => choice.next().value), direction };
+  });
 
 describe('random clusters', () => {
   test('nothing covers anything else', () => {
     fc.assert(
-      fc.property(pages, ({ data, opened }) => {
-        const arrangement = arranged(data, opened);
+      fc.property(pages, ({ data, opened, direction }) => {
+        const arrangement = arranged(data, opened, { direction });
         const { frames, collapsed, width, height } = arrangement;
         const areas: readonly Area[] = [...frames, ...(collapsed ? [collapsed] : [])];
         const boxes: readonly Area[] = [...boxesOf(arrangement), ...(collapsed?.cells ?? [])];
@@ -73,6 +81,41 @@ describe('random clusters', () => {
         ).toEqual(expected);
         const cells = arrangement.collapsed?.cells.map(({ service }) => service) ?? [];
         expect(cells).toEqual(services.filter((service) => !opened.includes(service)));
+      }),
+    );
+  });
+
+  test('of one namespace, what is not of another', () => {
+    fc.assert(
+      fc.property(pages, ({ data, services, opened, direction }) => {
+        const [first] = services;
+        if (first === undefined) return;
+        const namespace = namespaceOfService(first);
+        const drawn = arranged(data, opened, { namespace, direction });
+        const shown = [...drawn.frames, ...(drawn.collapsed?.cells ?? [])].flatMap(
+          ({ service }) => service ?? [],
+        );
+        expect(shown.sort()).toEqual(
+          services.filter((name) => namespaceOfService(name) === namespace).sort(),
+        );
+        for (const { to } of drawn.arrows) if (to === undefined) expect(drawn.collapsed).toBeDefined();
+      }),
+    );
+  });
+
+  test('arrows go nowhere outside of the drawing', () => {
+    fc.assert(
+      fc.property(pages, ({ data, opened, direction }) => {
+        const { arrows, width, height } = arranged(data, opened, { direction });
+        for (const { path } of arrows) {
+          const places = [...path.matchAll(/(-?[\d.e-]+) (-?[\d.e-]+)/g)].map(([, x, y]) => [
+            Number(x),
+            Number(y),
+          ]);
+          for (const [x = -1, y = -1] of places) {
+            expect(x >= 0 && x <= width && y >= 0 && y <= height).toBe(true);
+          }
+        }
       }),
     );
   });

@@ -5,18 +5,29 @@ import type { PageData, PageNode, PageRule } from './page-types.ts';
 /** A node and its size. Its exits are the rows that arrows begin at. */
 export interface Box extends LayerBox {
   readonly node: PageNode;
+  /** What the name does not say, each line with the height of its middle below the top of the box. */
+  readonly about: readonly { readonly text: string; readonly y: number }[];
   readonly rows: readonly Row[];
 }
 
 export interface Row {
   /** The middle of the row, in pixels below the top of the box. */
   readonly y: number;
+  readonly height: number;
+  /** The number of its first rule in the chain, from 1, and how many it stands for. */
+  readonly first: number;
+  readonly count: number;
   readonly text: string;
   /** Where it leads to, in words, where no arrow says so. */
   readonly aside: string;
-  /** The rule that it is; undefined for several, which lead to collapsed Services. */
+  /** The rule that it is; undefined for several, which lead to Services that are not drawn in full. */
   readonly rule: PageRule | undefined;
+  /** Whether these are collapsed, and not left out. */
+  readonly collapsed: boolean;
 }
+
+/** Whether a Service is drawn in full, as one box, or not at all. */
+export type ServiceState = 'opened' | 'collapsed' | 'left-out';
 
 /** How wide a text is in the letters of the page, in pixels. */
 export type Measure = (text: string) => number;
@@ -30,27 +41,33 @@ const LONGEST_TEXT = 44;
 /**
  * The box of a node.
  * @param id its place in the data's nodes
- * @param opened the Services that are not collapsed
+ * @param stateOf how a Service is drawn
  */
 export function boxOf(
   { nodes }: PageData,
   id: number,
   node: PageNode,
-  opened: ReadonlySet<string>,
+  stateOf: (service: string) => ServiceState,
   measure: Measure,
 ): Box {
-  const isHidden = ({ to }: PageRule) => {
+  const hiddenAs = ({ to }: PageRule) => {
     const service = to === undefined ? undefined : nodes[to]?.service;
-    return service !== undefined && service !== node.service && !opened.has(service);
+    return service === undefined || service === node.service ? 'opened' : stateOf(service);
   };
-  const rows = inRuns(node.rules, isHidden).map((run, i): Row => {
-    const y = TITLE_HEIGHT + (i + 0.5) * ROW_HEIGHT;
+  const about = (node.about ?? []).map((text, i) => ({ text, y: TITLE_HEIGHT + (i + 0.5) * ROW_HEIGHT - 3 }));
+  const top = TITLE_HEIGHT + about.length * ROW_HEIGHT;
+  let first = 1;
+  const rows = inRuns(node.rules, hiddenAs).map((run, i): Row => {
+    const place = { y: top + (i + 0.5) * ROW_HEIGHT, height: ROW_HEIGHT, first, count: run.length };
+    first += run.length;
     const [rule] = run;
-    if (rule === undefined || isHidden(rule)) {
+    const state = rule === undefined ? 'opened' : hiddenAs(rule);
+    if (rule === undefined || state !== 'opened') {
       const text = run.length === 1 ? '1 rule of a Service' : `${run.length} rules of Services`;
-      return { y, text, aside: '', rule: undefined };
+      return { ...place, text, aside: '', rule: undefined, collapsed: state === 'collapsed' };
     }
-    return { y, text: shortened(rule.label || 'all'), aside: asideOf(node, rule, nodes), rule };
+    const text = shortened(rule.label || 'all');
+    return { ...place, text, aside: asideOf(node, rule, nodes), rule, collapsed: false };
   });
   const rowWidth = ({ text, aside }: Row) =>
     measure(text) + (aside === '' ? 0 : measure(aside) + 2 * PADDING);
@@ -58,27 +75,32 @@ export function boxOf(
     id,
     node,
     rows,
-    width: 2 * PADDING + Math.max(measure(node.label), ...rows.map(rowWidth)),
-    height: TITLE_HEIGHT + (rows.length > 0 ? rows.length * ROW_HEIGHT + 4 : 0),
+    about,
+    width:
+      2 * PADDING +
+      Math.max(measure(node.label), ...about.map(({ text }) => measure(text)), ...rows.map(rowWidth)),
+    height: top + (rows.length > 0 ? rows.length * ROW_HEIGHT + 4 : 0),
     exits: rows.flatMap(({ y, aside, rule }) =>
       aside === '' && rule?.to !== undefined ? [{ to: rule.to, y }] : [],
     ),
   };
 }
 
-/** Rules one by one; hidden ones that follow each other in one. */
-function inRuns(rules: readonly PageRule[], isHidden: (rule: PageRule) => boolean): PageRule[][] {
+/** By what a row is found: the place of its node, and its first rule. */
+export function rowKey(id: number, { first }: Pick<Row, 'first'>): string {
+  return `${id}.${first}`;
+}
+
+/** Rules one by one; those of Services that are not drawn in full in one while they follow each other. */
+function inRuns(rules: readonly PageRule[], hiddenAs: (rule: PageRule) => ServiceState): PageRule[][] {
   const runs: PageRule[][] = [];
-  let hiddenRun: PageRule[] | undefined;
+  let before: ServiceState = 'opened';
   for (const rule of rules) {
-    const hidden = isHidden(rule);
-    if (hidden && hiddenRun) {
-      hiddenRun.push(rule);
-      continue;
-    }
-    const run = [rule];
-    hiddenRun = hidden ? run : undefined;
-    runs.push(run);
+    const state = hiddenAs(rule);
+    const run = runs.at(-1);
+    if (run && state !== 'opened' && state === before) run.push(rule);
+    else runs.push([rule]);
+    before = state;
   }
   return runs;
 }

@@ -15,28 +15,31 @@ export interface Cell extends Area {
 
 const CELL_HEIGHT = 26;
 const CELL_GAP = 8;
-/** Of width to height, about as a screen has it. */
-const ASPECT = 1.6;
 
 /**
  * Lays out collapsed Services.
- * @param least how wide the block may be in any case
+ * @param endpoints how many each has
+ * @param least how wide the block may be in any case; `aspect` is what its width should be to its height
  */
 export function cellBlock(
   services: readonly string[],
+  endpoints: ReadonlyMap<string, number>,
   { x, y }: Point,
-  least: number,
+  { least, aspect }: { readonly least: number; readonly aspect: number },
   measure: Measure,
 ): CellBlock {
-  const texts = services.map(shortened);
+  const texts = services.map((service) => {
+    const count = endpoints.get(service) ?? 0;
+    return `${shortened(service)} (${count === 1 ? '1 endpoint' : `${count} endpoints`})`;
+  });
   const step = {
     x: Math.max(0, ...texts.map(measure)) + 2 * PADDING + CELL_GAP,
     y: CELL_HEIGHT + CELL_GAP,
   };
   const columns = Math.max(
     1,
-    Math.floor(least / step.x),
-    Math.round(Math.sqrt((ASPECT * services.length * step.y) / step.x)),
+    Math.floor((least + CELL_GAP - 2 * FRAME_PADDING) / step.x),
+    Math.round(Math.sqrt((aspect * services.length * step.y) / step.x)),
   );
   const inner = { x: x + FRAME_PADDING, y: y + FRAME_TITLE_HEIGHT };
   const cells = services.map((service, i): Cell => {

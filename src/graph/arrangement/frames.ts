@@ -20,7 +20,9 @@ export interface Frame extends Area {
 
 export interface PlacedBox extends Box, Point {}
 
-export const FRAME_GAP = 20;
+/** Before the name of a Service that can be collapsed. */
+export const HANDLE_SIGN = '\u25be ';
+export const FRAME_GAP = 24;
 export const FRAME_TITLE_HEIGHT = 28;
 export const FRAME_PADDING = 14;
 const LANE_HEIGHT = 9;
@@ -49,7 +51,7 @@ export function framed(
     service,
     x,
     y,
-    width: Math.max(width, measure(title)) + 2 * FRAME_PADDING,
+    width: Math.max(width, measure(`${HANDLE_SIGN}${title}`)) + 2 * FRAME_PADDING,
     height: inner.y - y + height + FRAME_PADDING,
     boxes: boxes.map((box) => {
       const place = places.get(box.id) ?? { x: 0, y: 0, columnWidth: 0 };

@@ -1,5 +1,8 @@
 /** What the page holds: the graph as it is drawn there, and the rules of its chains as text. */
 
+/** Where arrows lead in a picture. Services below the node's chains make a narrower one. */
+export type Direction = 'right' | 'down';
+
 export interface PageData {
   readonly family: string;
   /** Whether Services are one box each until they are opened. */
@@ -16,6 +19,8 @@ export interface PageNode {
   readonly service?: string;
   /** Of a target: `DNAT`, `REJECT`. */
   readonly target?: string;
+  /** What the name does not say, a line each: the Pod of an endpoint. */
+  readonly about?: readonly string[];
   /** Of a chain. */
   readonly rules: readonly PageRule[];
 }

@@ -3,12 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { nastyRuleset, nastyText } from '../../../test/support/arbitrary/nasty-rulesets.ts';
-import { compiledGraph, natOfTwoEndpoints } from '../../../test/support/graphs.ts';
-import { service, slice } from '../../../test/support/rules.ts';
+import { natOfTwoEndpoints } from '../../../test/support/graphs.ts';
 import { collapse } from '../collapse.ts';
 import { graphOf } from '../graph.ts';
 import { printDot } from './dot.ts';
-import { drawSvg } from './svg.ts';
 
 /** Without its looks. */
 function meaning(dot: string): string {
@@ -139,10 +137,4 @@ test('whatever names are, Graphviz finds these nodes and edges with these labels
       );
     }),
   );
-});
-
-test('a picture shows every chain by its name', async () => {
-  const graph = compiledGraph({ objects: [service(), slice(['10.244.1.5', '10.244.1.6'])] });
-  const svg = (await drawSvg(printDot(graph))).replaceAll('&#45;', '-');
-  for (const { label } of graph.nodes) expect(svg).toContain(`>${label}</text>`);
 });

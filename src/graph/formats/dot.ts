@@ -3,8 +3,9 @@
 import { present } from '../../errors/invariant.ts';
 import { printRule } from '../../iptables/print.ts';
 import { printable } from '../../text/printable.ts';
+import type { Direction } from '../arrangement/page-types.ts';
 import { groupsOf, isAside } from '../groups.ts';
-import type { Direction, GraphEdge, GraphNode, RuleGraph } from '../types.ts';
+import type { GraphEdge, GraphNode, RuleGraph } from '../types.ts';
 
 const DIRECTIONS: Readonly<Record<Direction, string>> = {
   right: '  rankdir=LR; ranksep=0.9; nodesep=0.15',

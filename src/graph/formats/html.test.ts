@@ -25,6 +25,7 @@ test('the data of a chain: its rules as text, with comments and where they lead'
     label: 'KUBE-SEP-34ZZ2QFGO32YYXXO',
     table: 'nat',
     service: 'shop/web',
+    about: ['10.244.1.5:8080'],
     rules: [
       {
         label: 'from 10.244.1.5',
@@ -40,6 +41,16 @@ test('the data of a chain: its rules as text, with comments and where they lead'
       },
     ],
   });
+});
+
+test('whose endpoint it is, on the chain of an endpoint and where it sends to', () => {
+  const names = new Map([['10.244.1.5', 'Pod web-1 on node-a']]);
+  const { nodes } = pageData(natOfTwoEndpoints(), false, (address) => names.get(address));
+  expect(nodes.flatMap(({ kind, about }) => (about ? [[kind, ...about]] : []))).toEqual([
+    ['chain', '10.244.1.5:8080', 'Pod web-1 on node-a'],
+    ['chain', '10.244.1.6:8080'],
+    ['target', 'Pod web-1 on node-a'],
+  ]);
 });
 
 test('a page asks nobody for anything, and runs its own script only', () => {

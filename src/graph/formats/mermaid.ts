@@ -1,6 +1,7 @@
 /** Graphs as Mermaid's flowcharts, for Markdown. */
+import type { Direction } from '../arrangement/page-types.ts';
 import { groupsOf, isAside } from '../groups.ts';
-import type { Direction, GraphNode, RuleGraph } from '../types.ts';
+import type { GraphNode, RuleGraph } from '../types.ts';
 
 /** More edges than this Mermaid refuses to draw, unless the page that holds the chart allows more (`maxEdges`). */
 export const MOST_MERMAID_EDGES = 500;

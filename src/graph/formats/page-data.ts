@@ -1,8 +1,10 @@
 /** From a graph to what its page holds. */
 
+import { chainKind } from '../../chains/names.ts';
 import { packetsLabel } from '../../iptables/labels.ts';
 import { printRule } from '../../iptables/print.ts';
 import type { Rule } from '../../iptables/types.ts';
+import { splitPort } from '../../net/address.ts';
 import { printable } from '../../text/printable.ts';
 import type { PageData, PageNode, PageRule } from '../arrangement/page-types.ts';
 import type { GraphEdge, GraphNode, RuleGraph } from '../types.ts';
@@ -10,15 +12,44 @@ import type { GraphEdge, GraphNode, RuleGraph } from '../types.ts';
 /**
  * The data of a page for a graph.
  * @param collapsed whether the page begins with one box for each Service
+ * @param nameOf whose address it is, in words, where that is known
  */
-export function pageData({ family, nodes, edges }: RuleGraph, collapsed: boolean): PageData {
+export function pageData(
+  { family, nodes, edges }: RuleGraph,
+  collapsed: boolean,
+  nameOf: (address: string) => string | undefined = () => undefined,
+): PageData {
   const places = new Map(nodes.map(({ id }, i) => [id, i]));
   const leaving = Map.groupBy(edges, ({ from }) => from);
+  const arriving = Map.groupBy(edges, ({ to }) => to);
   return {
     family,
     collapsed,
-    nodes: nodes.map((node) => pageNode(node, leaving.get(node.id) ?? [], places)),
+    nodes: nodes.map((node) => {
+      const about = aboutOf(node, leaving.get(node.id) ?? [], arriving.get(node.id) ?? [], nameOf);
+      return {
+        ...pageNode(node, leaving.get(node.id) ?? [], places),
+        ...(about.length > 0 ? { about } : {}),
+      };
+    }),
   };
+}
+
+/** Whose endpoint it is: in the chain of one with its address, which the name does not tell. */
+function aboutOf(
+  node: GraphNode,
+  leaving: readonly GraphEdge[],
+  arriving: readonly GraphEdge[],
+  nameOf: (address: string) => string | undefined,
+): string[] {
+  const isEndpoint = node.kind === 'chain' && chainKind(node.chain.name) === 'endpoint';
+  const destinations = (isEndpoint ? leaving : node.kind === 'target' ? arriving : []).flatMap(({ rules }) =>
+    rules.flatMap(({ target }) => (target?.target === 'DNAT' ? [target.to] : [])),
+  );
+  const [destination] = destinations;
+  if (destination === undefined || destinations.some((other) => other !== destination)) return [];
+  const name = nameOf(splitPort(destination)?.address ?? destination);
+  return [...(isEndpoint ? [destination] : []), ...(name === undefined ? [] : [printable(name)])];
 }
 
 /** @param edges those that leave the node, which are its rules with a target, in order */

@@ -4,6 +4,9 @@ import { stripTypeScriptTypes } from 'node:module';
 
 /** Each comes after those that it imports. Their top-level names differ. */
 const MODULES = [
+  'arrangement/look',
+  'arrangement/namespaces',
+  'arrangement/page-link',
   'arrangement/layers',
   'arrangement/belongings',
   'arrangement/boxes',
@@ -11,12 +14,16 @@ const MODULES = [
   'arrangement/cells',
   'arrangement/arrows',
   'arrangement/arrangement',
+  'arrangement/drawing',
   'arrangement/search',
   'page/elements',
   'page/view',
-  'page/draw',
+  'page/legend',
   'page/panel',
   'page/results',
+  'page/walker',
+  'page/picture-style',
+  'page/picture',
   'page/page',
 ];
 

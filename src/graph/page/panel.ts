@@ -1,6 +1,6 @@
 /** The rules of the chain that somebody looks at. */
 import type { PageData, PageNode, PageRule } from '../arrangement/page-types.ts';
-import { html } from './elements.ts';
+import { button, html } from './elements.ts';
 
 /** So many rules that lead to a chain are told. */
 const MOST_SOURCES = 100;
@@ -17,11 +17,7 @@ export function panelContent(
   go: (place: number) => void,
 ): HTMLElement[] {
   const whose = node.service === undefined ? 'of this node' : `of Service ${node.service}`;
-  const link = (to: number, words: string) => {
-    const button = html('button', { type: 'button', class: 'link' }, words);
-    button.addEventListener('click', () => go(to));
-    return button;
-  };
+  const link = (to: number, words: string) => button(words, { class: 'link' }, () => go(to));
   const rules = node.rules.map((rule) => ruleElement(data, node, rule, link));
   const sources = sourcesOf(data, place);
   const told = sources.slice(0, MOST_SOURCES).map(({ from, words }) => html('li', {}, link(from, words)));
@@ -30,6 +26,7 @@ export function panelContent(
   return [
     html('h2', { tabindex: -1 }, node.label),
     html('p', { class: 'whose' }, `table ${node.table}, ${whose}`),
+    ...(node.about ?? []).map((line) => html('p', {}, line)),
     ...(node.kind === 'target'
       ? []
       : [html('h3', {}, count(rules.length, 'rule')), html('ol', {}, ...rules)]),

@@ -1,6 +1,6 @@
 /** What is free in a range. What is taken depends on a seed, so that it is the same every time. */
-import { createHash } from 'node:crypto';
 import { addressBits, addressValue, familyOf, formatAddress, prefixLength } from '../../net/address.ts';
+import { sha256 } from '../../text/sha256.ts';
 
 /** As many addresses of a range are tried as an IPv6 service range had when its size was limited. */
 const MAX_RANGE_SIZE = 1n << 20n;
@@ -44,5 +44,6 @@ export function firstFree<T>(
 
 /** A number of 48 bits, each seed another. */
 export function numberOf(seed: string): number {
-  return createHash('sha256').update(seed).digest().readUIntBE(0, 6);
+  const digest = sha256(seed);
+  return Array.from({ length: 6 }).reduce((number: number, _, i) => number * 256 + digest.charCodeAt(i), 0);
 }

@@ -1,0 +1,162 @@
+/** What is wrong with what somebody has typed, or will surprise, and what there is to choose from in it. */
+import { namespacedName } from '../api/cluster.ts';
+import type { PlacedObject } from '../api/objects.ts';
+import { InputError, type Problem } from '../api/problem.ts';
+import { hasClusterIP } from '../api/service.ts';
+import { isWorkload } from '../api/workload.ts';
+import { serviceOf } from '../chains/comments.ts';
+import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
+import { addressesOfServices } from '../compiler/service-ports.ts';
+import { type Finding, objectName, subjectOf } from '../lint/finding.ts';
+import { lintCluster } from '../lint/lint.ts';
+import { locator } from '../lint/locator.ts';
+import { noService, problemFinding } from '../lint/problems.ts';
+import { SEVERITIES } from '../lint/severity.ts';
+import { FAMILIES, type Family, familyOf, joinPort } from '../net/address.ts';
+import { ManifestError } from '../sources/cluster.ts';
+import type { Choice, Look, PlacedFinding } from './answers.ts';
+import { CONFIGURATION, type LoadedInput, layoutOfInput, MANIFESTS, nodesIn } from './compiled.ts';
+import type { PlaygroundInput } from './state.ts';
+
+/** @param load gives the input, or throws an InputError */
+export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
+  const texts = [
+    { name: MANIFESTS, text: input.manifests },
+    { name: CONFIGURATION, text: input.config },
+  ];
+  const placed = (findings: readonly Finding[], objects: readonly PlacedObject[]) =>
+    placedFindings(findings, objects, texts);
+  try {
+    const loaded = load();
+    const { cluster, typos, objects, node } = loaded;
+    const families = FAMILIES.filter((family) =>
+      [...cluster.services.values()].some(({ service: { clusterIPs } }) =>
+        clusterIPs.some((ip) => ip !== 'None' && familyOf(ip) === family),
+      ),
+    );
+    return {
+      findings: placed([...typos.map(problemFinding), ...findingsIn(loaded)], objects),
+      works: true,
+      nodes: nodesIn(loaded),
+      node: node.name,
+      services: [...cluster.services.values()]
+        .filter(({ service }) => hasClusterIP(service))
+        .map(({ service }) => namespacedName(service))
+        .sort(),
+      families,
+      layout: layoutOfInput(loaded),
+      senders: sendersIn(loaded, input.family),
+      targets: targetsIn(loaded, input.family),
+    };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const typos: readonly Problem[] = error instanceof ManifestError ? error.typos : [];
+    return {
+      findings: placed([...error.problems, ...typos].map(problemFinding), []),
+      works: false,
+      nodes: [],
+      node: input.node,
+      services: [],
+      families: [],
+      layout: input.layout ?? 'kube-proxy',
+      senders: [],
+      targets: [],
+    };
+  }
+}
+
+function findingsIn(loaded: LoadedInput): Finding[] {
+  const { cluster, node, pods, configuration } = loaded;
+  const objects = loaded.objects.map(({ object }) => object);
+  if (cluster.services.size === 0) return [noService()];
+  return lintCluster(cluster, node, {
+    nodes: loaded.nodes,
+    endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
+    pods: [...pods.values()],
+    workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
+    configuration: configuration.kubeProxy,
+    unassigned: {
+      rejectUnassigned: configuration.own.rejectUnassigned ?? false,
+      serviceRanges: loaded.serviceCIDRs,
+    },
+  });
+}
+
+function placedFindings(
+  findings: readonly Finding[],
+  objects: readonly PlacedObject[],
+  texts: readonly { readonly name: string; readonly text: string }[],
+): PlacedFinding[] {
+  const places = new Map<string, readonly string[]>();
+  for (const { object, at } of objects) {
+    const name = `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
+    if (!places.has(name)) places.set(name, at.slice(0, -1));
+  }
+  const placeOf = ({ object, place }: Finding) => place ?? (object && places.get(objectName(object))) ?? [];
+  const locate = locator(placeOf, texts);
+  return findings
+    .map((finding): PlacedFinding => {
+      const { severity, code, cause, remedy } = finding;
+      const { position } = locate(finding);
+      const [name] = placeOf(finding);
+      return {
+        of:
+          name === CONFIGURATION || finding.object?.kind === 'KubeProxyConfiguration'
+            ? CONFIGURATION
+            : MANIFESTS,
+        severity,
+        code,
+        subject: subjectOf(finding),
+        cause,
+        remedy,
+        line: position?.line,
+        column: position?.column,
+      };
+    })
+    .sort(
+      (a, b) =>
+        SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.line ?? 0) - (b.line ?? 0),
+    );
+}
+
+/** So many Pods are offered: whoever looks for others types their names. */
+const MOST_PODS = 200;
+
+function sendersIn({ pods, node }: LoadedInput, family: Family): Choice[] {
+  const own = [...pods].filter(([, { ips }]) => ips.some((ip) => familyOf(ip) === family)).sort();
+  return [
+    { place: 'outside', words: 'a client outside the cluster' },
+    ...own.slice(0, MOST_PODS).map(([name, { nodeName }]) => ({
+      place: `pod/${name}`,
+      words: `Pod ${name}${nodeName === undefined ? '' : nodeName === node.name ? ' on this node' : ` on ${nodeName}`}`,
+    })),
+    { place: 'node', words: `this node${node.name === '' ? '' : `, ${node.name}`}` },
+  ];
+}
+
+function targetsIn({ cluster, node, pods, options }: LoadedInput, family: Family): Choice[] {
+  const ip = node.ips.find((one) => familyOf(one) === family);
+  const addresses = addressesOfServices(cluster, family, options(family).legacyPortNames);
+  return [
+    ...addresses.flatMap((address): Choice[] => {
+      const place = placeOfAddress(address, ip);
+      if (place === undefined) return [];
+      return [{ place, words: `${address.servicePort}, ${describeAddress(address)}` }];
+    }),
+    ...[...pods]
+      .filter(([, { ips }]) => ips.some((one) => familyOf(one) === family))
+      .slice(0, MOST_PODS)
+      .map(([name]) => ({ place: `pod/${name}:80`, words: `Pod ${name} itself, without a Service` })),
+  ];
+}
+
+/** As trace takes it. A node whose addresses are unknown has no node ports to send to. */
+export function placeOfAddress(
+  { address, port, protocol, way, servicePort }: ServiceAddress,
+  nodeIP: string | undefined,
+): string | undefined {
+  const of = protocol === 'tcp' ? '' : `/${protocol}`;
+  if (way === 'node-port')
+    return nodeIP === undefined ? undefined : `node-port/${serviceOf(servicePort)}:${port}${of}`;
+  return address === undefined ? undefined : `${joinPort(address, port)}${of}`;
+}

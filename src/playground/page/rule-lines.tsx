@@ -1,0 +1,180 @@
+/** Rules with every part explained, where somebody points at it or goes there with the arrow keys. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ShownTable } from '../answers.ts';
+import type { RulePart } from '../rule-parts.ts';
+
+/** What the tables are there for. */
+const TABLES: Readonly<Record<string, string>> = {
+  nat: 'decides where packets go, once for each connection',
+  filter: 'decides what may pass, for every packet',
+};
+
+/** So many rules are shown before somebody asks for more: browsers take their time for more elements. */
+const MOST_RULES = 600;
+
+interface Pointed {
+  readonly part: RulePart;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface RuleLinesProps {
+  readonly tables: readonly ShownTable[];
+  /** The chain to bring into view; '' for none. */
+  readonly chain: string;
+  readonly onChain: (chain: string) => void;
+  /** Distinguishes several on one page. */
+  readonly name: string;
+}
+
+export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
+  const element = useRef<HTMLDivElement>(null);
+  const [pointed, setPointed] = useState<Pointed>();
+  const [most, setMost] = useState(MOST_RULES);
+  useEffect(() => {
+    if (chain === '') return;
+    const found = element.current?.querySelector(`[data-chain="${CSS.escape(chain)}"]`);
+    found?.scrollIntoView({ block: 'start' });
+  }, [chain, tables]);
+  useEffect(() => {
+    const first = element.current?.querySelector<HTMLElement>('.part');
+    if (!element.current?.querySelector('.part[tabindex="0"]')) first?.setAttribute('tabindex', '0');
+  });
+  const partOf = (target: EventTarget | null): HTMLElement | null =>
+    target instanceof Element ? target.closest<HTMLElement>('.part') : null;
+  const point = (target: EventTarget | null) => {
+    const button = partOf(target);
+    const box = button?.getBoundingClientRect();
+    const [table = -1, one = -1, rule = -1, part = -1] = (button?.dataset.at ?? '').split(' ').map(Number);
+    const found = tables[table]?.chains[one]?.rules[rule]?.[part];
+    if (!box || !found) return setPointed(undefined);
+    setPointed({ part: found, x: box.left, y: box.bottom });
+  };
+  const focus = (button: HTMLElement | null | undefined) => {
+    if (!button) return;
+    for (const other of element.current?.querySelectorAll('.part[tabindex="0"]') ?? [])
+      other.setAttribute('tabindex', '-1');
+    button.setAttribute('tabindex', '0');
+    button.focus();
+  };
+  const move = (event: KeyboardEvent) => {
+    const button = partOf(event.target);
+    const line = button?.closest('.rule');
+    if (!button || !line) return;
+    if (event.key === 'Escape') return setPointed(undefined);
+    const lines = [...(element.current?.querySelectorAll('.rule') ?? [])];
+    const parts = [...line.querySelectorAll<HTMLElement>('.part')];
+    const [at, column] = [lines.indexOf(line), parts.indexOf(button)];
+    const inLine = (to: Element | undefined) => {
+      const others = to?.querySelectorAll<HTMLElement>('.part');
+      return others?.[Math.min(column, others.length - 1)];
+    };
+    const targets: Readonly<Record<string, HTMLElement | undefined>> = {
+      ArrowRight: parts[column + 1],
+      ArrowLeft: parts[column - 1],
+      ArrowDown: inLine(lines[at + 1]),
+      ArrowUp: inLine(lines[at - 1]),
+      Home: parts[0],
+      End: parts.at(-1),
+    };
+    if (!Object.hasOwn(targets, event.key)) return;
+    event.preventDefault();
+    focus(targets[event.key]);
+  };
+  let left = most;
+  const shown = tables.map(({ table, chains }) => ({
+    table,
+    chains: chains.map((one) => {
+      const rules = one.rules.slice(0, Math.max(0, left));
+      left -= one.rules.length;
+      return { ...one, rules, hidden: one.rules.length - rules.length };
+    }),
+  }));
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it listens for the buttons in it
+    <div
+      class="rule-lines"
+      ref={element}
+      onKeyDown={move}
+      onPointerOver={({ target, pointerType }) => pointerType === 'mouse' && point(target)}
+      onPointerLeave={() => setPointed(undefined)}
+      onFocusIn={({ target }) => point(target)}
+      onFocusOut={() => setPointed(undefined)}
+      onClick={({ target }) => {
+        const button = partOf(target);
+        focus(button);
+        const to = button?.dataset.to;
+        if (to !== undefined) onChain(to);
+        else point(target);
+      }}
+    >
+      {shown.map(({ table, chains }, t) => (
+        <section key={table} aria-label={`Table ${table}`}>
+          <h2>
+            table {table} <small>{TABLES[table] ?? ''}</small>
+          </h2>
+          {chains.map((one, c) => (
+            <section
+              key={one.chain}
+              class={`chain ${one.chain === chain ? 'lit' : ''}`}
+              data-chain={one.chain}
+              aria-label={`Chain ${one.chain}`}
+            >
+              <h3>
+                {one.chain} <small>{one.words}</small>
+              </h3>
+              {one.rules.length === 0 && <p class="empty">{one.hidden > 0 ? '…' : 'no rules'}</p>}
+              {one.rules.map((parts, r) => (
+                // Rules have no name but their place.
+                <p class="rule" key={`${r} ${parts.at(-1)?.text}`}>
+                  {parts.map((part, p) => (
+                    <button
+                      type="button"
+                      tabIndex={-1}
+                      key={`${p} ${part.text}`}
+                      class={`part ${part.kind}`}
+                      data-at={`${t} ${c} ${r} ${p}`}
+                      data-to={part.chain}
+                      aria-description={part.words}
+                    >
+                      {part.text.trim()}
+                    </button>
+                  ))}
+                </p>
+              ))}
+            </section>
+          ))}
+        </section>
+      ))}
+      {left < 0 && (
+        <button type="button" onClick={() => setMost(most + 5 * MOST_RULES)}>
+          Show {(-left).toLocaleString('en')} more rules
+        </button>
+      )}
+      {pointed && <Explained name={name} pointed={pointed} />}
+    </div>
+  );
+}
+
+const MARGIN = 12;
+
+function Explained({ name, pointed: { part, x, y } }: { readonly name: string; readonly pointed: Pointed }) {
+  const element = useRef<HTMLDivElement>(null);
+  // Attributes of style are not in the page's policy: only the script may set them.
+  useEffect(() => {
+    const box = element.current;
+    if (!box) return;
+    const { width, height } = box.getBoundingClientRect();
+    const above = y + height + MARGIN > innerHeight;
+    box.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - width - MARGIN))}px`;
+    box.style.top = above ? `${y - height - 34}px` : `${y + 6}px`;
+    box.style.visibility = 'visible';
+  }, [x, y, part]);
+  return (
+    <div class="explained" role="tooltip" id={`explained-${name}`} ref={element}>
+      <code>{part.text.trim()}</code>
+      <p>{part.words}</p>
+      {part.chain !== undefined && <p class="hint">Select it to go there.</p>}
+    </div>
+  );
+}
