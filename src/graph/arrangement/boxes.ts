@@ -63,7 +63,7 @@ export function boxOf(
     const [rule] = run;
     const state = rule === undefined ? 'opened' : hiddenAs(rule);
     if (rule === undefined || state !== 'opened') {
-      const text = run.length === 1 ? '1 rule of a Service' : `${run.length} rules of Services`;
+      const text = hiddenText(run.length, state);
       return { ...place, text, aside: '', rule: undefined, collapsed: state === 'collapsed' };
     }
     const text = shortened(rule.label || 'all');
@@ -84,6 +84,12 @@ export function boxOf(
       aside === '' && rule?.to !== undefined ? [{ to: rule.to, y }] : [],
     ),
   };
+}
+
+function hiddenText(count: number, state: 'collapsed' | 'left-out'): string {
+  const isOne = count === 1;
+  if (state === 'collapsed') return isOne ? '1 rule of a Service' : `${count} rules of Services`;
+  return isOne ? '1 rule of another namespace' : `${count} rules of other namespaces`;
 }
 
 /** By what a row is found: the place of its node, and its first rule. */
