@@ -14,6 +14,7 @@ import { parseConfigurationLeniently } from '../src/sources/configuration.ts';
 import { ApiError, type Connection } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
 import { DEFAULT_TIMES } from '../src/sources/kubernetes/list-watch.ts';
+import { givenFlags } from './support/agent-arguments.ts';
 import { patched } from './support/json-patch.ts';
 import { HAS_KUSTOMIZE } from './support/kubectl.ts';
 import { problemsOf } from './support/kubernetes-schemas.ts';
@@ -87,17 +88,6 @@ test('the images are of this version', () => {
   expect(BASE.images).toEqual([{ name: 'svc2ipt', newTag: version }]);
   for (const { image } of CONTAINERS) expect(image).toBe(`svc2ipt:${version}`);
 });
-
-/** As the command line would give them: each is `--name=value`, or a switch. */
-function givenFlags(args: readonly string[]) {
-  return Object.fromEntries(
-    args.map((arg) => {
-      const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? [];
-      const key = name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-      return [key, value === undefined ? (true as const) : [value]];
-    }),
-  );
-}
 
 test.each(CONTAINERS.map(({ name, args }) => [name, args] as const))(
   '%s: the agent takes the configuration and the flags without a warning',

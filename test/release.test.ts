@@ -35,6 +35,7 @@ describe('where the version stands', () => {
     'CHANGELOG.md': '# Changelog\n\n## 2.0.0 (unreleased)\n\n- More.\n\n## 1.0.0 (2026-01-01)\n\n- All.\n',
     'deploy/a.yaml':
       'image: here/svc2ipt:1.0.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.0.0\nversion: v1.0.0\nother: 1.0.0\n',
+    'deploy/chart/Chart.yaml': 'apiVersion: v2\nversion: 1.0.0\nappVersion: 1.0.0\nkubeVersion: 1.0.0\n',
     'docs/a.md': '`svc2ipt:1.0.0`, svc2ipt:1.0.0. And svc2ipt:1.0.01, svc2ipt:1.0.0.1, 10.1.0.0.\n',
     'docs/b.md': 'nothing',
   };
@@ -52,6 +53,7 @@ describe('where the version stands', () => {
       'CHANGELOG.md': '# Changelog\n\n## 1.1.0 (2026-02-03)\n\n- More.\n\n## 1.0.0 (2026-01-01)\n\n- All.\n',
       'deploy/a.yaml':
         'image: here/svc2ipt:1.1.0\nother: svc2ipt:1.0.0-rc.1\nnewTag: 1.1.0\nversion: v1.1.0\nother: 1.0.0\n',
+      'deploy/chart/Chart.yaml': 'apiVersion: v2\nversion: 1.1.0\nappVersion: 1.1.0\nkubeVersion: 1.0.0\n',
       'docs/a.md': '`svc2ipt:1.1.0`, svc2ipt:1.1.0. And svc2ipt:1.0.01, svc2ipt:1.0.0.1, 10.1.0.0.\n',
     });
   });

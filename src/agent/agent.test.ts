@@ -99,6 +99,7 @@ class Lab {
     synced: 0,
     failed: [] as string[],
     sourceFailures: 0,
+    sourceRecoveries: 0,
     drift: 0,
     flowsLookedAt: 0,
   };
@@ -129,6 +130,7 @@ class Lab {
       invalidObject: () => {},
       leftOut: () => {},
       sourceFailed: () => told.sourceFailures++,
+      sourceRecovered: () => told.sourceRecoveries++,
       clusterChanged: () => {},
       queued: () => told.queued++,
       synced: () => told.synced++,
@@ -406,7 +408,10 @@ describe.each([
     const away = warnings.filter((warning) => warning.startsWith('Cannot read from the API server'));
     expect(away.length).toBeGreaterThanOrEqual(3);
     expect(away.length).toBeLessThanOrEqual(9);
+    expect(told.sourceRecoveries).toBe(0);
     await lab.server.start();
+    lab.server.put(service({ i: 7, port: 80, local: false }));
+    await eventually(() => told.sourceRecoveries > 0, true);
   });
 });
 

@@ -25,6 +25,7 @@ export interface AgentObserver extends RulesObserver {
   /** Something of a Service has no rules. */
   leftOut(note: string, service: ServiceName): void;
   sourceFailed(resource: string): void;
+  sourceRecovered(resource: string): void;
   /** The cluster, or this node, is another one than before. */
   clusterChanged(cluster: RulesInput['cluster'], facts: NodeFacts, node: Node | undefined): void;
 }
@@ -149,6 +150,7 @@ export class Agent {
         });
       },
       recovered: (resource) => {
+        observer.sourceRecovered(resource);
         const over = this.#sourceFaults.get(resource)?.ended();
         if (over) log.info('The API server answers again', { resource, ...over });
       },

@@ -36,6 +36,7 @@ export function observerOf(
     },
     leftOut: (note, service) => tell({ type: 'Warning', reason: 'LeftOut', note, service }),
     sourceFailed: (resource) => metrics.sourceFailed(resource),
+    sourceRecovered: (resource) => metrics.sourceRecovered(resource),
     clusterChanged(cluster, facts, node) {
       health.setEligible(!node?.beingDeleted);
       const options = iptables.map(

@@ -6,6 +6,7 @@ import { KernelCounters } from '../applier/counters.ts';
 import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
+import { readConntrackTable } from '../applier/sysctl.ts';
 import { watchKernel } from '../applier/watch/watch.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
@@ -115,7 +116,14 @@ async function runUntil(
         log,
       }),
   };
-  const metrics = new Metrics({ version, families, log, ...readPackets, ...services });
+  const metrics = new Metrics({
+    version,
+    families,
+    log,
+    readConntrack: readConntrackTable,
+    ...readPackets,
+    ...services,
+  });
   answered = (request) => metrics.apiAnswered(request);
   requests.forEach(answered);
   const health = new ProxyHealth({ syncPeriod: configuration.iptables.syncPeriod, families });

@@ -2,7 +2,12 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { allowLocalnetRouting, type ConntrackSettings, setUpConntrack } from './sysctl.ts';
+import {
+  allowLocalnetRouting,
+  type ConntrackSettings,
+  readConntrackTable,
+  setUpConntrack,
+} from './sysctl.ts';
 
 const NETFILTER = 'proc/sys/net/netfilter';
 const HASH_SIZE = 'sys/module/nf_conntrack/parameters/hashsize';
@@ -49,6 +54,14 @@ async function changed(): Promise<Record<string, string>> {
   );
   return Object.fromEntries(values.flat());
 }
+
+test('how full the table of connections is', async () => {
+  await expect(readConntrackTable(root)).rejects.toThrow(
+    /nf_conntrack_count: the kernel has no connection tracking/,
+  );
+  await writeFile(join(root, `${NETFILTER}/nf_conntrack_count`), '4711\n');
+  expect(await readConntrackTable(root)).toEqual({ entries: 4711, limit: 65_536 });
+});
 
 describe('connection tracking', () => {
   test.each<[string, Partial<ConntrackSettings>, Record<string, string>]>([

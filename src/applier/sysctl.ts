@@ -54,6 +54,22 @@ export async function allowLocalnetRouting(root = '/'): Promise<void> {
   await set('proc/sys/net/ipv4/conf/all/route_localnet', 1, root);
 }
 
+/** The kernel's table of tracked connections: how many there are, and how many there may be. */
+export interface ConntrackTable {
+  readonly entries: number;
+  readonly limit: number;
+}
+
+/**
+ * How full the table of tracked connections is, in this network namespace.
+ * @param root where `/proc` is
+ * @throws HostError where the kernel tracks no connections
+ */
+export async function readConntrackTable(root = '/'): Promise<ConntrackTable> {
+  const value = async (name: string) => Number(await read(netfilter(name), root));
+  return { entries: await value('nf_conntrack_count'), limit: await value('nf_conntrack_max') };
+}
+
 const netfilter = (name: string) => `proc/sys/net/netfilter/${name}`;
 
 const HASH_SIZE = 'sys/module/nf_conntrack/parameters/hashsize';

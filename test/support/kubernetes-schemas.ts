@@ -4,7 +4,9 @@
  * schemas; most such fields are misspelt.
  */
 import * as client from '@kubernetes/client-node';
+import { PodMonitor, PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
 import { DaemonSet } from 'kubernetes-models/apps/v1/DaemonSet';
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { ClusterRole } from 'kubernetes-models/rbac.authorization.k8s.io/v1/ClusterRole';
 import { ClusterRoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1/ClusterRoleBinding';
 import { Role } from 'kubernetes-models/rbac.authorization.k8s.io/v1/Role';
@@ -13,7 +15,18 @@ import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
 import { z } from 'zod';
 
-const MODELS = [DaemonSet, ClusterRole, ClusterRoleBinding, Role, RoleBinding, ConfigMap, ServiceAccount];
+const MODELS = [
+  DaemonSet,
+  ClusterRole,
+  ClusterRoleBinding,
+  Role,
+  RoleBinding,
+  ConfigMap,
+  ServiceAccount,
+  NetworkPolicy,
+  PodMonitor,
+  PrometheusRule,
+];
 
 const typeMeta = z.looseObject({ apiVersion: z.string(), kind: z.string() });
 

@@ -39,6 +39,12 @@ export const PACKET_METRICS: ReadonlyMap<string, { readonly name: string; readon
   ],
 ]);
 
+/** The metrics of the table of tracked connections, by what is read of it. */
+export const CONNTRACK_METRICS = [
+  ['entries', 'svc2ipt_conntrack_entries', 'Connections that the kernel tracks on this node.'],
+  ['limit', 'svc2ipt_conntrack_limit', 'Connections that the kernel tracks at most on this node.'],
+] as const;
+
 /** Makes the metrics and registers them. */
 export function defineMetrics(registry: Registry) {
   const registers = [registry];
@@ -139,6 +145,10 @@ export function defineMetrics(registry: Registry) {
       'svc2ipt_source_failures_total',
       'Failed reads from the API server or the watched folder.',
       'resource',
+    ),
+    sourceFailing: gauge(
+      'svc2ipt_source_failing',
+      'How many resources cannot be read from the API server now.',
     ),
     invalidObjects: counter('svc2ipt_invalid_objects_total', 'Invalid objects that were ignored.'),
   };

@@ -156,6 +156,7 @@ describe('against what kube-proxy v1.36 gave', () => {
       'svc2ipt_drift_found_total',
       'svc2ipt_invalid_objects_total',
       'svc2ipt_restore_lines_total',
+      'svc2ipt_source_failing',
       'svc2ipt_source_failures_total',
       'svc2ipt_sync_failures_total',
     ]);
@@ -244,7 +245,7 @@ test.each<[string, Record<string, string>, (metrics: Metrics) => void, number | 
     `${KUBE_PROXY}_iptables_restore_failures_total`,
     IPV4,
     (metrics) => metrics.syncFailed({ ...SYNC, refused: false }),
-    undefined,
+    0,
   ],
   [
     `${KUBE_PROXY}_iptables_restore_failures_total`,
@@ -270,6 +271,17 @@ test.each<[string, Record<string, string>, (metrics: Metrics) => void, number | 
     { resource: 'services' },
     (metrics) => metrics.sourceFailed('services'),
     1,
+  ],
+  ['svc2ipt_source_failing', {}, () => {}, 0],
+  [
+    'svc2ipt_source_failing',
+    {},
+    (metrics) => {
+      for (const resource of ['services', 'services', 'nodes', 'endpointslices'])
+        metrics.sourceFailed(resource);
+      metrics.sourceRecovered('nodes');
+    },
+    2,
   ],
   ['svc2ipt_invalid_objects_total', {}, (metrics) => metrics.invalidObject(), 1],
   ['kubeproxy_proxy_healthz_total', { code: '503' }, (metrics) => metrics.healthzAnswered(503), 1],
@@ -379,6 +391,31 @@ describe('packets', () => {
     const metrics = metricsOf({ readPackets: async () => new Map([['localhost_nps_accepted_pkts', 3]]) });
     const both = await Promise.all([sampleOf(metrics, ACCEPTED), sampleOf(metrics, ACCEPTED)]);
     expect(both).toEqual([3, 3]);
+  });
+});
+
+describe('the table of tracked connections', () => {
+  test('is read for every scrape, and left out while it cannot be', async () => {
+    let table: { entries: number; limit: number } | undefined = { entries: 5, limit: 100 };
+    const metrics = metricsOf({
+      readConntrack: async () => {
+        if (!table) throw new Error('no connection tracking');
+        return table;
+      },
+    });
+    const told = async () => [
+      await sampleOf(metrics, 'svc2ipt_conntrack_entries'),
+      await sampleOf(metrics, 'svc2ipt_conntrack_limit'),
+    ];
+    expect(await told()).toEqual([5, 100]);
+    table = { entries: 99, limit: 100 };
+    expect(await told()).toEqual([99, 100]);
+    table = undefined;
+    expect(await told()).toEqual([undefined, undefined]);
+  });
+
+  test('is left out where nobody reads it', async () => {
+    expect(await metricsOf().text()).not.toContain('svc2ipt_conntrack_');
   });
 });
 

@@ -1,13 +1,14 @@
 /** What the agent measures, for Prometheus. It says what happens; what that counts for is known here. */
-import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ApplyResult } from '../../applier/applier.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
+import type { ConntrackTable } from '../../applier/sysctl.ts';
 import type { ServiceTable } from '../../chains/names.ts';
 import type { Family } from '../../net/address.ts';
 import type { SourceChange } from '../../sources/source.ts';
 import { IP_FAMILY } from '../ip-family.ts';
 import type { Log } from '../log.ts';
-import { defineMetrics, PACKET_METRICS } from './metric-definitions.ts';
+import { CONNTRACK_METRICS, defineMetrics, PACKET_METRICS } from './metric-definitions.ts';
 import { PendingChanges } from './pending-changes.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
 
@@ -21,6 +22,8 @@ export interface MetricsOptions {
    * scrape. Where it throws, the packets are left out.
    */
   readonly readPackets?: () => Promise<ReadonlyMap<string, number>>;
+  /** Reads how full the table of tracked connections is. Called for every scrape. Where it throws, that is left out. */
+  readonly readConntrack?: () => Promise<ConntrackTable>;
   /** What is counted for each Service, where that is asked for; in the registry that it is given. */
   readonly services?: (registry: Registry) => Pick<ServiceMetrics, 'refresh'>;
   readonly log: Log;
@@ -69,6 +72,8 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #metrics: ReturnType<typeof defineMetrics>;
   readonly #pending: ReadonlyMap<Family, PendingChanges>;
+  /** Those that cannot be read now. */
+  readonly #failing = new Set<string>();
   readonly #services: Pick<ServiceMetrics, 'refresh'> | undefined;
   /** Milliseconds since 1970. */
   readonly #started = Date.now();
@@ -86,7 +91,8 @@ export class Metrics {
     metrics.buildInfo.set({ version: options.version }, 1);
     for (const family of options.families) {
       // There from the start, so that the first one shows as an increase.
-      const counters = [metrics.syncFailures, metrics.driftFound, metrics.restoreLines];
+      const { syncFailures, restoreFailures, driftFound, restoreLines } = metrics;
+      const counters = [syncFailures, restoreFailures, driftFound, restoreLines];
       for (const counter of counters) counter.inc(familyLabel(family), 0);
     }
   }
@@ -152,6 +158,14 @@ export class Metrics {
   /** What the cluster is read from failed: a folder, or a list or watch of the Kubernetes API. */
   sourceFailed(resource: string): void {
     this.#metrics.sourceFailures.inc({ resource });
+    this.#failing.add(resource);
+    this.#metrics.sourceFailing.set(this.#failing.size);
+  }
+
+  /** It can be read again. */
+  sourceRecovered(resource: string): void {
+    this.#failing.delete(resource);
+    this.#metrics.sourceFailing.set(this.#failing.size);
   }
 
   /** An object cannot be used. */
@@ -179,7 +193,7 @@ export class Metrics {
 
   /** Everything that was measured so far, as Prometheus reads it. */
   async text(): Promise<string> {
-    await Promise.all([this.#readPackets(), this.#services?.refresh()]);
+    await Promise.all([this.#readPackets(), this.#readConntrack(), this.#services?.refresh()]);
     return await this.#registry.metrics();
   }
 
@@ -195,6 +209,18 @@ export class Metrics {
     const all = [...this.#pending.values()].map((pending) => pending.all);
     this.#metrics.serviceChangesPending.set(Math.max(0, ...all.map(({ services }) => services)));
     this.#metrics.endpointChangesPending.set(Math.max(0, ...all.map(({ endpointSlices }) => endpointSlices)));
+  }
+
+  async #readConntrack(): Promise<void> {
+    const { readConntrack, log } = this.#options;
+    const table = await readConntrack?.().catch((error: unknown) => {
+      log.detail(2, 'Cannot read how many connections are tracked', { error: String(error) });
+      return undefined;
+    });
+    for (const [what, name, help] of CONNTRACK_METRICS) {
+      this.#registry.removeSingleMetric(name);
+      if (table !== undefined) new Gauge({ name, help, registers: [this.#registry] }).set(table[what]);
+    }
   }
 
   async #readPackets(): Promise<void> {

@@ -15,7 +15,8 @@ const ONLY_IN_FILES: readonly (readonly [field: string, why: string])[] = [
   ['portRange', 'kube-proxy v1.36 ignores it too'],
 ];
 
-const FIELDS_WITHOUT_EFFECT = [
+/** Fields of a configuration that have no effect, and why. */
+export const FIELDS_WITHOUT_EFFECT: readonly (readonly [field: string, why: string])[] = [
   ...FLAGS.flatMap((flag) =>
     'whyNoEffect' in flag && flag.field !== undefined ? [[flag.field, flag.whyNoEffect] as const] : [],
   ),
