@@ -7,7 +7,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Plugin, rolldown } from 'rolldown';
+import { type OutputOptions, type Plugin, type RolldownOutput, rolldown } from 'rolldown';
 import { pageScript } from '../src/graph/formats/page-script.ts';
 import { type PlacedPackage, productionPackages, readLockFile } from './lock-file.ts';
 
@@ -26,13 +26,24 @@ const OUTSIDE = ['@kubernetes/client-node', '@hpcc-js/wasm-graphviz'];
 export const LICENCES = 'THIRD-PARTY-LICENSES';
 
 /** The script of the page of `svc2ipt graph`, which is put together from modules at run time otherwise. */
-const pageScriptInside: Plugin = {
+export const pageScriptInside: Plugin = {
   name: 'page-script',
   async load(id) {
     if (id !== join(PROJECT, 'src/graph/formats/page-script.ts')) return undefined;
     return `export const pageScript = async () => ${JSON.stringify(await pageScript())};`;
   },
 };
+
+/** Names stay, as faults of the program are told with them. */
+export const SHORT = {
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+  comments: false,
+} as const satisfies OutputOptions;
+
+/** The files that something was put together from. */
+export function modulesOf(output: RolldownOutput['output']): string[] {
+  return output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
+}
 
 /** Writes the command line into a folder, and takes out what was there. */
 export async function writeCommandLine(folder: string): Promise<void> {
@@ -49,14 +60,11 @@ export async function writeCommandLine(folder: string): Promise<void> {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // Names stay, as faults of the program are told with them.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-    comments: false,
+    ...SHORT,
   });
   // The package is one of ES modules.
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
-  const modules = output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
-  await writeFile(join(folder, LICENCES), licencesOf(packagesOf(modules)));
+  await writeFile(join(folder, LICENCES), licencesOf(modulesOf(output)));
   for (const name of PROGRAMS) await chmod(join(folder, `${name}.js`), 0o755);
 }
 
@@ -83,9 +91,9 @@ function packagesOf(modules: readonly string[]): Inside[] {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** What their licences ask for: their texts, each under the name of the package. */
-function licencesOf(packages: readonly Inside[]): string {
-  const texts = packages.map(({ folder, path, name, version, license }) => {
+/** What the licences of the packages that modules are of ask for: their texts, each under the name of the package. */
+export function licencesOf(modules: readonly string[]): string {
+  const texts = packagesOf(modules).map(({ folder, path, name, version, license }) => {
     const [file] = globSync('{LICENSE,LICENCE,license,licence}*', { cwd: folder });
     if (file === undefined) throw new Error(`${path} has no text of its licence`);
     return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
