@@ -10,9 +10,14 @@
  */
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { type Plugin, rolldown } from 'rolldown';
+import { billOfMaterials } from './bill-of-materials.ts';
 import { LICENCES, licencesOf, modulesOf, pageScriptInside, SHORT } from './command-line.ts';
+import { type BillOfMaterials, billOf } from './cyclone-dx.ts';
+import { nodeComponent } from './image-bill-of-materials.ts';
+import type { LockFile } from './lock-file.ts';
 import { type Architecture, isArchitecture, nodeRuntime, OWN_ARCHITECTURE } from './node-runtime.ts';
 import { Refusal } from './refusal.ts';
 
@@ -29,7 +34,7 @@ const kubeconfigOnly: Plugin = {
   name: 'kubeconfig-only',
   resolveId(id) {
     if (id !== '@kubernetes/client-node') return undefined;
-    return join(PROJECT, 'node_modules/@kubernetes/client-node/dist/config.js');
+    return fileURLToPath(new URL('config.js', import.meta.resolve(id)));
   },
 };
 
@@ -87,6 +92,22 @@ export async function writeExecutable(folder: string, architecture: Architecture
   } finally {
     await rm(made, { recursive: true, force: true });
   }
+}
+
+/** What is in an executable: the program with its libraries, and Node.js. */
+export function executableBill(
+  lock: LockFile,
+  node: { readonly version: string; readonly path: string },
+): BillOfMaterials {
+  const { metadata, components, dependencies } = billOfMaterials(lock);
+  const nodejs = nodeComponent(node);
+  const { purl: _, ...named } = metadata.component;
+  const ref = `${named['bom-ref']}#executable`;
+  return billOf({
+    component: { ...named, 'bom-ref': ref },
+    components: [metadata.component, ...components, nodejs],
+    dependencies: [{ ref, dependsOn: [named['bom-ref'], nodejs['bom-ref']] }, ...dependencies],
+  });
 }
 
 /** Puts a module and all that it imports into one script; returns the files that it is made of. */

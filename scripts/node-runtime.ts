@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { readLockFile } from './lock-file.ts';
 import { Refusal } from './refusal.ts';
@@ -77,7 +78,8 @@ async function install(architecture: Architecture, version: string, folder: stri
   const made = await mkdtemp(join(PROJECT, 'build/node/new-'));
   try {
     const name = `node-linux-${ARCHITECTURES[architecture]}`;
-    const here = join(PROJECT, 'node_modules/node/node_modules', name);
+    // Of this checkout or of one around it.
+    const here = fileURLToPath(new URL(`node_modules/${name}/`, import.meta.resolve('node/package.json')));
     const isHere = await copyFile(join(here, 'LICENSE'), join(made, 'LICENSE')).then(
       () => true,
       () => false,
