@@ -12,9 +12,20 @@ import { execa } from 'execa';
  */
 export async function writeTar(
   tar: string,
-  { folder, epoch, more }: { readonly folder: string; readonly epoch: string; readonly more: readonly string[] },
+  {
+    folder,
+    epoch,
+    more,
+  }: { readonly folder: string; readonly epoch: string; readonly more: readonly string[] },
 ): Promise<void> {
-  const same = ['--sort=name', `--mtime=@${epoch}`, '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
+  const same = [
+    '--sort=name',
+    `--mtime=@${epoch}`,
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '--format=gnu',
+  ];
   await execa('tar', [...same, '-C', folder, '-cf', tar, ...more]);
 }
 

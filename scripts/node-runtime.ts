@@ -87,7 +87,9 @@ async function install(architecture: Architecture, version: string, folder: stri
     if (isHere) await copyFile(join(here, 'bin/node'), join(made, 'node'));
     else {
       await execa({ cwd: made })`npm pack --silent ${`${name}@${version}`}`;
-      await execa({ cwd: made })`tar -xzf ${`${name}-${version}.tgz`} --strip-components=1 package/LICENSE package/bin/node`;
+      await execa({
+        cwd: made,
+      })`tar -xzf ${`${name}-${version}.tgz`} --strip-components=1 package/LICENSE package/bin/node`;
       await rename(join(made, 'bin/node'), join(made, 'node'));
       await rm(join(made, 'bin'), { recursive: true });
       await rm(join(made, `${name}-${version}.tgz`));

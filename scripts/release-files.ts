@@ -67,7 +67,10 @@ export async function makeFiles(of: FilesOf): Promise<readonly string[]> {
     subjects.push({ name, digest: { sha256: await sha256Of(join(output, name)) } });
   for (const { architecture, images: some } of images)
     for (const { name, digest } of some)
-      subjects.push({ name: `${name} for ${architecture}`, digest: { sha256: digest.slice('sha256:'.length) } });
+      subjects.push({
+        name: `${name} for ${architecture}`,
+        digest: { sha256: digest.slice('sha256:'.length) },
+      });
   const provenance = `svc2ipt-${version}.intoto.json`;
   const manifest: { repository: { url: string } } = JSON.parse(
     await readFile(join(worktree, 'package.json'), 'utf8'),
@@ -164,7 +167,10 @@ export async function checkFiles(output: string, version: string, options: Files
       const { stdout: key } = await execa`ssh-keygen -y -f ${options.signKey}`;
       const signers = join(work, 'signers');
       await writeFile(signers, `${SIGNED} namespaces="${SIGNED}" ${key}\n`);
-      await execa({ cwd: output, inputFile: join(output, CHECKSUMS) })`ssh-keygen -Y verify -f ${signers} -I ${SIGNED} -n ${SIGNED} -s ${`${CHECKSUMS}.sig`}`;
+      await execa({
+        cwd: output,
+        inputFile: join(output, CHECKSUMS),
+      })`ssh-keygen -Y verify -f ${signers} -I ${SIGNED} -n ${SIGNED} -s ${`${CHECKSUMS}.sig`}`;
     }
     const says = async (program: string, ...args: readonly string[]) => {
       const { stdout } = await execa(program, [...args, '--version']);
@@ -195,7 +201,11 @@ export async function describeFiles(output: string, names: readonly string[]): P
     const { size } = await stat(join(output, name));
     return `  ${(size / 1e6).toFixed(1).padStart(7)} MB  ${name}`;
   });
-  return [`build/release holds ${(await readdir(output)).length} files and folders:`, ...(await Promise.all(lines)), ''].join('\n');
+  return [
+    `build/release holds ${(await readdir(output)).length} files and folders:`,
+    ...(await Promise.all(lines)),
+    '',
+  ].join('\n');
 }
 
 if (import.meta.main) {

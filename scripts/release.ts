@@ -183,7 +183,9 @@ async function release(args: readonly string[]): Promise<void> {
     return;
   }
   if (!values['without-images'] && !(await hasEngine()))
-    throw new Refusal('no Docker engine answers, to make the images with: start one, or pass --without-images');
+    throw new Refusal(
+      'no Docker engine answers, to make the images with: start one, or pass --without-images',
+    );
   const output = join(plan.folder, 'build/release');
   const signKey = values['sign-key'];
   try {

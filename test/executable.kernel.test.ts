@@ -14,11 +14,20 @@ import { MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace
 import { PROJECT } from './support/project.ts';
 
 const IPTABLES = ['iptables', 'ip6tables'].flatMap((name) =>
-  ['nft', 'legacy'].flatMap((backend) => ['', '-save', '-restore'].map((what) => `${name}-${backend}${what}`)),
+  ['nft', 'legacy'].flatMap((backend) =>
+    ['', '-save', '-restore'].map((what) => `${name}-${backend}${what}`),
+  ),
 );
 const PROGRAMS = [...IPTABLES, 'conntrack', 'nft', 'nfacct', 'ip'];
 
-const SAMPLE = ['-f', '/fixtures/objects.yaml', '--config', '/fixtures/config.yaml', '--host', '/fixtures/host.yaml'];
+const SAMPLE = [
+  '-f',
+  '/fixtures/objects.yaml',
+  '--config',
+  '/fixtures/config.yaml',
+  '--host',
+  '/fixtures/host.yaml',
+];
 
 /** Without what a network namespace may not set. */
 const CONFIGURATION = {
@@ -140,7 +149,11 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
         .toContain('KUBE-SVC-');
       // Started anew with what it has V8 do, under the name that it was called by.
       const command = (await readFile(`/proc/${agent.pid}/cmdline`, 'utf8')).split('\0');
-      expect(command.slice(0, 3)).toEqual(['svc2ipt', expect.stringMatching(/^--node-options=--max/), 'agent']);
+      expect(command.slice(0, 3)).toEqual([
+        'svc2ipt',
+        expect.stringMatching(/^--node-options=--max/),
+        'agent',
+      ]);
     } finally {
       agent.kill('SIGTERM');
     }

@@ -73,7 +73,10 @@ test('a release has what npm needs to know where it comes from', () => {
   expect(jobs.release?.permissions).toMatchObject({ 'id-token': 'write' });
   expect(runsOf('release.yml').join('\n')).toMatch(/npm publish \S+ --provenance/);
   const { repository } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8'));
-  expect(repository).toEqual({ type: 'git', url: expect.stringMatching(/^git\+https:\/\/.+\/svc2ipt\.git$/) });
+  expect(repository).toEqual({
+    type: 'git',
+    url: expect.stringMatching(/^git\+https:\/\/.+\/svc2ipt\.git$/),
+  });
 });
 
 describe('issues', () => {

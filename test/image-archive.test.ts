@@ -30,7 +30,12 @@ async function save(name: string, { time, layer }: { readonly time: number; read
     User: suffix === '' ? '65532:65532' : '0:0',
   }));
   for (const { Config, User } of configs) {
-    const config = { User, Entrypoint: ['svc2ipt'], WorkingDir: time === 1 ? '' : '/', Image: `sha256:${time}` };
+    const config = {
+      User,
+      Entrypoint: ['svc2ipt'],
+      WorkingDir: time === 1 ? '' : '/',
+      Image: `sha256:${time}`,
+    };
     await writeFile(join(saved, Config), JSON.stringify({ created: String(time), container: 'abc', config }));
   }
   await writeFile(
@@ -68,7 +73,9 @@ describe('an archive of images', () => {
     const blob = (digest: string) => read(`blobs/sha256/${digest.replace('sha256:', '')}`);
     expect(await read('oci-layout')).toEqual({ imageLayoutVersion: '1.0.0' });
     const { manifests } = await read('index.json');
-    expect(manifests.map(({ digest }: { digest: string }) => digest)).toEqual(images.map(({ digest }) => digest));
+    expect(manifests.map(({ digest }: { digest: string }) => digest)).toEqual(
+      images.map(({ digest }) => digest),
+    );
     const forDocker = await read('manifest.json');
     expect(forDocker.map(({ RepoTags }: { RepoTags: string[] }) => RepoTags)).toEqual([
       ['svc2ipt:1.2.3'],
@@ -86,9 +93,13 @@ describe('an archive of images', () => {
       });
       expect(told).toEqual({ User: i === 0 ? '65532:65532' : '0:0', Entrypoint: ['svc2ipt'] });
       const layer = join(folder, 'layer.tar');
-      await execa({ shell: true })`tar -xOf ${file} ${`blobs/sha256/${layers[0].digest.slice(7)}`} | gzip -d >${layer}`;
+      await execa({
+        shell: true,
+      })`tar -xOf ${file} ${`blobs/sha256/${layers[0].digest.slice(7)}`} | gzip -d >${layer}`;
       expect(rootfs.diff_ids).toEqual([`sha256:${await sha256Of(layer)}`]);
-      expect((await execa`tar -tvf ${layer}`).stdout).toMatch(/-rwxr-xr-x 0\/0 +4 2023-11-14 .* \.\/usr\/bin\/program/);
+      expect((await execa`tar -tvf ${layer}`).stdout).toMatch(
+        /-rwxr-xr-x 0\/0 +4 2023-11-14 .* \.\/usr\/bin\/program/,
+      );
     }
   });
 
@@ -98,6 +109,8 @@ describe('an archive of images', () => {
     const images = ['a', 'b'].map((layer) => ({ Config: 'c.json', RepoTags: null, Layers: [layer] }));
     await writeFile(join(saved, 'manifest.json'), JSON.stringify(images));
     await execa`tar -C ${saved} -cf ${`${saved}.saved`} .`;
-    await expect(archive('two', `${saved}.saved`)).rejects.toThrow('expected images of one and the same layer');
+    await expect(archive('two', `${saved}.saved`)).rejects.toThrow(
+      'expected images of one and the same layer',
+    );
   });
 });

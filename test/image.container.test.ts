@@ -228,7 +228,10 @@ describe.skipIf(!available)('the image', () => {
     // The node has no agent that would answer.
     const notMade = [...sound.values()].filter(({ verdict }) => verdict === 'not checked');
     expect(notMade.map(({ code }) => code).sort()).toEqual(NOT_CHECKED);
-    expect(['no-service-rules', 'foreign-drop'].map((code) => sound.get(code)?.verdict)).toEqual(['ok', 'ok']);
+    expect(['no-service-rules', 'foreign-drop'].map((code) => sound.get(code)?.verdict)).toEqual([
+      'ok',
+      'ok',
+    ]);
 
     await node.asHost('iptables-nft', '-I', 'FORWARD', '-d', '10.244.0.0/16', '-j', 'DROP');
     expect((await doctor()).get('foreign-drop')).toMatchObject({ verdict: 'error' });

@@ -293,7 +293,12 @@ describe('scripts/release', () => {
     const checksums = await readFile(join(output, 'SHA256SUMS'), 'utf8');
     expect(Array.from(checksums.matchAll(/^[0-9a-f]{64} {2}(.+)$/gm), ([, name]) => name)).toEqual(names);
     expect((await readdir(output)).sort()).toEqual(
-      ['SHA256SUMS', 'SHA256SUMS.sig', ...(chart.length > 0 ? ['chart'] : []), ...names.slice(chart.length)].sort(),
+      [
+        'SHA256SUMS',
+        'SHA256SUMS.sig',
+        ...(chart.length > 0 ? ['chart'] : []),
+        ...names.slice(chart.length),
+      ].sort(),
     );
     for (const name of names)
       expect(stdout).toMatch(new RegExp(`^ +\\d+\\.\\d MB  ${RegExp.escape(name)}$`, 'm'));
@@ -317,8 +322,18 @@ describe('scripts/release', () => {
     const { resolvedDependencies } = provenance.predicate.buildDefinition;
     expect(resolvedDependencies[0].digest).toEqual({ gitCommit: head });
 
-    const contents = (await execa({ cwd: output })`tar -tzf ${`${executable}.tar.gz`}`).stdout.split('\n').sort();
-    const inside = ['', 'LICENSE', 'LICENSE.node', LICENCES, 'kubectl-svc2ipt', 'kubectl_complete-svc2ipt', 'svc2ipt'];
+    const contents = (await execa({ cwd: output })`tar -tzf ${`${executable}.tar.gz`}`).stdout
+      .split('\n')
+      .sort();
+    const inside = [
+      '',
+      'LICENSE',
+      'LICENSE.node',
+      LICENCES,
+      'kubectl-svc2ipt',
+      'kubectl_complete-svc2ipt',
+      'svc2ipt',
+    ];
     expect(contents).toEqual(inside.map((name) => `${executable}/${name}`).sort());
     const executableBill = await readFile(join(output, `${executable}.cdx.json`), 'utf8');
     expect(await problemsOfBill(executableBill)).toEqual([]);
