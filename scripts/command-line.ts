@@ -6,7 +6,7 @@
  */
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Plugin, rolldown } from 'rolldown';
+import { type OutputOptions, type Plugin, type RolldownOutput, rolldown } from 'rolldown';
 import { pageScript } from '../src/graph/formats/page-script.ts';
 import { licencesOf, packagesOf } from './bundled-packages.ts';
 import { productionPackages, readLockFile } from './lock-file.ts';
@@ -26,13 +26,24 @@ const OUTSIDE = ['@kubernetes/client-node'];
 export const LICENCES = 'THIRD-PARTY-LICENSES';
 
 /** The script of the page of `svc2ipt graph`, which is put together from modules at run time otherwise. */
-const pageScriptInside: Plugin = {
+export const pageScriptInside: Plugin = {
   name: 'page-script',
   async load(id) {
     if (id !== join(PROJECT, 'src/graph/formats/page-script.ts')) return undefined;
     return `export const pageScript = async () => ${JSON.stringify(await pageScript())};`;
   },
 };
+
+/** Names stay, as faults of the program are told with them. */
+export const SHORT = {
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+  comments: false,
+} as const satisfies OutputOptions;
+
+/** The files that something was put together from. */
+export function modulesOf(output: RolldownOutput['output']): string[] {
+  return output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
+}
 
 /** Writes the command line into a folder, and takes out what was there. */
 export async function writeCommandLine(folder: string): Promise<void> {
@@ -49,16 +60,17 @@ export async function writeCommandLine(folder: string): Promise<void> {
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // Names stay, as faults of the program are told with them.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
-    comments: false,
+    ...SHORT,
   });
   // The package is one of ES modules.
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
-  const modules = output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : []));
-  const installed = productionPackages(readLockFile(PROJECT));
-  await writeFile(join(folder, LICENCES), licencesOf(packagesOf(modules, installed)));
+  await writeFile(join(folder, LICENCES), licencesOfModules(modulesOf(output)));
   for (const name of PROGRAMS) await chmod(join(folder, `${name}.js`), 0o755);
+}
+
+/** The licences of the packages that modules are of. */
+export function licencesOfModules(modules: readonly string[]): string {
+  return licencesOf(packagesOf(modules, productionPackages(readLockFile(PROJECT))));
 }
 
 if (import.meta.main) await writeCommandLine(process.argv[2] ?? join(PROJECT, 'dist/cli'));

@@ -45,7 +45,8 @@ export function imageBillOfMaterials(
   });
 }
 
-function nodeComponent({ version, path }: { version: string; path: string }): Component {
+/** The Node.js whose program is in a file. */
+export function nodeComponent({ version, path }: { version: string; path: string }): Component {
   const purl = `pkg:generic/node@${version}`;
   return {
     type: 'application',

@@ -30,7 +30,8 @@ export function releaseEdits(
     [/^package\.json$/, new RegExp(`^( {2}"version": )"${old}"`, 'm'), `$1"${to}"`],
     [/^package-lock\.json$/, new RegExp(`("name": "svc2ipt",\\s+"version": )"${old}"`, 'g'), `$1"${to}"`],
     [/^CHANGELOG\.md$/, UNRELEASED, `## ${to} (${date})\n`],
-    [/^deploy\/chart\/Chart\.yaml$/, new RegExp(`^((?:appV|v)ersion: )${old}`, 'gm'), `$1${to}`],
+    // Helm's own version, and that of the image.
+    [/^deploy\/chart\/Chart\.yaml$/, new RegExp(`^((?:appV|v)ersion: "?)${old}`, 'gm'), `$1${to}`],
     [MENTIONING, mention, `$1${to}`],
   ];
   const edits = new Map<string, string>();

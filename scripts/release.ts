@@ -2,23 +2,28 @@
  * Makes a release: scripts/release VERSION (docs/releasing.md).
  *
  * All of it is made in a worktree of its own, in build/release: the commit with the new version, the gate on that very
- * commit, and the package from it. The branch and the tag follow when all is there, so that whatever fails before,
+ * commit, and the files from it. The branch and the tag follow when all is there, so that whatever fails before,
  * the checkout is as it was.
  */
-import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { compare, prerelease } from 'semver';
+import { hasEngine } from './images.ts';
 import { isVersion } from './is-version.ts';
+import { ARCHITECTURES, isArchitecture } from './node-runtime.ts';
 import { Refusal } from './refusal.ts';
 import { releaseEdits, tellsVersion, unreleasedEntries } from './release-edits.ts';
+import { checkFiles, describeFiles, type FilesOptions, makeFiles } from './release-files.ts';
 
 const USAGE = `usage: scripts/release VERSION [--dry-run]
 
-  --dry-run    tell what would be changed, and change nothing
-  --skip-gate  without .ci/run; only for the test of this script`;
+  --dry-run            tell what would be changed, and change nothing
+  --sign-key FILE      sign the checksums with this SSH key
+  --architecture NAME  amd64 or arm64, for executables and images; both without
+  --without-images     where there is no Docker engine
+  --skip-gate          without .ci/run; only for the test of this script`;
 
 const BRANCH = 'main';
 
@@ -32,6 +37,10 @@ interface Plan {
   readonly edits: ReadonlyMap<string, string>;
   /** The entries of the changelog. */
   readonly entries: string;
+}
+
+interface ReleaseOptions extends FilesOptions {
+  readonly skipGate: boolean;
 }
 
 /** Standard output of git, without the last line's end. */
@@ -97,7 +106,7 @@ function describeEdits({ before, edits }: Plan): string {
  * Makes the commit, and what is published of it, beside the checkout.
  * @returns the commit
  */
-async function makeRelease(plan: Plan, output: string, skipGate: boolean): Promise<string> {
+async function makeRelease(plan: Plan, output: string, options: ReleaseOptions): Promise<string> {
   const { folder, version, head, edits } = plan;
   const worktree = join(output, 'checkout');
   await mkdir(output, { recursive: true });
@@ -106,26 +115,15 @@ async function makeRelease(plan: Plan, output: string, skipGate: boolean): Promi
     for (const [path, text] of edits) await writeFile(join(worktree, path), text);
     await git(worktree, 'commit', '--quiet', '--all', '--message', `Release ${version}`);
     const commit = await git(worktree, 'rev-parse', 'HEAD');
-    if (skipGate) console.error('the gate is skipped');
+    if (options.skipGate) console.error('the gate is skipped');
     else await execa({ cwd: worktree, stdio: 'inherit' })`.ci/run`;
-    await makePackage(plan, worktree, output);
+    const files = await makeFiles({ version, commit, worktree, output, ...options });
+    await checkFiles(output, version, options);
+    console.log(await describeFiles(output, files));
     return commit;
   } finally {
     await git(folder, 'worktree', 'remove', '--force', worktree);
   }
-}
-
-/** The package, its bill of materials and their checksums: the same whenever they are made of the same commit. */
-async function makePackage({ version }: Plan, worktree: string, output: string): Promise<void> {
-  const SOURCE_DATE_EPOCH = await git(worktree, 'log', '-1', '--format=%ct');
-  await execa({ cwd: worktree, env: { SOURCE_DATE_EPOCH } })`npm pack --pack-destination ${output}`;
-  const names = [`svc2ipt-${version}.cdx.json`, `svc2ipt-${version}.tgz`];
-  await copyFile(join(worktree, 'sbom.cdx.json'), join(output, `svc2ipt-${version}.cdx.json`));
-  const lines = names.map(async (name) => {
-    const digest = createHash('sha256').update(await readFile(join(output, name)));
-    return `${digest.digest('hex')}  ${name}\n`;
-  });
-  await writeFile(join(output, 'SHA256SUMS'), (await Promise.all(lines)).join(''));
 }
 
 /** Moves the branch to the commit, and puts the tag on it; both or nothing. */
@@ -141,46 +139,70 @@ async function publishHere({ folder, version, entries }: Plan, commit: string): 
 }
 
 /** The commands that nobody but a person should give. */
-function whatIsLeft(version: string, commit: string): readonly string[] {
-  const image = `YOUR-REGISTRY/svc2ipt:${version}`;
+function whatIsLeft(version: string): readonly string[] {
   const tag = prerelease(version) ? ' --tag next' : '';
-  return [
-    'git push --follow-tags',
-    `npm publish build/release/svc2ipt-${version}.tgz${tag}`,
-    'scripts/bundle',
-    `docker build --build-arg VERSION=${version} --build-arg REVISION=${commit} -t ${image} .`,
-    `docker push ${image}`,
-  ];
+  const stem = `build/release/svc2ipt-${version}`;
+  const images = [version, `${version}-debug`].flatMap((name) => {
+    const image = `YOUR-REGISTRY/svc2ipt:${name}`;
+    const each = Object.keys(ARCHITECTURES).map((one) => `${image}-${one}`);
+    return [
+      ...Object.keys(ARCHITECTURES).map(
+        (one, i) => `skopeo copy oci-archive:${stem}-image-${one}.tar:${name} docker://${each[i]}`,
+      ),
+      `docker manifest create ${image} ${each.join(' ')}`,
+      `docker manifest push ${image}`,
+    ];
+  });
+  return ['git push --follow-tags', `npm publish ${stem}.tgz${tag}`, ...images];
 }
 
 async function release(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { 'dry-run': { type: 'boolean' }, 'skip-gate': { type: 'boolean' } },
+    options: {
+      'dry-run': { type: 'boolean' },
+      'sign-key': { type: 'string' },
+      architecture: { type: 'string', multiple: true, default: Object.keys(ARCHITECTURES) },
+      'without-images': { type: 'boolean', default: false },
+      'skip-gate': { type: 'boolean', default: false },
+    },
   });
   const [version] = positionals;
   if (version === undefined || positionals.length > 1) throw new Refusal(USAGE);
+  const unknown = values.architecture.find((name) => !isArchitecture(name));
+  if (unknown !== undefined)
+    throw new Refusal(`${unknown} is none of ${Object.keys(ARCHITECTURES).join(', ')}`);
   const plan = await planRelease(process.cwd(), version);
   if (values['dry-run']) {
     console.log(describeEdits(plan));
     console.log(
-      `\nThen the gate, the package, a commit and the tag v${version}, with these entries:\n\n${plan.entries}`,
+      `\nThen the gate, the files, a commit and the tag v${version}, with these entries:\n\n${plan.entries}`,
     );
-    console.log(`\nWhat is left for you then:\n\n  ${whatIsLeft(version, 'COMMIT').join('\n  ')}`);
+    console.log(`\nWhat is left for you then:\n\n  ${whatIsLeft(version).join('\n  ')}`);
     return;
   }
+  if (!values['without-images'] && !(await hasEngine()))
+    throw new Refusal(
+      'no Docker engine answers, to make the images with: start one, or pass --without-images',
+    );
   const output = join(plan.folder, 'build/release');
+  const signKey = values['sign-key'];
   try {
     await rm(output, { recursive: true, force: true });
     // Of a run that was killed.
     await git(plan.folder, 'worktree', 'prune');
-    const commit = await makeRelease(plan, output, values['skip-gate'] ?? false);
+    const commit = await makeRelease(plan, output, {
+      architectures: values.architecture.filter(isArchitecture),
+      images: !values['without-images'],
+      ...(signKey !== undefined && { signKey: resolve(signKey) }),
+      skipGate: values['skip-gate'],
+    });
     await publishHere(plan, commit);
     console.log(
       `${version} is released, on this machine only: a commit, the tag v${version}, and build/release.`,
     );
-    console.log(`What is left for you:\n\n  ${whatIsLeft(version, commit).join('\n  ')}`);
+    console.log(`What is left for you:\n\n  ${whatIsLeft(version).join('\n  ')}`);
   } catch (error) {
     await rm(output, { recursive: true, force: true });
     throw error;

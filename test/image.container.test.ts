@@ -25,6 +25,15 @@ const CAPABILITIES: Readonly<Record<Backend, readonly string[]>> = {
   legacy: ['NET_ADMIN', 'NET_RAW'],
 };
 
+/** A check of the doctor, as its JSON has it. */
+interface DoctorCheck {
+  readonly code: string;
+  readonly verdict: string;
+}
+
+/** Nobody asks it to connect to endpoints (--probe), and nobody on the node says how it is. */
+const NOT_CHECKED = ['endpoint-silent', 'proxy-unhealthy'];
+
 /** How a container ended, and what it said. */
 interface Ended {
   readonly exitCode: number;
@@ -200,6 +209,32 @@ describe.skipIf(!available)('the image', () => {
     const { State } = await inspect(agent);
     expect(State).toMatchObject({ Running: false, ExitCode: 0 });
     for (const family of FAMILIES) expect(await node.ask(family)).toBe('hello');
+  });
+
+  test('kubectl debug node runs the doctor, who finds all that it looks at', async () => {
+    await using node = await ContainerNode.create(library);
+    await node.writeManifest();
+    const cluster = ['-f', '/in/manifests', '--config', '/in/config'];
+    const applied = node.container({ args: ['apply', ...cluster], capabilities: CAPABILITIES.legacy });
+    expect(await run(applied)).toMatchObject({ exitCode: 0 });
+    const doctor = async () => {
+      const { output } = await run(
+        node.debugger(['svc2ipt', 'doctor', ...cluster, '--fail-on', 'never', '-o', 'json']),
+      );
+      const { checks }: { checks: readonly DoctorCheck[] } = JSON.parse(output);
+      return new Map(checks.map((check) => [check.code, check]));
+    };
+    const sound = await doctor();
+    // The node has no agent that would answer.
+    const notMade = [...sound.values()].filter(({ verdict }) => verdict === 'not checked');
+    expect(notMade.map(({ code }) => code).sort()).toEqual(NOT_CHECKED);
+    expect(['no-service-rules', 'foreign-drop'].map((code) => sound.get(code)?.verdict)).toEqual([
+      'ok',
+      'ok',
+    ]);
+
+    await node.asHost('iptables-nft', '-I', 'FORWARD', '-d', '10.244.0.0/16', '-j', 'DROP');
+    expect((await doctor()).get('foreign-drop')).toMatchObject({ verdict: 'error' });
   });
 
   async function imageConfig() {

@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LICENCES } from '../scripts/command-line.ts';
 import { isVersion } from '../scripts/is-version.ts';
+import { OWN_ARCHITECTURE } from '../scripts/node-runtime.ts';
 import { releaseEdits, tellsVersion, unreleasedEntries } from '../scripts/release-edits.ts';
+import { problemsOfBill } from './support/bill-of-materials-schema.ts';
 import { copyCheckout } from './support/checkout-copy.ts';
 import { PROJECT } from './support/project.ts';
 
@@ -80,6 +83,8 @@ describe('scripts/release', () => {
   const inCheckout = (...path: string[]) => join(checkout, ...path);
 
   const env = {
+    // No engine, whatever this machine has.
+    DOCKER_HOST: 'unix:///nowhere/docker.sock',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_AUTHOR_NAME: 'Somebody',
@@ -90,7 +95,13 @@ describe('scripts/release', () => {
   const git = async (...args: readonly string[]) => (await execa('git', args, { cwd: checkout, env })).stdout;
   const commit = (message: string) => git('commit', '--quiet', '--all', '--message', message);
   const release = (...args: readonly string[]) =>
-    execa('node', ['scripts/release.ts', ...args], { cwd: checkout, env, reject: false });
+    execa('node', ['--disable-warning=ExperimentalWarning', 'scripts/release.ts', ...args], {
+      cwd: checkout,
+      env,
+      reject: false,
+    });
+  /** What needs an engine, or the other architecture's strip, is for scripts/check-images. */
+  const HERE = ['--without-images', ...(OWN_ARCHITECTURE ? ['--architecture', OWN_ARCHITECTURE] : [])];
 
   /** What a release changes. */
   const state = async () => ({
@@ -142,6 +153,18 @@ describe('scripts/release', () => {
   test.each<[string, () => Promise<unknown>, string[], RegExp]>([
     ['no version', async () => {}, [], /^error: usage: /],
     ['two of them', async () => {}, ['7.0.0', '8.0.0'], /^error: usage: /],
+    [
+      'an architecture that there is not',
+      async () => {},
+      [NEXT, '--architecture', 'mips'],
+      /mips is none of amd64, arm64/,
+    ],
+    [
+      'to make images without an engine',
+      async () => {},
+      [NEXT],
+      /no Docker engine answers.*--without-images/,
+    ],
     ['an option that there is not', async () => {}, [NEXT, '--force'], /Unknown option '--force'/],
     ['what is no version', async () => {}, ['7.8'], /7\.8 is not a version/],
     [
@@ -210,8 +233,8 @@ describe('scripts/release', () => {
   });
 
   test.each([
-    ['the gate', '.ci/run', '#!/bin/sh\necho "this fails"\nexit 1\n', []],
-    ['the package', 'src/index.ts', 'export const n: number = "this fails";\n', ['--skip-gate']],
+    ['the gate', '.ci/run', '#!/bin/sh\necho "this fails"\nexit 1\n', HERE],
+    ['the package', 'src/index.ts', 'export const n: number = "this fails";\n', ['--skip-gate', ...HERE]],
   ])(
     'where %s fails, nothing has happened',
     async (_, path, text, options) => {
@@ -226,7 +249,9 @@ describe('scripts/release', () => {
     300_000,
   );
 
-  test('makes the commit, the tag, the package, its bill of materials and their checksums', async () => {
+  test('makes the commit, the tag, and files, checked and signed', async () => {
+    const key = join(folder, 'key');
+    await execa`ssh-keygen -q -t ed25519 -N ${''} -C somebody -f ${key}`;
     // A gate that sees what is released.
     await writeFile(
       inCheckout('.ci/run'),
@@ -234,7 +259,7 @@ describe('scripts/release', () => {
     );
     await commit('A short gate');
     const before = await state();
-    const { stdout, stderr, exitCode } = await release(NEXT);
+    const { stdout, stderr, exitCode } = await release(NEXT, '--sign-key', key, ...HERE);
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
     expect(stdout).toContain('the gate is passed');
@@ -260,9 +285,61 @@ describe('scripts/release', () => {
       expect(line).toContain(NEXT);
 
     const output = inCheckout('build/release');
-    const names = [`svc2ipt-${NEXT}.cdx.json`, `svc2ipt-${NEXT}.tgz`];
-    expect((await readdir(output)).sort()).toEqual(['SHA256SUMS', ...names]);
+    const executable = `svc2ipt-${NEXT}-linux-${OWN_ARCHITECTURE}`;
+    const chart = existsSync(join(PROJECT, 'deploy/chart')) ? [`chart/svc2ipt-${NEXT}.tgz`] : [];
+    const names = [
+      ...chart,
+      ...[`${executable}.cdx.json`, `${executable}.tar.gz`],
+      ...[`svc2ipt-${NEXT}.cdx.json`, `svc2ipt-${NEXT}.intoto.json`, `svc2ipt-${NEXT}.tgz`],
+    ];
+    const checksums = await readFile(join(output, 'SHA256SUMS'), 'utf8');
+    expect(Array.from(checksums.matchAll(/^[0-9a-f]{64} {2}(.+)$/gm), ([, name]) => name)).toEqual(names);
+    expect((await readdir(output)).sort()).toEqual(
+      [
+        'SHA256SUMS',
+        'SHA256SUMS.sig',
+        ...(chart.length > 0 ? ['chart'] : []),
+        ...names.slice(chart.length),
+      ].sort(),
+    );
+    for (const name of names)
+      expect(stdout).toMatch(new RegExp(`^ +\\d+\\.\\d MB  ${RegExp.escape(name)}$`, 'm'));
     await execa({ cwd: output })`sha256sum --check SHA256SUMS`;
+    const signers = join(folder, 'signers');
+    await writeFile(signers, `svc2ipt ${await readFile(`${key}.pub`, 'utf8')}`);
+    const verify = ['-Y', 'verify', '-f', signers, '-I', 'svc2ipt', '-n', 'svc2ipt', '-s', 'SHA256SUMS.sig'];
+    const verified = (input: string) => execa('ssh-keygen', verify, { cwd: output, input, reject: false });
+    expect((await verified(checksums)).exitCode).toBe(0);
+    expect((await verified(checksums.replace('0', '1'))).exitCode).not.toBe(0);
+
+    const provenance = JSON.parse(await readFile(join(output, `svc2ipt-${NEXT}.intoto.json`), 'utf8'));
+    expect(provenance).toMatchObject({
+      _type: 'https://in-toto.io/Statement/v1',
+      predicateType: 'https://slsa.dev/provenance/v1',
+    });
+    const subjects = provenance.subject.map(
+      (one: { name: string; digest: { sha256: string } }) => `${one.digest.sha256}  ${one.name}\n`,
+    );
+    expect(subjects.join('')).toBe(checksums.replace(/^.*\.intoto\.json\n/m, ''));
+    const { resolvedDependencies } = provenance.predicate.buildDefinition;
+    expect(resolvedDependencies[0].digest).toEqual({ gitCommit: head });
+
+    const contents = (await execa({ cwd: output })`tar -tzf ${`${executable}.tar.gz`}`).stdout
+      .split('\n')
+      .sort();
+    const inside = [
+      '',
+      'LICENSE',
+      'LICENSE.node',
+      LICENCES,
+      'kubectl-svc2ipt',
+      'kubectl_complete-svc2ipt',
+      'svc2ipt',
+    ];
+    expect(contents).toEqual(inside.map((name) => `${executable}/${name}`).sort());
+    const executableBill = await readFile(join(output, `${executable}.cdx.json`), 'utf8');
+    expect(await problemsOfBill(executableBill)).toEqual([]);
+    expect(executableBill).toContain('"name": "node"');
     const { stdout: packed } = await execa({
       cwd: output,
     })`tar -xzOf ${`svc2ipt-${NEXT}.tgz`} package/package.json`;
@@ -277,7 +354,7 @@ describe('scripts/release', () => {
     const [, left = ''] = stdout.split('What is left for you:\n\n');
     const page = await readFile(join(PROJECT, 'docs/releasing.md'), 'utf8');
     for (const line of left.split('\n')) {
-      expect(page).toContain(line.trim().replaceAll(NEXT, 'VERSION').replace(head, 'COMMIT'));
+      expect(page).toContain(line.trim().replaceAll(NEXT, 'VERSION'));
     }
 
     // Whoever has the commit can make the same package.
@@ -290,10 +367,10 @@ describe('scripts/release', () => {
       createHash('sha256')
         .update(await readFile(path))
         .digest('hex');
-    const [, tarball = ''] = names;
+    const tarball = `svc2ipt-${NEXT}.tgz`;
     expect(await digest(join(clone, tarball))).toBe(await digest(join(output, tarball)));
 
     // And once is enough.
     expect((await release(NEXT)).stderr).toContain('there is a tag');
-  }, 400_000);
+  }, 600_000);
 });

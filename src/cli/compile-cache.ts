@@ -3,14 +3,16 @@ import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { isSea } from 'node:sea';
 
 /**
  * Has Node.js keep what it compiles from here on, in the user's own cache folder (`$XDG_CACHE_HOME` or `~/.cache`).
  * Where there is none, or another user may write to it, nothing is kept: whoever can write there decides what is run.
- * Does nothing where NODE_COMPILE_CACHE names a folder, or where the program runs from its sources.
+ * Does nothing where NODE_COMPILE_CACHE names a folder, where the program runs from its sources, or where it is a single
+ * executable, of which Node.js keeps nothing.
  */
 export function keepCompiled(): void {
-  if (import.meta.filename.endsWith('.ts') || process.env.NODE_COMPILE_CACHE !== undefined) return;
+  if (isSea() || import.meta.filename.endsWith('.ts') || process.env.NODE_COMPILE_CACHE !== undefined) return;
   const folder = cacheFolder(process.env, homedir(), process.geteuid?.());
   if (folder !== undefined) enableCompileCache(folder);
 }

@@ -1,4 +1,5 @@
 /** How the agent has V8 use memory: it runs for months beside what a node is for. */
+import { isSea } from 'node:sea';
 
 /**
  * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more, and what is new has 4 MB
@@ -38,9 +39,10 @@ export function becomeFrugal(): void {
   const missing = flags.filter((flag) => !process.execArgv.includes(flag));
   const unset = Object.keys(environment).filter((name) => process.env[name] === undefined);
   if (missing.length === 0 && unset.length === 0) return;
-  process.execve?.(
-    process.execPath,
-    [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)],
-    { ...environment, ...process.env },
-  );
+  // A single executable has its own flags already, and takes further ones in this way only (scripts/executable.ts). It keeps
+  // the name that it was called by.
+  const args = isSea()
+    ? [process.argv0, `--node-options=${missing.join(' ')}`, ...process.argv.slice(2)]
+    : [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, args, { ...environment, ...process.env });
 }

@@ -130,6 +130,7 @@ describe('who writes rules', () => {
   test.each([
     ['kube-proxy and an agent', true, ['/usr/local/bin/kube-proxy --config=a', 'svc2ipt agent']],
     ['two agents', true, ['node --flag /usr/bin/svc2ipt agent', '/x/node /app/dist/cli/main.js agent --v 2']],
+    ['a single executable', true, ['./svc2ipt --node-options=--flag=1 agent', 'kube-proxy']],
     ['the plugin of kubectl', true, ['kubectl-svc2ipt agent', 'kube-proxy']],
     ['one of them alone', false, ['kube-proxy', 'kubelet', 'svc2ipt doctor']],
     ['what started an agent', false, ['sudo svc2ipt agent', 'svc2ipt agent', 'vi kube-proxy']],

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { ListenOptions } from 'node:net';
 import { extname } from 'node:path';
+import { getAsset, isSea } from 'node:sea';
 import { Worker } from 'node:worker_threads';
 import type { Family } from '../../net/address.ts';
 import { HANGS, type ProxyHealth, SYSTEM_CLOCK } from '../health/health.ts';
@@ -32,7 +33,10 @@ const RESTART = 1000;
 /** Some megabytes are all that it needs, whatever clients do. */
 const MEMORY = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
-const THREAD = new URL(`./health-thread${extname(import.meta.url)}`, import.meta.url);
+/** Its file, or its text where the program is a single executable (scripts/executable.ts). */
+const THREAD = isSea()
+  ? getAsset('health-thread.js', 'utf8')
+  : new URL(`./health-thread${extname(import.meta.url)}`, import.meta.url);
 
 /**
  * Serves `/healthz` and `/livez` from a thread that is told of every change of the health, and sees in shared memory
@@ -102,7 +106,12 @@ export class HealthServer {
     const { health, log, ...options } = this.#options;
     const data: HealthThreadData = { ...options, hardFail, memory: this.#memory.buffer, state: health.state };
     // The flags of the agent's heap are not for threads.
-    const thread = new Worker(THREAD, { workerData: data, resourceLimits: MEMORY, execArgv: [] });
+    const thread = new Worker(THREAD, {
+      workerData: data,
+      resourceLimits: MEMORY,
+      execArgv: [],
+      eval: typeof THREAD === 'string',
+    });
     this.#thread = thread;
     const begun = Promise.withResolvers<void>();
     let ended: unknown;

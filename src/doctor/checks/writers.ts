@@ -28,7 +28,8 @@ function writesRules({ command }: ProcessFacts): boolean {
   const script = baseOf(program).startsWith('node') ? args.findIndex((arg) => !arg.startsWith('-')) : -1;
   const called = script === -1 ? program : (args[script] ?? '');
   const isOurs = /^(?:kubectl-)?svc2ipt$/.test(baseOf(called)) || /\/cli\/main\.[jt]s$/.test(called);
-  const [subcommand] = args.slice(script + 1);
+  // A single executable has the flags of Node.js among its own arguments (src/cli/frugal.ts).
+  const [subcommand] = args.slice(script + 1).filter((arg) => !arg.startsWith('--node-options='));
   return isOurs && subcommand === 'agent' && !args.includes('--init-only');
 }
 

@@ -8,6 +8,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
+import { isSea } from 'node:sea';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -17,6 +18,7 @@ import { z } from 'zod';
 import { CommandError, failureOf } from '../../errors/command-error.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { quotable } from '../../text/printable.ts';
+import { ACCESS_PROCESS } from './access-word.ts';
 import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 
 export interface AccessOptions {
@@ -68,7 +70,11 @@ const PATIENCE = 60;
 /** Seconds more for the process of its own, to start and to tell. */
 const OVERHEAD = 30;
 
-const PROCESS = fileURLToPath(new URL(`./access-process${extname(import.meta.url)}`, import.meta.url));
+/** Its file; a single executable is that process itself, and takes no flags of Node.js before its own arguments. */
+const PROCESS = isSea()
+  ? ACCESS_PROCESS
+  : fileURLToPath(new URL(`./access-process${extname(import.meta.url)}`, import.meta.url));
+const NO_FLAGS = isSea() ? { nodeOptions: [] } : {};
 
 /**
  * Throws an AccessError.
@@ -94,6 +100,7 @@ export async function findAccess(
       stdin: 'ignore',
       timeout: (patience + OVERHEAD) * 1000,
       serialization: 'advanced',
+      ...NO_FLAGS,
       ...(signal ? { cancelSignal: signal } : {}),
     });
     answer = answerSchema.parse(ipcOutput[0]);

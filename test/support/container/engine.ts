@@ -26,12 +26,17 @@ declare module 'vitest' {
 const BASE_CONTEXT = 'base';
 const BASE_IMAGE = 'svc2ipt-test-base:latest';
 export const IMAGE = 'svc2ipt:test';
+/** The same, for `kubectl debug node`. */
+export const DEBUG_IMAGE = 'svc2ipt:test-debug';
 /** What the labels of the image say. */
 export const BUILD_ARGS = { BASE_IMAGE, VERSION: '1.2.3-test', REVISION: 'abcdef' };
 
 const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
 /** What the image takes from the base image, and what Node.js needs to run there. */
-const PACKAGES = ['iptables', 'conntrack', 'nftables', 'nfacct', 'binutils', 'libatomic1', 'libstdc++6'];
+const PACKAGES = [
+  ...['iptables', 'conntrack', 'nftables', 'nfacct', 'iproute2', 'ipset'],
+  ...['binutils', 'libatomic1', 'libstdc++6'],
+];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
@@ -160,6 +165,11 @@ async function buildImages(host: string, folder: string): Promise<void> {
   await GenericContainer.fromDockerfile(PROJECT)
     .withBuildArgs(BUILD_ARGS)
     .build(IMAGE, { deleteOnExit: false });
+  // Of the same layers, which the engine has kept.
+  await GenericContainer.fromDockerfile(PROJECT)
+    .withBuildArgs(BUILD_ARGS)
+    .withTarget('debug')
+    .build(DEBUG_IMAGE, { deleteOnExit: false });
 }
 
 /** testcontainers, on this engine and no other. */

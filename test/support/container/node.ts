@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { GenericContainer, StartedTestContainer } from 'testcontainers';
 import type { Family } from '../../../src/net/address.ts';
-import { IMAGE } from './engine.ts';
+import { DEBUG_IMAGE, IMAGE } from './engine.ts';
 
 export const NODE_NAME = 'node-a';
 const PORT = 8080;
@@ -167,6 +167,23 @@ export class ContainerNode implements AsyncDisposable {
       .withAddedCapabilities(...capabilities);
   }
 
+  /**
+   * As `kubectl debug node --profile=sysadmin` runs an image: privileged, in the node's namespaces, with its file system in
+   * /host. The processes are those of this machine, which is the node of the container.
+   */
+  debugger(command: readonly string[]): GenericContainer {
+    const settings = { Privileged: true, PidMode: 'host', IpcMode: 'host', ReadonlyRootfs: false };
+    const [program = '', ...args] = command;
+    return readOnly(this.#library, DEBUG_IMAGE, settings)
+      .withNetworkMode(`container:${this.#get('node').getId()}`)
+      .withBindMounts([
+        { source: '/', target: '/host', mode: 'ro' },
+        { source: this.folder, target: '/in', mode: 'ro' },
+      ])
+      .withEntrypoint([program])
+      .withCommand(args);
+  }
+
   /** What the client gets from the Service, or why it gets nothing. */
   async ask(family: Family): Promise<string> {
     const address = family === 'ipv4' ? CLUSTER_IP.ipv4 : `[${CLUSTER_IP.ipv6}]`;
@@ -215,6 +232,15 @@ export class ContainerNode implements AsyncDisposable {
   }
 }
 
+/** Settings of a container, as Docker's API has them. */
+interface DockerSettings {
+  readonly ReadonlyPaths?: string[];
+  readonly ReadonlyRootfs?: boolean;
+  readonly Privileged?: boolean;
+  readonly PidMode?: string;
+  readonly IpcMode?: string;
+}
+
 /**
  * A container that cannot write to its own file system. Starting it waits for nothing, not even for its health.
  * @param settings further ones, as Docker's API has them
@@ -222,7 +248,7 @@ export class ContainerNode implements AsyncDisposable {
 export function readOnly(
   library: typeof import('testcontainers'),
   image: string,
-  settings: { readonly ReadonlyPaths?: string[] } = {},
+  settings: DockerSettings = {},
 ): GenericContainer {
   class Started extends library.StartupCheckStrategy {
     override async checkStartupState() {

@@ -1,0 +1,143 @@
+/**
+ * Images as files of a release. What an engine saves has the times of its build, and each builder writes layers in its
+ * own way; here the files of an image are written anew, so that an archive has the same bytes whenever and by whatever
+ * builder it is made. It is an OCI image layout (skopeo, crane, ctr, podman) and what `docker load` reads, in one.
+ */
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { gzip, writeTar } from './files.ts';
+import { type Architecture, sha256Of } from './node-runtime.ts';
+
+/** An image in an archive, and its bytes unpacked. */
+export interface ArchivedImage {
+  readonly name: string;
+  /** Of its manifest, by which registries know it: `sha256:...`. */
+  readonly digest: string;
+  readonly unpackedBytes: number;
+}
+
+export interface ArchiveOptions {
+  readonly architecture: Architecture;
+  /** The time of all files and of the image, in seconds. */
+  readonly epoch: string;
+  /** A folder for what is made on the way, which is removed. */
+  readonly work: string;
+}
+
+/** What `docker save` writes of each image. */
+interface SavedImage {
+  readonly Config: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly Layers: readonly string[];
+}
+
+/** What decides how an image runs; the rest tells of the build. */
+const CONFIGURED = ['User', 'Env', 'Entrypoint', 'Cmd', 'Healthcheck', 'Labels'] as const;
+
+type RunConfiguration = Readonly<Partial<Record<(typeof CONFIGURED)[number], unknown>>>;
+
+const OCI = 'application/vnd.oci.image';
+
+/**
+ * Writes an archive of what `docker save` wrote: images of one layer, which they share.
+ * @param saved the file
+ * @param archive where the archive goes
+ * @returns the images, and the folder with their files, for whoever looks at those before `work` is removed
+ */
+export async function writeImageArchive(
+  saved: string,
+  archive: string,
+  look: (root: string) => Promise<void>,
+  { architecture, epoch, work }: ArchiveOptions,
+): Promise<readonly ArchivedImage[]> {
+  const [unpacked, root, layout] = [join(work, 'saved'), join(work, 'root'), join(work, 'layout')];
+  const blobs = join(layout, 'blobs/sha256');
+  await rm(work, { recursive: true, force: true });
+  for (const folder of [unpacked, root, blobs]) await mkdir(folder, { recursive: true });
+  try {
+    await execa`tar -xf ${saved} -C ${unpacked}`;
+    const images: readonly SavedImage[] = JSON.parse(await readFile(join(unpacked, 'manifest.json'), 'utf8'));
+    const [saveLayer, ...others] = new Set(images.flatMap(({ Layers }) => Layers));
+    if (saveLayer === undefined || others.length > 0)
+      throw new Error(`expected images of one and the same layer, got ${JSON.stringify(images)}`);
+    await execa`tar -xpf ${join(unpacked, saveLayer)} -C ${root}`;
+    await look(root);
+
+    const layer = join(work, 'layer.tar');
+    await writeTar(layer, { folder: root, epoch, more: ['.'] });
+    const diffId = `sha256:${await sha256Of(layer)}`;
+    const unpackedBytes = (await stat(layer)).size;
+    await gzip(layer, join(work, 'layer.tar.gz'));
+    const packed = await addBlob(blobs, join(work, 'layer.tar.gz'), `${OCI}.layer.v1.tar+gzip`);
+
+    const archived: ArchivedImage[] = [];
+    const entries: object[] = [];
+    const forDocker: SavedImage[] = [];
+    for (const { Config, RepoTags } of images) {
+      const told: { config: RunConfiguration } = JSON.parse(await readFile(join(unpacked, Config), 'utf8'));
+      const created = new Date(Number(epoch) * 1000).toISOString();
+      const config = await addJSON(blobs, work, `${OCI}.config.v1+json`, {
+        created,
+        architecture,
+        os: 'linux',
+        config: Object.fromEntries(
+          CONFIGURED.flatMap((key) => (told.config[key] == null ? [] : [[key, told.config[key]]])),
+        ),
+        rootfs: { type: 'layers', diff_ids: [diffId] },
+        history: [{ created, created_by: 'Dockerfile' }],
+      });
+      const manifest = await addJSON(blobs, work, `${OCI}.manifest.v1+json`, {
+        schemaVersion: 2,
+        mediaType: `${OCI}.manifest.v1+json`,
+        config,
+        layers: [packed],
+      });
+      const pathOf = ({ digest }: Descriptor) => `blobs/sha256/${digest.slice('sha256:'.length)}`;
+      for (const name of RepoTags ?? []) {
+        archived.push({ name, digest: manifest.digest, unpackedBytes });
+        entries.push({
+          ...manifest,
+          platform: { architecture, os: 'linux' },
+          annotations: {
+            'io.containerd.image.name': name,
+            'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
+          },
+        });
+        forDocker.push({ Config: pathOf(config), RepoTags: [name], Layers: [pathOf(packed)] });
+      }
+    }
+    const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: entries };
+    await writeFile(join(layout, 'index.json'), JSON.stringify(index));
+    await writeFile(join(layout, 'manifest.json'), JSON.stringify(forDocker));
+    await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+    // Private to nobody, whatever this process gives new files.
+    await execa`chmod -R u=rwX,go=rX ${layout}`;
+    const files = ['oci-layout', 'index.json', 'manifest.json', 'blobs'];
+    await writeTar(archive, { folder: layout, epoch, more: files });
+    return archived;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** As a manifest names a blob. */
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Moves a file to where its digest says. */
+async function addBlob(blobs: string, file: string, mediaType: string): Promise<Descriptor> {
+  const digest = await sha256Of(file);
+  const { size } = await stat(file);
+  await rename(file, join(blobs, digest));
+  return { mediaType, digest: `sha256:${digest}`, size };
+}
+
+async function addJSON(blobs: string, work: string, mediaType: string, value: unknown): Promise<Descriptor> {
+  const file = join(work, 'blob.json');
+  await writeFile(file, JSON.stringify(value));
+  return await addBlob(blobs, file, mediaType);
+}
