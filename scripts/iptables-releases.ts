@@ -79,7 +79,9 @@ async function unpack(release: string, root: string): Promise<void> {
 
 /** Shell commands as root of a release: the mounts that they need are gone with the last of them. */
 async function inside(root: string, script: string): Promise<string> {
+  // The root is a mount of its own: `ip netns exec` looks for one.
   const mounts = `
+    mount --bind "$0" "$0"
     mount -t proc proc "$0/proc"
     mount --rbind /sys "$0/sys"
     mount --rbind /dev "$0/dev"

@@ -9,8 +9,7 @@ export const CORE = [
   ['rules taken, and read back', ['round-trip']],
   ['apply, diff, cleanup', ['apply', 'foreign']],
   ["kube-proxy's rules taken over", ['takeover', 'backend']],
-  ['packets', ['traffic']],
-  ['parts missing', ['systems']],
+  ['packets, and parts missing', ['systems']],
 ] as const;
 
 /** The files of the core. */
