@@ -1,6 +1,6 @@
 /**
  * Runs the core of the kernel tests on the iptables of several Debian releases, and writes what came of it into
- * docs/systems.md: scripts/iptables-releases [--keep FOLDER] [--layouts] [--mirror URL] [RELEASE...]
+ * docs/systems.md: scripts/iptables-releases [--keep FOLDER] [--layouts] [--short] [--mirror URL] [RELEASE...]
  *
  * Each release is unpacked by debootstrap into a folder of its own, with the packages that a node has. The tests run there,
  * on the Node.js and the checkout of this machine: their own mounts and processes, and network namespaces as always.
@@ -17,6 +17,7 @@ import {
   RELEASES_MARK,
   type ReleaseRun,
   releasesTable,
+  SHORT_FORM,
   SYSTEMS_PAGE,
   upstreamVersion,
 } from './iptables-table.ts';
@@ -35,6 +36,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     keep: { type: 'string' },
     layouts: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
     mirror: { type: 'string', default: 'http://deb.debian.org/debian' },
   },
 });
@@ -115,9 +117,9 @@ async function run(release: string, root: string): Promise<ReleaseRun> {
   process.stderr.write(`${release}: iptables ${versions.iptables}\n`);
   const report = `dist/iptables-${release}.json`;
   const layouts = options.layouts ? ["--project 'kernel, fast layout'"] : [];
-  const vitest = ['vitest run --project kernel', ...layouts, `--reporter=json --outputFile=${report}`].join(
-    ' ',
-  );
+  const some = options.short ? [`-t '${SHORT_FORM}'`] : [];
+  const output = `--reporter=json --outputFile=${report}`;
+  const vitest = ['vitest run --project kernel', ...layouts, ...some, output].join(' ');
   // Failed tests are what the table is for; a run without a report is none.
   await inside(root, `SVC2IPT_TESTED=$PWD/dist/tested-${release} ${vitest} ${CORE_FILES.join(' ')} || true`);
   const { testResults } = reportSchema.parse(JSON.parse(await readFile(join(PROJECT, report), 'utf8')));
@@ -137,13 +139,14 @@ try {
     await unpack(release, root);
     runs.push(await run(release, root));
   }
+  const form = options.short ? ', the short form of the tests' : '';
   const layouts = options.layouts ? 'both layouts' : "kube-proxy's layout";
   const table = releasesTable(
     runs,
-    `Linux ${kernelRelease().split('-')[0]}, both backends, IPv4 and IPv6, ${layouts}`,
+    `Linux ${kernelRelease().split('-')[0]}, both backends, IPv4 and IPv6, ${layouts}${form}`,
   );
   console.log(table);
-  // A part of the releases makes no table.
+  // Some of the releases make no table.
   if (positionals.length === 0) await publish(SYSTEMS_PAGE, RELEASES_MARK, table);
 } finally {
   if (options.keep === undefined) await rm(folder, { recursive: true, force: true });

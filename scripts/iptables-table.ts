@@ -17,6 +17,17 @@ export const CORE_FILES: readonly string[] = CORE.flatMap(([, names]) =>
   names.map((name) => `test/${name}.kernel.test.ts`),
 );
 
+/** By their names, the tests of the core's short form: some of each part. */
+export const SHORT_FORM = [
+  'from one cluster to another',
+  'features/(dual-stack|no-endpoints|nodeport-nfacct|loadbalancer-source-ranges)',
+  'a second apply runs',
+  'what iptables refuses',
+  'stay as they are while ours',
+  'is found by its chains',
+  'on a node without (nothing|the library of)',
+].join('|');
+
 /** The columns before those of the core, for what was installed. */
 export const VERSION_COLUMNS = ['Debian', 'iptables', 'nftables', 'conntrack'] as const;
 
