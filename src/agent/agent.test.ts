@@ -34,7 +34,15 @@ const WATCH_TIMES: ListWatchTimes = {
 };
 
 function host(family: Family): IptablesHost {
-  const can = { version: '1.8.9', randomFully: true, recent: true, bpf: true, chainsInOtherBackend: 0 };
+  const can = {
+    version: '1.8.9',
+    randomFully: true,
+    recent: true,
+    bpf: true,
+    nfacct: true,
+    lacks: [],
+    chainsInOtherBackend: 0,
+  };
   return { ...iptablesPrograms(family, 'nft'), ...can };
 }
 

@@ -21,6 +21,7 @@ export function machineFacts({
     interfaceAddresses,
     randomFully: iptables.ipv4?.randomFully,
     bpf: FAMILIES.every((family) => iptables[family]?.bpf !== false),
+    recent: FAMILIES.every((family) => iptables[family]?.recent !== false),
     nfacct,
     conntrackTCPBeLiberal,
   };

@@ -284,10 +284,10 @@ describe('refused, as kube-proxy does', () => {
         detectLocal: { bridge: 'x' },
       }),
       [
-        'iptables.masqueradeall: unknown field',
+        'iptables.masqueradeall: unknown field (masqueradeAll?)',
         'detectLocal.bridge: unknown field',
         'conntrack.max: unknown field',
-        'clusterCidr: unknown field',
+        'clusterCidr: unknown field (clusterCIDR?)',
       ],
     ],
     [
@@ -298,7 +298,9 @@ describe('refused, as kube-proxy does', () => {
     [
       'another mode',
       configuration({ mode: 'ipvs' }),
-      ['mode: expected iptables (svc2ipt has no other mode), got "ipvs"'],
+      [
+        'mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "ipvs"',
+      ],
     ],
     [
       'another way to tell pods',
@@ -505,7 +507,7 @@ describe('refused, as kube-proxy does', () => {
       }),
       [
         'logging.flushFrequency: expected a duration such as 30s, 1m or 2h22m, got "x"',
-        'mode: expected iptables (svc2ipt has no other mode), got "ipvs"',
+        'mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "ipvs"',
         'iptables.masqueradeBit: expected 0 to 31, got 99',
         'unknown: unknown field',
         'iptables.minSyncPeriod: expected at most 30s, the sync period, got 1h0m0s',
@@ -562,7 +564,13 @@ describe('what is given beside a configuration', () => {
   });
 
   test.each<[string, Fields, string[]]>([
-    ['a field', { mode: 'ipvs' }, ['mode: expected iptables (svc2ipt has no other mode), got "ipvs"']],
+    [
+      'a field',
+      { mode: 'ipvs' },
+      [
+        'mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "ipvs"',
+      ],
+    ],
     [
       'no periods',
       { iptables: { syncPeriod: '0s' }, configSyncPeriod: '0' },
@@ -615,7 +623,11 @@ describe("svc2ipt's own section", () => {
       ['svc2ipt.layout: expected kube-proxy or fast, got "nft"'],
     ],
     ['null', { svc2ipt: null }, ['svc2ipt: expected a mapping, got nothing']],
-    ['an unknown flag', { svc2ipt: { legacyPortName: true } }, ['svc2ipt.legacyPortName: unknown field']],
+    [
+      'an unknown flag',
+      { svc2ipt: { legacyPortName: true } },
+      ['svc2ipt.legacyPortName: unknown field (legacyPortNames?)'],
+    ],
     ['something beside it', { svc2ipt: {}, mode: 'iptables' }, ['mode: unknown field']],
     [
       'a text',

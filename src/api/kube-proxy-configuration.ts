@@ -28,12 +28,20 @@ export function overlaySchema(base: KubeProxyConfiguration) {
   );
 }
 
+/** What the section of our own may say that it is written in. A field that changes its meaning needs another. */
+const SECTION_VERSION = 'v1';
+
 export type Svc2iptSection = Readonly<z.output<typeof svc2iptSectionSchema>>;
 
 /** Options of svc2ipt's own, in a second YAML document of the configuration file, which kube-proxy does not read. */
 export const svc2iptSectionSchema = z
   .strictObject({
     svc2ipt: z.strictObject({
+      version: optional(
+        z.literal(SECTION_VERSION, {
+          error: `${SECTION_VERSION} or nothing (this svc2ipt knows no other version of its section)`,
+        }),
+      ),
       legacyPortNames: optional(z.boolean()),
       layout: optional(layoutNameSchema),
       /** What nobody serves in the range of cluster IPs is refused. */
@@ -46,4 +54,5 @@ export const svc2iptSectionSchema = z
       serviceMetrics: optional(z.strictObject({ maxSeries: optional(integer(1, 1_000_000)) })),
     }),
   })
-  .transform(({ svc2ipt }) => svc2ipt);
+  // Whoever reads the options knows the one version that there is.
+  .transform(({ svc2ipt: { version: _, ...options } }) => options);

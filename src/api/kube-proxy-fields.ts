@@ -202,6 +202,10 @@ function isPortRange(value: string): boolean {
 /** kube-proxy v1.36 can show what v1.35 had hidden metrics for, and nothing older. */
 const HIDDEN_METRICS_VERSION = '1.35';
 
+/** Rules of another mode would stay beside ours: kube-proxy alone removes them. */
+const MODE =
+  'iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables)';
+
 export const givenConfigurationSchema = z.strictObject({
   apiVersion: z.literal('kubeproxy.config.k8s.io/v1alpha1'),
   kind: z.literal('KubeProxyConfiguration'),
@@ -217,9 +221,7 @@ export const givenConfigurationSchema = z.strictObject({
   showHiddenMetricsForVersion: optional(
     z.literal(['', HIDDEN_METRICS_VERSION], { error: `${HIDDEN_METRICS_VERSION} or nothing` }),
   ),
-  mode: optional(z.literal(['', 'iptables'], { error: 'iptables (svc2ipt has no other mode)' })).transform(
-    (mode) => mode || undefined,
-  ),
+  mode: optional(z.literal(['', 'iptables'], { error: MODE })).transform((mode) => mode || undefined),
   iptables: optional(iptables),
   ipvs: optional(ipvs),
   nftables: optional(nftables),

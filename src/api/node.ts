@@ -87,6 +87,8 @@ export interface NodeFacts {
   readonly randomFully: boolean;
   /** Whether the node's kernel has xt_bpf. */
   readonly bpf: boolean;
+  /** Whether the node has xt_recent, which remembers clients for session affinity. */
+  readonly recent: boolean;
   /** Whether the nfacct objects that kube-proxy counts with exist. */
   readonly nfacct: boolean;
   /** Whether the sysctl `nf_conntrack_tcp_be_liberal` is set. */
@@ -115,6 +117,7 @@ export const hostSchema = withRules(
     podCIDRs: optional(z.array(cidr)),
     randomFully: optional(z.boolean()),
     bpf: optional(z.boolean()),
+    recent: optional(z.boolean()),
     nfacct: optional(z.boolean()),
     conntrackTCPBeLiberal: optional(z.boolean()),
   }),

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { OperationalError } from '../errors/operational-error.ts';
 import { alternatives } from '../text/lists.ts';
+import { meantBy, nearest } from '../text/nearest.ts';
 import { printable } from '../text/printable.ts';
 
 /** One thing wrong in an input. */
@@ -85,7 +86,7 @@ export function check<Schema extends z.ZodType>(
   if (known !== undefined) return { ok: true, value: known };
   const result = schema.safeParse(value, { error: defaultExpectation, reportInput: true });
   if (result.success) return { ok: true, value: result.data };
-  return { ok: false, problems: result.error.issues.flatMap((issue) => toProblems(issue, at)) };
+  return { ok: false, problems: result.error.issues.flatMap((issue) => toProblems(issue, at, schema)) };
 }
 
 /** Like {@link check}, but throws an {@link InputError}. */
@@ -99,16 +100,41 @@ export function checkOrThrow<Schema extends z.ZodType>(
   return result.value;
 }
 
-function toProblems(issue: z.core.$ZodIssue, at: readonly string[]): Problem[] {
+function toProblems(issue: z.core.$ZodIssue, at: readonly string[], schema: z.ZodType): Problem[] {
   if (issue.code === 'unrecognized_keys') {
+    const known = fieldsAt(schema, issue.path);
     return issue.keys.map((key) => ({
       at: [...at, formatPath([...issue.path, key])],
-      message: 'unknown field',
+      message: `unknown field${meantBy(nearest(key, known))}`,
     }));
   }
   const where = issue.path.length > 0 ? [...at, formatPath(issue.path)] : at;
   if (issue.code === 'custom' && issue.params?.sentence) return [{ at: where, message: issue.message }];
   return [{ at: where, message: `expected ${issue.message}, got ${show(issue.input)}` }];
+}
+
+/** The fields that a schema has at a path of a value; none where that leads into something else than objects and lists. */
+function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  // What schemas are made of is known of each kind, and not of the type that they all have.
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  const [field, ...rest] = path;
+  switch (def.type) {
+    case 'pipe':
+      return fieldsAt(def.in, path);
+    case 'optional':
+    case 'nullable':
+      return fieldsAt(def.innerType, path);
+    case 'array':
+      return fieldsAt(def.element, rest);
+    case 'object': {
+      if (field === undefined) return Object.keys(def.shape);
+      const inner = def.shape[String(field)];
+      return inner ? fieldsAt(inner, rest) : [];
+    }
+    default:
+      // All others have no fields of their own.
+      return [];
+  }
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -38,6 +38,13 @@ describe('what the failure of a program means', () => {
         "(iptables v1.8.9 (legacy): can't initialize iptables table `nat': Table does not exist (do you need to insmod?))",
     ],
     [
+      'IPv6 disabled when the machine starts',
+      "ip6tables v1.8.9 (legacy): can't initialize ip6tables table `nat': Address family not supported by protocol\nPerhaps ip6tables or your kernel needs to be upgraded.",
+      'ipv6',
+      'the kernel has IPv6 disabled for iptables-save ' +
+        "(ip6tables v1.8.9 (legacy): can't initialize ip6tables table `nat': Address family not supported by protocol)",
+    ],
+    [
       'no IPv6',
       'ip6tables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Protocol not supported',
       'ipv6',
@@ -109,7 +116,7 @@ if [ ${backend} = legacy ]; then
 fi
 case $* in
 *' -S '*) exit 0 ;;
-*${unknown}*) exit 2 ;;
+*'-m ${unknown} '* | *'--${unknown}'*) echo "no $0 knows ${unknown}" >&2; exit 2 ;;
 *) exit 1 ;;
 esac
 `;
@@ -121,20 +128,33 @@ esac
     vi.stubEnv('PATH', [folder, ...rest].join(delimiter));
   }
 
-  const all = { randomFully: true, recent: true, bpf: true };
-  test.each<[Backend, string, typeof all]>(
+  const all = { randomFully: true, recent: true, bpf: true, nfacct: true };
+  test.each<[Backend, string, typeof all, RegExp?]>(
     (['nft', 'legacy'] as const).flatMap((backend) => [
       [backend, 'nothing', all],
       [backend, 'random-fully', { ...all, randomFully: false }],
-      [backend, 'recent', { ...all, recent: false }],
+      [
+        backend,
+        'recent',
+        { ...all, recent: false },
+        /^sessionAffinity has no effect: ip6?tables-\w+ cannot use xt_recent \(no \S+ knows recent\): modprobe xt_recent/,
+      ],
       [backend, 'bpf', { ...all, bpf: false }],
+      [backend, 'nfacct', { ...all, nfacct: false }],
+      [
+        backend,
+        'statistic',
+        all,
+        /^rules for more than one endpoint will be refused, and no others written: .*\(no \S+ knows statistic\)/,
+      ],
     ]),
   )(
     'iptables-%s that does not know %s, asked once at a time where it has a lock',
-    async (backend, unknown, expected) => {
+    async (backend, unknown, expected, warned) => {
       await programs(backend, unknown);
       const { iptables, warnings } = await detectHost(backend);
-      expect(warnings).toEqual([]);
+      expect(warnings).toHaveLength(warned ? 2 : 0);
+      for (const warning of warnings) expect(warning).toMatch(warned ?? /^$/);
       for (const host of Object.values(iptables)) expect(host).toMatchObject({ backend, ...expected });
     },
   );

@@ -49,6 +49,10 @@ export interface IptablesHost extends IptablesPrograms {
   readonly recent: boolean;
   /** xt_bpf: a packet whose source is its destination can be told in one rule. */
   readonly bpf: boolean;
+  /** xt_nfacct: rules can count with the kernel's named counters. */
+  readonly nfacct: boolean;
+  /** What else it cannot do and rules need, in its own words: for people. */
+  readonly lacks: readonly string[];
   /** How many chains of ours the other backend holds: rules in both fight. */
   readonly chainsInOtherBackend: number;
 }
@@ -58,7 +62,7 @@ export interface Host {
   readonly iptables: Readonly<Record<Family, IptablesHost | undefined>>;
   /** What is missing, and what to do about it, for people. */
   readonly warnings: readonly string[];
-  /** The nfacct objects that kube-proxy counts with exist. */
+  /** The nfacct objects that kube-proxy counts with exist, and rules can name them. */
   readonly nfacct: boolean;
   readonly conntrackTCPBeLiberal: boolean;
   /** The addresses on its interfaces, such as `192.168.0.2/24`. */
@@ -74,7 +78,7 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
   const backend =
     wanted ?? (await backendInUse({ nft: savePrograms('nft'), legacy: savePrograms('legacy') }));
   const detectingIPv4 = detectIptables('ipv4', backend, undefined);
-  const [ipv4, ipv6, nfacct, liberal] = await Promise.all([
+  const [ipv4, ipv6, counters, liberal] = await Promise.all([
     detectingIPv4,
     detectIptables('ipv6', backend, detectingIPv4).catch((error: unknown) => {
       // A lock is no reason to do without IPv6: it is there.
@@ -89,9 +93,10 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
     iptables,
     warnings: [
       ...(ipv6 instanceof HostError ? [`no rules for IPv6: ${ipv6.message}`] : []),
+      ...FAMILIES.flatMap((family) => iptables[family]?.lacks ?? []),
       ...FAMILIES.flatMap((family) => leftoverWarning(iptables[family])),
     ],
-    nfacct,
+    nfacct: counters && FAMILIES.every((family) => iptables[family]?.nfacct !== false),
     conntrackTCPBeLiberal: liberal.trim() === '1',
     interfaceAddresses: interfaceAddresses(),
   };
@@ -110,8 +115,8 @@ async function detectIptables(
   const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
   // Each reads the whole table first. On a large one all at once would wait too long for the lock.
   if (backend === 'legacy') await before;
-  const [{ randomFully, recent, bpf }, chainsInOtherBackend] = await Promise.all([
-    partsKnown(program, family),
+  const [missing, chainsInOtherBackend] = await Promise.all([
+    missingParts(program, family),
     ownChains(other),
   ]);
   return {
@@ -121,9 +126,11 @@ async function detectIptables(
     iptables: program,
     save: `${program}-save`,
     restore,
-    randomFully,
-    recent,
-    bpf,
+    randomFully: !missing.has('randomFully'),
+    recent: !missing.has('recent'),
+    bpf: !missing.has('bpf'),
+    nfacct: !missing.has('nfacct'),
+    lacks: [...missing].flatMap(([part, why]) => lackOf(part, program, why)),
     chainsInOtherBackend,
   };
 }
@@ -188,39 +195,67 @@ const PARTS = {
   randomFully: ['-j', 'MASQUERADE', '--random-fully'],
   recent: ['-m', 'recent', '--name', 'KUBE-PROXY-PROBE', '--rcheck', '--seconds', '1', '--reap'],
   bpf: ['-m', 'bpf', '--bytecode', '1,6 0 0 65535'],
+  statistic: ['-m', 'statistic', '--mode', 'random', '--probability', '0.5'],
+  nfacct: ['-m', 'nfacct', '--nfacct-name', 'KUBE-PROXY-PROBE'],
 } as const;
 
-/**
- * Nearly everywhere all parts are known, which one question tells, as it tells that the nat table can be read; where one is not,
- * each is asked for.
- */
-async function partsKnown(iptables: string, family: Family): Promise<Record<keyof typeof PARTS, boolean>> {
-  const { randomFully, recent, bpf } = PARTS;
-  if (await knows(iptables, [...recent, ...bpf, ...randomFully])) {
-    return { randomFully: true, recent: true, bpf: true };
-  }
-  await checkReadable(iptables, family);
-  return {
-    randomFully: await knows(iptables, randomFully),
-    recent: await knows(iptables, recent),
-    bpf: await knows(iptables, bpf),
-  };
-}
+type Part = keyof typeof PARTS;
+
+const PART_NAMES: readonly Part[] = ['recent', 'bpf', 'statistic', 'nfacct', 'randomFully'];
 
 /**
- * Whether iptables and the kernel know the parts of a rule. It is only looked for, which fails with exit code 1 where
- * the rule would be possible; nothing is written.
+ * The parts that are not known, each with what iptables says of it. Nearly everywhere all are, which one question tells, as it
+ * tells that the nat table can be read; where one is not, each is asked for.
+ * @throws HostError where the nat table may not be read
  */
-async function knows(iptables: string, rule: readonly string[]): Promise<boolean> {
+async function missingParts(iptables: string, family: Family): Promise<ReadonlyMap<Part, string>> {
+  const missing = new Map<Part, string>();
+  const all = PART_NAMES.flatMap((part) => PARTS[part]);
+  if ((await refusalOf(iptables, all)) === undefined) return missing;
+  await checkReadable(iptables, family);
+  for (const part of PART_NAMES) {
+    const refusal = await refusalOf(iptables, PARTS[part]);
+    if (refusal !== undefined) missing.set(part, refusal);
+  }
+  return missing;
+}
+
+/** What follows for Services where a part is missing; nothing where rules do without and lose nothing. */
+function lackOf(part: Part, program: string, why: string): string[] {
+  switch (part) {
+    case 'recent':
+      return [
+        `sessionAffinity has no effect: ${program} cannot use xt_recent (${why}): ${REPAIR('xt_recent')}`,
+      ];
+    case 'statistic':
+      return [
+        `rules for more than one endpoint will be refused, and no others written: ${program} cannot use xt_statistic ` +
+          `(${why}): ${REPAIR('xt_statistic')}`,
+      ];
+    case 'bpf':
+    case 'nfacct':
+    case 'randomFully':
+      return [];
+  }
+}
+
+const REPAIR = (module: string): string => `modprobe ${module}, or install all of iptables`;
+
+/**
+ * What iptables says where it or the kernel does not know the parts of a rule; undefined where both do. The rule is only
+ * looked for, which fails with exit code 1 where it would be possible; nothing is written.
+ */
+async function refusalOf(iptables: string, rule: readonly string[]): Promise<string | undefined> {
   try {
     await run([iptables, ...WAIT_FOR_LOCK, '-t', 'nat', '-C', 'POSTROUTING', ...rule]);
-    return true;
+    return undefined;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (LockError.isToldBy(error.stderr)) throw new LockError(iptables);
     // What was not asked to the end is neither known nor unknown.
     if (error.interrupted) throw error;
-    return error.exitCode === 1 && !/missing kernel module|is incompatible/.test(error.stderr);
+    if (error.exitCode === 1 && !/missing kernel module|is incompatible/.test(error.stderr)) return undefined;
+    return firstLine(quotable(error.stderr));
   }
 }
 
@@ -269,6 +304,9 @@ export function explainFailure(error: unknown, program: string, family?: Family)
     return new HostError(
       `${program} is not permitted to read the rules: run as root or with CAP_NET_ADMIN (${words})`,
     );
+  }
+  if (/address family not supported/i.test(error.stderr)) {
+    return new MissingError(`the kernel has IPv6 disabled for ${program} (${words})`);
   }
   if (/table does not exist|insmod|missing kernel module|protocol not supported/i.test(error.stderr)) {
     const module = family === 'ipv6' ? 'ip6table_nat' : 'iptable_nat';

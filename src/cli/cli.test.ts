@@ -631,7 +631,7 @@ describe('agent', PROCESSES, () => {
     [
       'another mode',
       ['--proxy-mode=ipvs'],
-      /^error: --proxy-mode: expected iptables \(svc2ipt has no other mode\), got "ipvs"\n$/,
+      /^error: --proxy-mode: expected iptables \(svc2ipt has no other mode: [^)]+ set mode iptables\), got "ipvs"\n$/,
     ],
     ['no duration', ['--iptables-sync-period', '5'], /^error: --iptables-sync-period: expected a duration/],
     ['no level', ['-v=x'], /^error: -v: expected 0 to /],

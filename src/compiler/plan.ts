@@ -60,7 +60,8 @@ export function planServicePort(
     return cluster.length > 0 ? 'cluster' : 'reject';
   };
   return {
-    servicePort,
+    // A rule of what the node does not have would be refused, and with it those of all other Services.
+    servicePort: node.recent ? servicePort : { ...servicePort, affinitySeconds: undefined },
     endpoints,
     cluster,
     local,

@@ -158,8 +158,8 @@ function serviceLocations(
 }
 
 /** What of a node's facts is taken to be that of others, too. */
-function capabilitiesOf({ randomFully, bpf, nfacct, conntrackTCPBeLiberal }: HostFacts): HostFacts {
-  return { randomFully, bpf, nfacct, conntrackTCPBeLiberal };
+function capabilitiesOf({ randomFully, bpf, recent, nfacct, conntrackTCPBeLiberal }: HostFacts): HostFacts {
+  return { randomFully, bpf, recent, nfacct, conntrackTCPBeLiberal };
 }
 
 async function readConfiguration(path: string | undefined): Promise<Configuration> {

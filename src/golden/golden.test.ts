@@ -240,7 +240,7 @@ describe('clusters that cannot be compiled', () => {
       'fixtures/a/a.yaml, document 1, Service default/web, spec.ports[0].port: expected 1 to 65535, got 0',
       'fixtures/b/config.yaml, document 1, apiVersion: expected kubeproxy.config.k8s.io/v1alpha1, got nothing',
       'fixtures/b/config.yaml, document 1, kind: expected KubeProxyConfiguration, got nothing',
-      'fixtures/b/config.yaml, document 1, mode: expected iptables (svc2ipt has no other mode), got "x"',
+      'fixtures/b/config.yaml, document 1, mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "x"',
       'fixtures/c/host.yaml, document 1, nodeName: unknown field',
     ]);
     expect(statesOf(done)).toEqual({ 'd/ipv4.rules': 'missing', 'd/ipv6.rules': 'missing' });

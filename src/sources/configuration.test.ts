@@ -121,6 +121,13 @@ describe('read as kube-proxy does', () => {
     expect(configuration.own).toEqual({ legacyPortNames: undefined, layout: undefined });
   });
 
+  test.each(['v1', 'null'])('version %s of our own section is the one that there is', (version) => {
+    const text = `svc2ipt: {version: ${version}, layout: fast}`;
+    expect(parseConfiguration({ name: 'f', text }).own).toEqual(
+      parseConfiguration({ name: 'f', text: 'svc2ipt: {layout: fast}' }).own,
+    );
+  });
+
   test('what is known counts', () => {
     const text = `${HEAD}a: 1\niptables: {b: 2, masqueradeBit: 3}`;
     const { configuration } = parseConfigurationLeniently({ name: 'f', text });
@@ -133,9 +140,24 @@ describe('read as kube-proxy does', () => {
     [
       'a field that is wrong',
       `${HEAD}a: 1\nmode: ipvs`,
-      'f, document 1, mode: expected iptables (svc2ipt has no other mode), got "ipvs"',
+      'f, document 1, mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "ipvs"',
     ],
     ['an unknown field of our own', 'svc2ipt: {a: 1}', 'f, document 1, svc2ipt.a: unknown field'],
+    [
+      'a misspelt field of our own',
+      'svc2ipt: {layuot: fast}',
+      'f, document 1, svc2ipt.layuot: unknown field (layout?)',
+    ],
+    [
+      'one further inside',
+      'svc2ipt: {serviceMetrics: {maxserie: 1}}',
+      'f, document 1, svc2ipt.serviceMetrics.maxserie: unknown field (maxSeries?)',
+    ],
+    [
+      'another version of our own section',
+      'svc2ipt: {version: v2}',
+      'f, document 1, svc2ipt.version: expected v1 or nothing (this svc2ipt knows no other version of its section), got "v2"',
+    ],
     ['a text', 'iptables', 'f, document 1: expected a mapping, got "iptables"'],
     [
       'another object',

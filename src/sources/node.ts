@@ -37,7 +37,8 @@ function factsOf(node: Node | undefined): HostFacts {
 
 /**
  * Facts about a node, each from the first source that has it. Assumed where none has: a recent iptables with
- * `--random-fully`, a kernel with xt_bpf, no nfacct counters, the kernel's strict TCP tracking, no addresses beside the node's IPs.
+ * `--random-fully`, a kernel with xt_bpf and xt_recent, no nfacct counters, the kernel's strict TCP tracking, no addresses
+ * beside the node's IPs.
  */
 export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
   const first = <Fact extends keyof NodeFacts>(fact: Fact): HostFacts[Fact] =>
@@ -52,6 +53,7 @@ export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
     podCIDRs: first('podCIDRs') ?? [],
     randomFully: first('randomFully') ?? true,
     bpf: first('bpf') ?? true,
+    recent: first('recent') ?? true,
     nfacct: first('nfacct') ?? false,
     conntrackTCPBeLiberal: first('conntrackTCPBeLiberal') ?? false,
   };

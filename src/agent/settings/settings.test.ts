@@ -231,7 +231,14 @@ describe('a flag', () => {
   });
 
   test.each<[string, string]>([
-    ['--proxy-mode ipvs', '--proxy-mode: expected iptables (svc2ipt has no other mode), got "ipvs"'],
+    [
+      '--proxy-mode nftables',
+      '--proxy-mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "nftables"',
+    ],
+    [
+      '--proxy-mode ipvs',
+      '--proxy-mode: expected iptables (svc2ipt has no other mode: keep kube-proxy for it, or run kube-proxy --cleanup and then set mode iptables), got "ipvs"',
+    ],
     ['--iptables-masquerade-bit 32', '--iptables-masquerade-bit: expected 0 to 31, got 32'],
     ['--iptables-masquerade-bit 014', '--iptables-masquerade-bit: expected 0 to 31, got "014"'],
     ['--masquerade-all=yes', '--masquerade-all: expected true or false, got "yes"'],

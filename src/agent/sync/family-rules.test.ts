@@ -36,6 +36,8 @@ const HOST = {
   randomFully: true,
   recent: true,
   bpf: true,
+  nfacct: true,
+  lacks: [],
   chainsInOtherBackend: 0,
 };
 

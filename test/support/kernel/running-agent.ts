@@ -34,6 +34,8 @@ export interface AgentStart {
   readonly fields?: object | undefined;
   /** Options of svc2ipt's own. */
   readonly own?: object | undefined;
+  /** The command line that it is of; this one unless given. */
+  readonly main?: string;
   /** A command that becomes the agent, which follows it. */
   readonly through?: readonly string[] | undefined;
 }
@@ -43,10 +45,14 @@ export class RunningAgent implements AsyncDisposable {
   readonly #process: ReturnType<typeof startAgent>;
   #log = '';
 
-  private constructor(lab: Lab, { backend, args, env = {}, through = [] }: AgentStart, config: string) {
+  private constructor(
+    lab: Lab,
+    { backend, args, env = {}, main = MAIN, through = [] }: AgentStart,
+    config: string,
+  ) {
     this.#lab = lab;
     const chosen = backend === undefined ? [] : ['--backend', backend];
-    this.#process = startAgent(lab, through, ['--config', config, ...chosen, ...args], env);
+    this.#process = startAgent(lab, through, [main, 'agent', '--config', config, ...chosen, ...args], env);
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text;
     });
@@ -122,8 +128,7 @@ function startAgent(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ) {
-  const agent = [process.execPath, MAIN, 'agent', ...args];
-  const [program = '', ...words] = [...lab.inside('node'), ...through, ...agent];
+  const [program = '', ...words] = [...lab.inside('node'), ...through, process.execPath, ...args];
   return execa(program, words, {
     env: { ...lab.environment, ...env },
     reject: false,
