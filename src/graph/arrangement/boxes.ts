@@ -61,8 +61,8 @@ export function boxOf(
     const place = { y: top + (i + 0.5) * ROW_HEIGHT, height: ROW_HEIGHT, first, count: run.length };
     first += run.length;
     const [rule] = run;
-    const state = rule === undefined ? 'opened' : hiddenAs(rule);
-    if (rule === undefined || state !== 'opened') {
+    const state = hiddenAs(rule);
+    if (state !== 'opened') {
       const text = hiddenText(run.length, state);
       return { ...place, text, aside: '', rule: undefined, collapsed: state === 'collapsed' };
     }
@@ -98,8 +98,11 @@ export function rowKey(id: number, { first }: Pick<Row, 'first'>): string {
 }
 
 /** Rules one by one; those of Services that are not drawn in full in one while they follow each other. */
-function inRuns(rules: readonly PageRule[], hiddenAs: (rule: PageRule) => ServiceState): PageRule[][] {
-  const runs: PageRule[][] = [];
+function inRuns(
+  rules: readonly PageRule[],
+  hiddenAs: (rule: PageRule) => ServiceState,
+): [PageRule, ...PageRule[]][] {
+  const runs: [PageRule, ...PageRule[]][] = [];
   let before: ServiceState = 'opened';
   for (const rule of rules) {
     const state = hiddenAs(rule);
