@@ -43,7 +43,7 @@ import type {
 import { type CompiledRules, compileInput, type LoadedInput, loadInput } from './compiled.ts';
 import { completionsAt } from './completions.ts';
 import { lookAt, placeOfAddress } from './look.ts';
-import { onlyService, shownTables } from './shown-rules.ts';
+import { meaningsIn, onlyService, shownTables } from './shown-rules.ts';
 import type { PlaygroundInput } from './state.ts';
 
 /** Answers inquiries, one after the other. What was read and compiled for the last ones is kept. */
@@ -59,7 +59,7 @@ export function playgroundEngine(): PlaygroundEngine {
     look: ({ input }) => lookAt(input, () => inputs.load(input)),
     meaning: ({ input }) => meaningOf(inputs.load(input), inputs.rules(input), input.family),
     rules: ({ input, service }) => shownRules(inputs.load(input), inputs.rules(input), service),
-    picture: ({ input, service }) => ({ data: pictureOf(inputs.rules(input), service) }),
+    picture: ({ input, service }) => ({ data: pictureOf(inputs.load(input), inputs.rules(input), service) }),
     packet: ({ input, from, to }) => send(inputs.load(input), inputs.rules(input), from, to),
     compare: ({ input, before }) => {
       const other = { ...input, manifests: before };
@@ -159,7 +159,8 @@ function portMeaning(
       verdict: way.becomes.verdict,
       packet: {
         from: senderOf(way.packet),
-        to: placeOfAddress(way.to, ip) ?? '',
+        // A node whose address is unknown can send nothing.
+        to: ip === undefined && senderOf(way.packet) === 'node' ? '' : (placeOfAddress(way.to, ip) ?? ''),
       },
     })),
     sets: sets.map(({ name }) => name),
@@ -199,10 +200,11 @@ function shownRules(input: LoadedInput, { ruleset, whole }: CompiledRules, servi
   };
 }
 
-function pictureOf({ whole }: CompiledRules, service: string) {
+function pictureOf(input: LoadedInput, { whole }: CompiledRules, service: string) {
+  const { address } = meaningsIn(whole, input);
   const graph = graphOf({ ...whole, tables: onlyService(whole, service) });
   const services = new Set(graph.nodes.map((node) => node.service).filter((name) => name !== undefined));
-  return pageData(graph, services.size > MOST_OPENED);
+  return pageData(graph, services.size > MOST_OPENED, address);
 }
 
 /** More Services, all opened, are longer than anybody wants to look through. */
@@ -226,7 +228,7 @@ function send(input: LoadedInput, rules: CompiledRules, fromText: string, toText
     ...remarksOnAnswers(packet, outcomes, owners, input.node),
   ];
   const trace = tracePacket(prepared, packet, node, { remark });
-  return { asked, trace, data: pictureOf(rules, '') };
+  return { asked, trace, data: pictureOf(input, rules, '') };
 }
 
 function compareRules(

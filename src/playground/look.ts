@@ -130,7 +130,10 @@ function sendersIn({ pods, node }: LoadedInput, family: Family): Choice[] {
       place: `pod/${name}`,
       words: `Pod ${name}${nodeName === undefined ? '' : nodeName === node.name ? ' on this node' : ` on ${nodeName}`}`,
     })),
-    { place: 'node', words: `this node${node.name === '' ? '' : `, ${node.name}`}` },
+    // Where its address is unknown, nobody can say what it sends.
+    ...(node.ips.some((ip) => familyOf(ip) === family)
+      ? [{ place: 'node', words: `this node${node.name === '' ? '' : `, ${node.name}`}` }]
+      : []),
   ];
 }
 
