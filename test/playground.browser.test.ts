@@ -107,6 +107,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
 
   test('findings stand below the editor and under the text, and lead to it', async () => {
     await open();
+    await see('node port 30080');
     await type(SERVICE.replace('port: 81', 'port: 81000').replace('clusterIP', 'clusterIPP'));
     await poll(findings).toContainEqual(expect.stringContaining('Expected 1 to 65535, got 81000'));
     await poll(findings).toContainEqual(expect.stringContaining('clusterIPP'));
