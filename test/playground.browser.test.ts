@@ -137,6 +137,16 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     );
   });
 
+  test('no letter is lost, however fast somebody types', async () => {
+    await open();
+    await type('# ');
+    const letters = 'abcdefghijklmnopqrstuvwxyz'.repeat(4);
+    await page.keyboard.type(letters);
+    await poll(fragment).toContain('manifests=');
+    await page.waitForTimeout(1000);
+    expect(await page.locator('.edit .cm-line').allTextContents()).toEqual([`# ${letters}`]);
+  });
+
   test('every part of a rule says what it is, to the mouse and to the keyboard', async () => {
     await open('#tab=rules');
     const part = (text: string) => page.locator('.part', { hasText: text }).first();
