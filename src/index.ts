@@ -1,7 +1,8 @@
-/** The library: the pure parts of svc2ipt. Reading, compiling and printing; nothing here touches a node. */
+/** The library: the pure parts of svc2ipt. Reading, compiling, printing and answering; nothing here touches a node. */
 export { type ClusterState, clusterState, type ServiceEntry } from './api/cluster.ts';
 export type { EndpointSlice } from './api/endpoint-slice.ts';
 export { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from './api/kube-proxy-configuration.ts';
+export type { LayoutName } from './api/layout-names.ts';
 export type { HostFacts, Node, NodeFacts } from './api/node.ts';
 export { InputError, type Problem } from './api/problem.ts';
 export type { Service } from './api/service.ts';
@@ -24,7 +25,32 @@ export {
   prepareSaved,
 } from './iptables/simulator/prepare.ts';
 export { simulate } from './iptables/simulator/simulate.ts';
+export { RulesetError } from './iptables/simulator/walk.ts';
 export type * from './iptables/types.ts';
+export {
+  type EffectsQuestion,
+  type ExplainQuestion,
+  effects,
+  explain,
+  type LintQuestion,
+  lint,
+  type Rendered,
+  type RenderQuestion,
+  render,
+  type TraceQuestion,
+  trace,
+} from './library/calls.ts';
+export { type EffectsPrinting, isSame, printEffects } from './library/effects-in.ts';
+export { type Explained, type ExplainedPrinting, printExplained } from './library/explain-in.ts';
+export { isAtLeast, type Linted, type LintedPrinting, printLinted } from './library/lint-in.ts';
+export type {
+  ManifestsQuestion,
+  NodeQuestion,
+  RulesQuestion,
+  Texts,
+  Warned,
+} from './library/question.ts';
+export { printTraced, type Traced, type TracedPrinting } from './library/trace-in.ts';
 export {
   DEFAULT_SERVICE_RANGES,
   type LoadedCluster,

@@ -1,16 +1,10 @@
 /** From the options that commands share to what the compiler takes. */
-import { z } from 'zod';
-import type { ClusterState } from '../api/cluster.ts';
-import { cidr, oneOfEachFamily } from '../api/fields.ts';
-import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
-import { type HostFacts, hostSchema, type Node, type NodeFacts } from '../api/node.ts';
-import type { PlacedObject } from '../api/objects.ts';
-import type { Pod } from '../api/pod.ts';
-import { allOf, check, formatProblem, InputError, type Problem } from '../api/problem.ts';
-import { hasClusterIP } from '../api/service.ts';
-import { type CompileOptions, compileOptions } from '../compiler/options.ts';
-import { type ServiceRanges, unassignedWarnings } from '../compiler/unassigned.ts';
-import type { Family } from '../net/address.ts';
+import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
+import { type HostFacts, hostSchema, type NodeFacts } from '../api/node.ts';
+import { allOf, check, InputError, type Problem } from '../api/problem.ts';
+import { unassignedWarnings } from '../compiler/unassigned.ts';
+import { type CompilerInput, checkedServiceRanges, compilerInput } from '../library/compiler-input.ts';
+import { clusterWarnings, typoWarnings, unknownNodeWarnings } from '../library/warnings.ts';
 import {
   DEFAULT_SERVICE_RANGES,
   type KnownManifests,
@@ -18,10 +12,10 @@ import {
   loadCluster,
 } from '../sources/cluster.ts';
 import { type Configuration, NO_OPTIONS, parseConfiguration, parseHost } from '../sources/configuration.ts';
-import type { MadePods, WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
+import type { WorkloadOptions } from '../sources/control-plane/from-workloads.ts';
 import { readSource, readSources } from '../sources/files.ts';
 import { type LiveKind, NEEDED } from '../sources/kubernetes/live-kinds.ts';
-import { noSuchNode, resolveNode } from '../sources/node.ts';
+import { resolveNode } from '../sources/node.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { workloadOptionsOf } from '../sources/workload-options.ts';
 import { isKubectlPlugin } from './calling.ts';
@@ -31,26 +25,6 @@ import type { InputOptions, ObjectsOptions, WorkloadsOptions } from './options.t
 import { progress } from './progress.ts';
 import { note, warn } from './run.ts';
 import { isPiped, pipedText } from './standard-input.ts';
-
-export interface CompilerInput {
-  readonly cluster: ClusterState;
-  readonly node: NodeFacts;
-  /** The Pods of the input and those that were made, by `namespace/name`. */
-  readonly pods: ReadonlyMap<string, Pod>;
-  readonly made: MadePods;
-  /** Every object of the input, as it was given, and where it stands. */
-  readonly objects: readonly PlacedObject[];
-  readonly sources: readonly SourceText[];
-  /** The Node objects of the input, by name. */
-  readonly nodes: ReadonlyMap<string, Node>;
-  /** kube-proxy's, where one was given. */
-  readonly configuration: KubeProxyConfiguration | undefined;
-  /** Whether what nobody serves is to be refused, and where. */
-  readonly unassigned: ServiceRanges;
-  options(family: Family): CompileOptions;
-  /** The same input, as another of its Nodes sees it. */
-  forNode(name: string): CompilerInput;
-}
 
 /** How to read, where a command has more to do with it than to compile it. */
 export interface Reading {
@@ -104,65 +78,42 @@ async function read(
   const reading = given ?? readManifests(options, from);
   const ranges = givenServiceRanges(options.serviceClusterIpRange);
   const told = [readConfiguration(options.config), readHost(options.host), factsFromFlags(options)] as const;
-  const [{ kubeProxy, own }, host, flags, loaded, serviceRanges] = await allOf([
+  const [configuration, host, flags, loaded, serviceRanges] = await allOf([
     ...told,
     readCluster(options, reading, ranges, workloads ? workloadOptionsOf(...told) : undefined, known),
     ranges,
   ]);
-  const { hostnameOverride } = kubeProxy;
-  const { cluster, nodes, serviceCIDRs, pods, made, objects, sources, warnings, ignored } = loaded;
-  const node = resolveNode({ flags, host, hostnameOverride, nodes, live });
+  const { cluster, nodes, sources, warnings, ignored } = loaded;
+  const { legacyPortNames, layout, rejectUnassigned } = options;
+  const input = compilerInput({
+    loaded,
+    sources,
+    configuration,
+    isConfigured: options.config !== undefined,
+    own: { legacyPortNames, layout, rejectUnassigned, serviceRanges },
+    flags,
+    host,
+    live,
+  });
+  const { node, unassigned } = input;
   // An API server has fields of its own version, and takes no others.
   const asked = new Set(sources.flatMap(({ name, origin }) => (origin === 'cluster' ? [name] : [])));
   const typos = loaded.typos.filter(({ at: [source = ''] }) => !asked.has(source));
 
   onTypos(typos);
   const ofCluster = tellsOfLacks ? [] : clusterWarnings(cluster);
-  const ofNode = 'allNodes' in options ? [] : nodeWarnings(cluster, node, nodes, tellsOfLacks);
+  const ofNode = 'allNodes' in options ? [] : unknownNodeWarnings(cluster, node, nodes, tellsOfLacks);
   for (const warning of [...warnings, ...ofCluster, ...ofNode]) warn(warning);
   if (options.verbose) {
     for (const [kind, count] of [...ignored].sort()) note(`ignored: ${count} ${kind}`);
   }
   // What comes now has no steps to count, and takes long only after a long reading.
   (await progress('compiling'))(0, 1);
-  const legacyPortNames = options.legacyPortNames ?? own.legacyPortNames;
-  const layout = options.layout ?? own.layout;
-  const unassigned = {
-    rejectUnassigned: options.rejectUnassigned ?? own.rejectUnassigned ?? false,
-    serviceRanges: serviceRanges ?? serviceCIDRs,
-  };
   if (!tellsOfLacks) {
-    for (const warning of unassignedWarnings(unassigned, { configuration: kubeProxy, node })) warn(warning);
+    for (const warning of unassignedWarnings(unassigned, { configuration: configuration.kubeProxy, node }))
+      warn(warning);
   }
-  const asSeenBy = (node: NodeFacts): CompilerInput => ({
-    cluster,
-    node,
-    pods,
-    made,
-    objects,
-    sources,
-    nodes,
-    configuration: options.config === undefined ? undefined : kubeProxy,
-    unassigned,
-    options: (family) => compileOptions(family, kubeProxy, node, { legacyPortNames, layout, ...unassigned }),
-    forNode: (name) => asSeenBy(resolveNode({ flags: { ...flags, name }, host, hostnameOverride, nodes })),
-  });
-  return asSeenBy(node);
-}
-
-/**
- * The input as each node sees it that the options ask for: every Node of it, by name, or the one.
- * @throws InputError where every Node is asked for, and there is none
- */
-export function eachNode(
-  input: CompilerInput,
-  { allNodes }: { readonly allNodes?: true | undefined },
-): CompilerInput[] {
-  if (allNodes === undefined) return [input];
-  if (input.nodes.size === 0) {
-    throw new InputError([{ at: ['--all-nodes'], message: 'no Node in the input' }]);
-  }
-  return [...input.nodes.keys()].sort().map((name) => input.forNode(name));
+  return input;
 }
 
 /**
@@ -284,13 +235,7 @@ async function readHost(path: string | undefined): Promise<HostFacts> {
 const RANGE_FLAG = '--service-cluster-ip-range';
 
 async function givenServiceRanges(flag: string | undefined): Promise<readonly string[] | undefined> {
-  if (flag === undefined) return undefined;
-  const result = check(z.array(cidr), flag.split(','), []);
-  if (!result.ok) throw new InputError(result.problems.map(({ message }) => ({ at: [RANGE_FLAG], message })));
-  if (!oneOfEachFamily(result.value)) {
-    throw new InputError([{ at: [RANGE_FLAG], message: 'expected at most one range of each family' }]);
-  }
-  return result.value;
+  return flag === undefined ? undefined : checkedServiceRanges(flag.split(','), RANGE_FLAG);
 }
 
 /** The flag of each fact that a flag can get wrong. */
@@ -326,49 +271,6 @@ async function factsFromFlags(options: InputOptions): Promise<HostFacts> {
   );
 }
 
-/** So many typos are told where rules are what was asked for: a chart may have one in each of its objects. */
-const TOLD_TYPOS = 10;
-
 function warnOfTypos(typos: readonly Problem[]): void {
-  for (const typo of typos.slice(0, TOLD_TYPOS)) warn(formatProblem(typo));
-  const more = typos.length - TOLD_TYPOS;
-  if (more > 0) warn(`${more} more like these: svc2ipt lint --all tells each, --strict makes them errors`);
-}
-
-/** What is no error, but seldom what its author meant. */
-function clusterWarnings({ services }: ClusterState): string[] {
-  if (services.size === 0) return ['no Service in the input: these are only the rules that every node has'];
-  const bare = [...services]
-    .filter(([, { service, endpointSlices }]) => endpointSlices.length === 0 && hasClusterIP(service))
-    .map(([name]) => name);
-  if (bare.length === 0) return [];
-  const them = bare.length === 1 ? 'it' : 'them';
-  return [
-    `no EndpointSlice, Endpoints or Pod in the input gives endpoints to ${enumerate(bare)}: traffic to ${them} is refused`,
-  ];
-}
-
-/** So many names are told of a list. */
-const TOLD = 5;
-
-function enumerate(names: readonly string[]): string {
-  return names.slice(0, TOLD).join(', ') + (names.length > TOLD ? ` and ${names.length - TOLD} more` : '');
-}
-
-function nodeWarnings(
-  cluster: ClusterState,
-  node: NodeFacts,
-  nodes: ReadonlyMap<string, unknown>,
-  tellsOfLacks: boolean,
-): string[] {
-  if (node.name !== '') {
-    const known = tellsOfLacks || nodes.size === 0 || nodes.has(node.name);
-    return known ? [] : [noSuchNode(node.name, 'in the input', nodes.keys())];
-  }
-  const local = [...cluster.services.values()].some(
-    ({ service }) => service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local',
-  );
-  return local
-    ? ['no --node-name: no endpoint counts as local, which Services with a Local policy need']
-    : [];
+  for (const warning of typoWarnings(typos)) warn(warning);
 }

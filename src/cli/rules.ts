@@ -1,116 +1,51 @@
 /** The rules that a command looks at: those of manifests, those that iptables-save printed, or this node's own. */
-import { isDeepStrictEqual } from 'node:util';
 import type { HostFacts, NodeFacts } from '../api/node.ts';
 import { allOf, InputError } from '../api/problem.ts';
 import { HostError } from '../applier/host.ts';
 import { savedText } from '../applier/save.ts';
-import { withJumps } from '../chains/jumps.ts';
-import { IncrementalCompiler } from '../compiler/incremental.ts';
-import type { CompileOptions } from '../compiler/options.ts';
-import { looksSaved, readPasted } from '../iptables/pasted.ts';
-import { printSaved } from '../iptables/saved.ts';
-import { ParseError } from '../iptables/saved-text.ts';
+import { present } from '../errors/invariant.ts';
+import { looksSaved } from '../iptables/pasted.ts';
+import type { CompilerInput } from '../library/compiler-input.ts';
 import {
-  type KnownChains,
-  type PreparedRuleset,
-  prepare,
-  prepareSaved,
-} from '../iptables/simulator/prepare.ts';
-import { RulesetError } from '../iptables/simulator/walk.ts';
-import type { Ruleset } from '../iptables/types.ts';
+  compiledRules,
+  type NodeRules,
+  onceEach,
+  prepareText,
+  type RulesSource,
+  type SharedRules,
+  savedRulesSource,
+  textRules,
+} from '../library/rules.ts';
 import { FAMILIES, type Family } from '../net/address.ts';
 import { readSources } from '../sources/files.ts';
 import type { LiveKind } from '../sources/kubernetes/live-kinds.ts';
 import type { SourceText } from '../sources/source-text.ts';
 import { isKubectlPlugin } from './calling.ts';
-import {
-  type CompilerInput,
-  eachNode,
-  namesObjects,
-  readInput,
-  readInputWithWorkloads,
-  readLive,
-  readNamed,
-  readNode,
-} from './inputs.ts';
+import { namesObjects, readInput, readInputWithWorkloads, readLive, readNamed, readNode } from './inputs.ts';
 import { type ThisNode, thisNode } from './node.ts';
 import type { InputOptions, RulesOptions, WorkloadsOptions } from './options.ts';
 import { warn } from './run.ts';
 import { readSavedRules } from './saved-rules.ts';
 import { pipedText } from './standard-input.ts';
 
-export interface RulesSource {
-  /** The manifests or the cluster, where there are any. Beside rules of elsewhere, they give names and facts, not rules. */
-  readonly input: CompilerInput | undefined;
-  readonly node: NodeFacts;
-  /** Where there are rules of one only. */
-  readonly family: Family | undefined;
-  /** That there are rules of. */
-  readonly families: readonly Family[];
-  /** Whether the rules are what the input comes to, and not those of a kernel. */
-  readonly compiled: boolean;
-  /** Whether the rules are those of this node's kernel now. */
-  readonly live: boolean;
-  /**
-   * Rejects with an InputError or a HostError where there are none of this family.
-   * @param shared with the rules that they are compared with
-   */
-  rules(family: Family, shared?: SharedRules): Promise<NodeRules>;
-}
-
-/** What rules that are compared have in common, and is done once for all of them: one node's at a time. */
-export interface SharedRules {
-  readonly chains: KnownChains;
-  readonly compilers: Map<Family, SharedCompiler>;
-}
-
-interface SharedCompiler {
-  readonly node: NodeFacts;
-  readonly options: CompileOptions;
-  readonly compiler: IncrementalCompiler;
-}
-
-export function nothingShared(): SharedRules {
-  return { chains: new Map(), compilers: new Map() };
-}
-
-/** Compiles an input; where it was another one of the same node before, what differs. */
-function compileShared(
-  { cluster, node, ...input }: CompilerInput,
-  family: Family,
-  shared?: SharedRules,
-): Ruleset {
-  const options = input.options(family);
-  const known = shared?.compilers.get(family);
-  const { compiler } =
-    known && isDeepStrictEqual([known.node, known.options], [node, options])
-      ? known
-      : { compiler: new IncrementalCompiler(node, options) };
-  shared?.compilers.set(family, { node, options, compiler });
-  compiler.update(cluster);
-  return compiler.ruleset();
-}
-
-/** Rules of one family, with those in built-in chains. */
-export interface NodeRules {
-  /** Where they come from: a file, a program. */
-  readonly name: string;
-  /** Throws an InputError where the text is not one of rules. */
-  readonly prepared: PreparedRuleset;
-  /** All of them, as iptables-save prints them. */
-  text(): string;
+/** What is known of the question, as far as it says what is to be read. */
+export interface AskedRules {
+  /** What is asked of a live cluster. */
+  readonly kinds?: readonly LiveKind[] | undefined;
+  /** Of which families rules are asked for; of both unless given. */
+  readonly families?: readonly Family[] | undefined;
 }
 
 /**
  * Opens the rules that the options name: those of `--save`, of this node's kernel, or what manifests or a cluster come to;
  * else those of what is piped in, manifests or saved rules; else this node's. Manifests and a cluster beside saved rules
  * or a kernel give names and reasons.
- * @param kinds what is asked of a live cluster
  */
 export async function openRules(
   options: RulesOptions & WorkloadsOptions,
-  kinds?: readonly LiveKind[],
+  asked: AskedRules = {},
 ): Promise<RulesSource> {
+  const { kinds } = asked;
   if (options.backend !== undefined && options.kernel === undefined && namesObjects(options)) {
     const message = 'needs --kernel, as the rules come from elsewhere';
     throw new InputError([{ at: ['--backend'], message }]);
@@ -133,7 +68,7 @@ export async function openRules(
     const message = 'conflicts with the saved rules that are piped in: leave out one of them';
     throw new InputError([{ at: ['--kernel'], message }]);
   }
-  if (options.kernel !== undefined || sources === undefined) return await openKernel(options, sources);
+  if (options.kernel !== undefined || sources === undefined) return await openKernel(options, sources, asked);
   return await openManifests(options, sources);
 }
 
@@ -162,44 +97,6 @@ async function openManifests(
   return compiledRules(input);
 }
 
-/** What an input comes to. */
-export function compiledRules(input: CompilerInput): RulesSource {
-  const rules = async (family: Family, shared?: SharedRules): Promise<NodeRules> => {
-    const ruleset = withJumps(compileShared(input, family, shared));
-    return {
-      name: 'manifests',
-      prepared: prepare(ruleset, shared?.chains),
-      text: () => printSaved(ruleset),
-    };
-  };
-  return {
-    input,
-    node: input.node,
-    family: undefined,
-    families: FAMILIES,
-    compiled: true,
-    live: false,
-    rules: onceEach(rules),
-  };
-}
-
-/**
- * The rules of each node that the options ask for: of every Node of the input, or of the one.
- * @throws InputError where there are no Nodes, or the rules are those of one node
- */
-export function sourcesOfNodes(
-  source: RulesSource,
-  options: { readonly allNodes?: true | undefined },
-): readonly RulesSource[] {
-  const { input, compiled } = source;
-  if (options.allNodes === undefined) return [source];
-  if (input === undefined || !compiled) {
-    const message = 'these rules are of one node: name manifests (-f, -k) or a cluster instead';
-    throw new InputError([{ at: ['--all-nodes'], message }]);
-  }
-  return eachNode(input, options).map(compiledRules);
-}
-
 interface Saved {
   readonly saved: SourceText;
   /** What is known of the node beside its rules. */
@@ -219,16 +116,6 @@ async function savedAndNames(
   const [sources, { source, facts }] = await allOf([named, read()]);
   const input = sources && (await readInput(options, facts, { sources: Promise.resolve(sources) }));
   return { saved: source, facts, input };
-}
-
-/** Reads the rules of each family no more than once. */
-function onceEach(rules: RulesSource['rules']): RulesSource['rules'] {
-  const read = new Map<Family, Promise<NodeRules>>();
-  return (family, shared) => {
-    const known = read.get(family) ?? rules(family, shared);
-    read.set(family, known);
-    return known;
-  };
 }
 
 /** The only text of some, where it is saved rules that are piped in: no manifest looks like these. */
@@ -251,98 +138,48 @@ export async function openSavedText(
 }
 
 async function openSaved(options: InputOptions, { saved, facts, input }: Saved): Promise<RulesSource> {
-  const { name, text } = saved;
-  const pasted = readPasted(text);
-  const [first, ...others] = pasted;
-  const rules = async (asked: Family, shared?: SharedRules): Promise<NodeRules> => {
-    const own =
-      pasted.find(({ family }) => family === asked) ?? pasted.find(({ family }) => family === undefined);
-    if (own === undefined) {
-      const got = pasted.map(({ family }) => `some of ${family}`).join(' and ');
-      throw new InputError([{ at: [name], message: `expected rules of ${asked}, got ${got}` }]);
-    }
-    return textRules(own.text, name, () => {
-      const prepared = prepareText(own.text, asked, name, shared);
-      if (!prepared.chain('nat', 'PREROUTING') && prepared.chain('nat', 'KUBE-SERVICES')) {
-        warn(`${name}: has no built-in chains, so no packet reaches its rules; iptables-save prints them`);
-      }
-      return prepared;
-    });
-  };
-  const family = others.length === 0 ? first?.family : undefined;
-  const told = FAMILIES.filter((one) => pasted.some((dump) => dump.family === one));
-  const families = told.length > 0 ? told : FAMILIES;
   const node = input?.node ?? (await readNode(options, facts));
-  return { input, node, family, families, compiled: false, live: false, rules: onceEach(rules) };
+  return savedRulesSource({ saved, node, input, onWarning: warn });
 }
 
 async function openKernel(
   options: RulesOptions,
   sources: readonly SourceText[] | undefined,
+  { families }: AskedRules = {},
 ): Promise<RulesSource> {
   const here = await thisNode(options.backend);
   const input = sources && (await readInput(options, here.facts, { sources: Promise.resolve(sources) }));
-  return kernelRules(here, input, input?.node ?? (await readNode(options, here.facts)));
+  return await kernelRules(here, input, input?.node ?? (await readNode(options, here.facts)), families);
 }
 
-/** The rules of this node's kernel. */
-export function kernelRules(
+/**
+ * The rules of this node's kernel. What cannot be read is told to whoever asks for it.
+ * @param asked the families that they are asked for, as far as that is known
+ */
+export async function kernelRules(
   { host }: ThisNode,
   input: CompilerInput | undefined,
   node: NodeFacts,
-): RulesSource {
-  const rules = async (family: Family, shared?: SharedRules): Promise<NodeRules> => {
-    const programs = host.iptables[family];
-    if (!programs) throw new HostError(`this node has no rules of ${family}`);
-    const text = await savedText(programs);
-    return textRules(text, programs.save, () => prepareText(text, family, programs.save, shared));
-  };
+  asked: readonly Family[] = FAMILIES,
+): Promise<RulesSource> {
   const families = FAMILIES.filter((family) => host.iptables[family] !== undefined);
+  const read = await Promise.allSettled(
+    asked.map(async (family) => {
+      const programs = host.iptables[family];
+      if (!programs) throw new HostError(`this node has no rules of ${family}`);
+      return { name: programs.save, text: await savedText(programs) };
+    }),
+  );
+  const rules = (family: Family, shared?: SharedRules): NodeRules => {
+    const own = present(read[asked.indexOf(family)], 'rules of a family that is asked for');
+    if (own.status === 'rejected') throw own.reason;
+    const { name, text } = own.value;
+    return textRules(text, name, () => prepareText(text, family, name, shared));
+  };
   return { input, node, family: undefined, families, compiled: false, live: true, rules: onceEach(rules) };
 }
 
 async function readStandardInput() {
   const [source] = await readSources(['-']);
   return source ?? { name: '-', text: '' };
-}
-
-/** Rules that are text, which a large node has 16 MB of: it is read when somebody wants to send packets. */
-function textRules(text: string, name: string, prepare: () => PreparedRuleset): NodeRules {
-  let prepared: PreparedRuleset | undefined;
-  return {
-    name,
-    get prepared() {
-      prepared ??= prepare();
-      return prepared;
-    },
-    text: () => text,
-  };
-}
-
-function prepareText(text: string, family: Family, name: string, shared?: SharedRules): PreparedRuleset {
-  return readRules(name, () => prepareSaved(text, family, shared?.chains));
-}
-
-/**
- * Does something with the text of rules. One that is none is a mistake of whoever gave it: an InputError.
- * @param name where the text comes from
- */
-export function readRules<Result>(name: string, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
-    const message = `${error.message} (iptables-save prints what is expected here)`;
-    throw new InputError([{ at: [name], message }]);
-  }
-}
-
-/** Does something with rules. Those that no kernel takes are a mistake of whoever gave them. */
-export function checkedRules<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof RulesetError)) throw error;
-    throw new InputError([{ at: [], message: `no kernel accepts these rules: ${error.message}` }]);
-  }
 }

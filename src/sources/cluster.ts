@@ -29,13 +29,16 @@ import type { SourceText } from './source-text.ts';
 export const DEFAULT_SERVICE_RANGES: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/108'];
 
 export interface LoadOptions {
-  /** Where cluster IPs are taken from, a range for each family, the first for Services that name no family. */
-  readonly serviceRanges: readonly string[];
+  /**
+   * Where cluster IPs are taken from, a range for each family, the first for Services that name no family;
+   * {@link DEFAULT_SERVICE_RANGES} unless given.
+   */
+  readonly serviceRanges?: readonly string[] | undefined;
   /**
    * What no API server holds is an error: a Service without a cluster IP, or with one that another Service has; and so is
-   * what is most likely misspelt, as where validation is strict.
+   * what is most likely misspelt, as where validation is strict. It is not unless given.
    */
-  readonly strict: boolean;
+  readonly strict?: boolean | undefined;
   /** What Pods are made by from Deployments and other workloads. Left out, none are, and workloads are other kinds. */
   readonly workloads?: WorkloadOptions | undefined;
   /** Is told how many characters are read, and of how many. */
@@ -98,7 +101,7 @@ export class ManifestError extends InputError {
  */
 export function loadCluster(
   sources: readonly SourceText[],
-  { onProgress = () => {}, known, ...options }: LoadOptions,
+  { onProgress = () => {}, known, ...options }: LoadOptions = {},
 ): LoadedCluster {
   const total = sources.reduce((sum, { text }) => sum + text.length, 0);
   let read = 0;
@@ -129,7 +132,9 @@ function assemblerFor(options: AssemblerOptions, known: KnownManifests | undefin
  * what it would be without a past.
  */
 export class ClusterAssembler {
-  readonly #options: AssemblerOptions;
+  readonly #serviceRanges: readonly string[];
+  readonly #strict: boolean;
+  readonly #workloads: WorkloadOptions | undefined;
   readonly #index = new ObjectIndex();
   #former: ClusterState['services'] = new Map();
   readonly #assigned = new Memo<this, Assignment>();
@@ -137,8 +142,10 @@ export class ClusterAssembler {
   readonly #fromPods = new Memo<Service, readonly EndpointSlice[]>();
   readonly #withRegions = new Memo<EndpointSlice, EndpointSlice>();
 
-  constructor(options: AssemblerOptions) {
-    this.#options = options;
+  constructor({ serviceRanges = DEFAULT_SERVICE_RANGES, strict = false, workloads }: AssemblerOptions) {
+    this.#serviceRanges = serviceRanges;
+    this.#strict = strict;
+    this.#workloads = workloads;
   }
 
   /**
@@ -148,7 +155,7 @@ export class ClusterAssembler {
    */
   assemble(sources: readonly ParsedSource[]): LoadedCluster {
     const { objects, of, slicesOf, placeOf, typos, ignored, ...gathered } = this.#index.gather(sources);
-    const { strict } = this.#options;
+    const strict = this.#strict;
     const problems = [...gathered.problems, ...(strict ? typos : [])];
     const nodes = new Map(of.Node.map((node) => [node.name, node]));
     const made = this.#madePods(of);
@@ -199,7 +206,7 @@ export class ClusterAssembler {
   /** What the control plane does with all Services together; done again when one of them is another than before. */
   #assign(given: readonly Service[]): Assignment {
     return this.#assigned.get(this, given, () => {
-      const { services, assigned, failed } = allocate(given, this.#options.serviceRanges);
+      const { services, assigned, failed } = allocate(given, this.#serviceRanges);
       const keyed = services.map((service): [string, Service] => {
         const key = namespacedName(service);
         const former = this.#former.get(key)?.service;
@@ -212,7 +219,7 @@ export class ClusterAssembler {
 
   /** The Pods that the controllers of workloads would make; no two of them, nor one that is given, have an address. */
   #madePods(given: ObjectsByKind): MadePods {
-    const { workloads: options } = this.#options;
+    const options = this.#workloads;
     if (!options) return NONE_MADE;
     const workloads = WORKLOAD_KINDS.flatMap((kind): readonly Workload[] => given[kind]);
     if (workloads.length === 0) return NONE_MADE;

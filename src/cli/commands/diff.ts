@@ -10,36 +10,32 @@ import { compile } from '../../compiler/compile.ts';
 import { present } from '../../errors/invariant.ts';
 import { parseRule } from '../../iptables/parse.ts';
 import type { Ruleset } from '../../iptables/types.ts';
+import type { CompilerInput } from '../../library/compiler-input.ts';
+import type { Sides } from '../../library/effects-in.ts';
+import { compiledRules } from '../../library/rules.ts';
+import { isNarrowed, shownOf } from '../../library/shown.ts';
 import { FAMILIES, type Family } from '../../net/address.ts';
 import { type KnownManifests, noManifests } from '../../sources/cluster.ts';
 import { readSources } from '../../sources/files.ts';
 import type { SourceText } from '../../sources/source-text.ts';
 import { unified } from '../../text/unified-diff.ts';
 import { isKubectlPlugin } from '../calling.ts';
-import {
-  type CompilerInput,
-  namesObjects,
-  readInput,
-  readInputWithWorkloads,
-  readLive,
-  readNamed,
-} from '../inputs.ts';
+import { namesObjects, readInput, readInputWithWorkloads, readLive, readNamed } from '../inputs.ts';
 import { thisNode } from '../node.ts';
 import { paintDiff } from '../paint.ts';
-import { compiledRules, kernelRules, openSavedText } from '../rules.ts';
+import { kernelRules, openSavedText } from '../rules.ts';
 import type { CommandOutcome } from '../run.ts';
 import { readSavedRules } from '../saved-rules.ts';
-import { isNarrowed, shownOf } from '../shown.ts';
 import { pipedText } from '../standard-input.ts';
 import type { DiffCommandOptions } from './diff.command.ts';
-import { diffEffects, type Sides } from './diff-effects.ts';
+import { diffEffects } from './diff-effects.ts';
 
 export async function diffAction(options: DiffCommandOptions): Promise<CommandOutcome> {
   const { from, to, allNodes, effects } = options;
   if (from !== undefined && to !== undefined && namesObjects(options)) {
     throw problem('--from and --to are two sides already: leave out -f, -k and the cluster');
   }
-  if (effects !== undefined) return await diffEffects(options, await sidesOf(options));
+  if (effects !== undefined) return diffEffects(options, await sidesOf(options));
   for (const option of ['prove', 'fromSave', 'toSave'] as const) {
     if (options[option] !== undefined) throw problem(`${FLAGS[option]} goes with --effects`);
   }
@@ -71,7 +67,8 @@ async function sidesOf(options: DiffCommandOptions): Promise<Sides[]> {
   if (fromSave === undefined && toSave === undefined && from === undefined && to === undefined) {
     const here = await thisNode(options.backend);
     const input = await readInput(options, here.facts, { defaultCluster: true });
-    const before = kernelRules(here, undefined, input.node);
+    const asked = options.family && [options.family];
+    const before = await kernelRules(here, undefined, input.node, asked);
     return [{ nodeName: undefined, before, after: compiledRules(input) }];
   }
   const known = noManifests();

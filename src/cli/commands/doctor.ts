@@ -10,16 +10,17 @@ import { type CheckedCluster, localEndpoints } from '../../doctor/cluster.ts';
 import { type CheckResult, type CheckVerdict, examine, expectRules } from '../../doctor/doctor.ts';
 import { doctorJSON, doctorText } from '../../doctor/report.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
+import type { CompilerInput } from '../../library/compiler-input.ts';
+import { servicesNamed } from '../../library/names.ts';
+import { shownOf } from '../../library/shown.ts';
 import { thingsOfCluster } from '../../names/things.ts';
 import type { NodeSnapshot } from '../../snapshot/snapshot.ts';
 import { probeEndpoints, takeSnapshot } from '../../snapshot/take.ts';
-import { type CompilerInput, namesObjects, readInput, readLive } from '../inputs.ts';
+import { namesObjects, readInput, readLive } from '../inputs.ts';
 import { hasDefaultCluster } from '../live-cluster.ts';
-import { servicesNamed } from '../names.ts';
 import { terminalWidth } from '../paint.ts';
 import { type CommandOutcome, note, warn } from '../run.ts';
 import { readBundle } from '../saved-rules.ts';
-import { shownOf } from '../shown.ts';
 import type { DoctorCommandOptions } from './doctor.command.ts';
 
 /** @param version of svc2ipt */

@@ -9,14 +9,16 @@ import { onlyServices, savedRuleset } from '../../graph/saved.ts';
 import { servicesOfRules } from '../../graph/services.ts';
 import type { RuleGraph } from '../../graph/types.ts';
 import type { Ruleset } from '../../iptables/types.ts';
+import { type CompilerInput, eachNode } from '../../library/compiler-input.ts';
+import { servicesNamed, thingsOf } from '../../library/names.ts';
+import type { RulesSource } from '../../library/rules.ts';
+import { compileServices, onlyTable, servicesToShow } from '../../library/service-rules.ts';
+import { isNarrowed, shownOf } from '../../library/shown.ts';
 import { type PodNames, podNames } from '../../names/pod-names.ts';
-import { type CompilerInput, eachNode, readInputWithWorkloads, readManifests } from '../inputs.ts';
-import { servicesNamed, thingsOf } from '../names.ts';
+import { readInputWithWorkloads, readManifests } from '../inputs.ts';
 import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
-import { openRules, openSavedText, type RulesSource, savedIn } from '../rules.ts';
+import { openRules, openSavedText, savedIn } from '../rules.ts';
 import { type CommandOutcome, note, warn } from '../run.ts';
-import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
-import { isNarrowed, shownOf } from '../shown.ts';
 import type { GraphCommandOptions } from './graph.command.ts';
 
 export async function graphAction(options: GraphCommandOptions): Promise<CommandOutcome> {
@@ -30,7 +32,7 @@ export async function graphAction(options: GraphCommandOptions): Promise<Command
   if ('rules' in saved) return { output: await draw(await savedRules(saved, options), saved.input) };
 
   const services = servicesToShow(saved, options.service, options);
-  const drawn = (input: CompilerInput) => draw(compileServices(input, family, services), input);
+  const drawn = (input: CompilerInput) => draw(compileServices(input, family, services, warn), input);
   if (folder === undefined) return { output: await drawn(saved) };
   const name = `${family}.${FORMATS[output].extension}`;
   const files: OutputFile[] = [];
@@ -45,7 +47,8 @@ async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSou
   if (options.backend !== undefined && options.kernel === undefined) {
     throw new InputError([{ at: ['--backend'], message: 'needs --kernel' }]);
   }
-  if (options.save !== undefined || options.kernel !== undefined) return await openRules(options);
+  if (options.save !== undefined || options.kernel !== undefined)
+    return await openRules(options, { families: [options.family] });
   const sources = await readManifests(options);
   const saved = savedIn(sources);
   if (saved === undefined)
@@ -55,13 +58,13 @@ async function openSavedOrKernel(options: GraphCommandOptions): Promise<RulesSou
 }
 
 async function savedRules(source: RulesSource, options: GraphCommandOptions): Promise<Ruleset> {
-  const { text } = await source.rules(options.family);
+  const { text } = source.rules(options.family);
   const ruleset = savedRuleset(text(), options.family);
   if (options.service === undefined) {
     if (!isNarrowed(options)) return ruleset;
     return onlyServices(ruleset, shownOf(options, source.input ? [source.input] : []).service);
   }
-  const things = await thingsOf(source, options.family);
+  const things = thingsOf(source, options.family);
   const services = new Set(servicesNamed(options.service, things, options));
   const there = servicesOfRules(ruleset);
   for (const service of services) if (!there.has(service)) warn(`no rule belongs to Service ${service}`);

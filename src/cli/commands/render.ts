@@ -1,10 +1,11 @@
 /** `svc2ipt render`: the rules of a cluster given as files. */
 import { printRuleset } from '../../iptables/print.ts';
 import type { Ruleset } from '../../iptables/types.ts';
-import { type CompilerInput, eachNode, readInputWithWorkloads } from '../inputs.ts';
+import { type CompilerInput, eachNode } from '../../library/compiler-input.ts';
+import { compileServices, onlyTable, servicesToShow } from '../../library/service-rules.ts';
+import { readInputWithWorkloads } from '../inputs.ts';
 import { folderForNodes, type OutputFile, writeFiles } from '../output-files.ts';
-import type { CommandOutcome } from '../run.ts';
-import { compileServices, onlyTable, servicesToShow } from '../service-rules.ts';
+import { type CommandOutcome, warn } from '../run.ts';
 import type { RenderCommandOptions } from './render.command.ts';
 
 export async function renderAction(options: RenderCommandOptions): Promise<CommandOutcome> {
@@ -13,7 +14,7 @@ export async function renderAction(options: RenderCommandOptions): Promise<Comma
   const named = options.service === undefined ? undefined : [options.service];
   const services = servicesToShow(input, named, options);
   const textFor = (input: CompilerInput) => {
-    const ruleset = compileServices(input, options.family, services);
+    const ruleset = compileServices(input, options.family, services, warn);
     return format(onlyTable(ruleset, options.table), options.output);
   };
   if (folder === undefined) return { output: await textFor(input) };

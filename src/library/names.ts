@@ -1,4 +1,4 @@
-/** Names as users type them, in the rules or the input of a command. */
+/** Names as users type them, in rules or in an input. */
 
 import { InputError, type Problem } from '../api/problem.ts';
 import { candidatesFor, findOne, type NamedThing, notFound, type Search } from '../names/find.ts';
@@ -6,26 +6,25 @@ import { readName } from '../names/name.ts';
 import { type Things, thingsOfCluster, thingsOfRules } from '../names/things.ts';
 import type { Family } from '../net/address.ts';
 import { hasPorts, type Place, parsePlace, placeIn } from '../trace/place.ts';
-import type { CompilerInput } from './inputs.ts';
-import type { ShownOptions } from './options.ts';
+import type { CompilerInput } from './compiler-input.ts';
 import type { RulesSource } from './rules.ts';
-import { isNarrowed, namespaceOf, shownOf } from './shown.ts';
+import { isNarrowed, type Narrowing, namespaceOf, shownOf } from './shown.ts';
 
 /**
  * What names stand for: by the input where there is any, else by the rules.
  * @param family the only one that is asked for, where it is known
  */
-export async function thingsOf(source: RulesSource, family: Family | undefined): Promise<Things> {
+export function thingsOf(source: RulesSource, family: Family | undefined): Things {
   if (source.input !== undefined) return thingsOfCluster(source.input);
   const families = family === undefined ? source.families : [family];
-  return thingsOfRules(await Promise.all(families.map((one) => source.rules(one))));
+  return thingsOfRules(families.map((one) => source.rules(one)));
 }
 
 /** Where names are looked for, by the options that narrow what is shown. */
 export function searchIn(
   things: Things,
   kinds: readonly NamedThing['kind'][],
-  options: ShownOptions,
+  options: Narrowing,
   inputs: readonly CompilerInput[],
 ): Search {
   const isShown = isNarrowed(options) ? { isShown: shownOf(options, inputs).service } : {};
@@ -39,7 +38,7 @@ export function searchIn(
 export function servicesNamed(
   texts: readonly string[],
   things: Things,
-  options: ShownOptions,
+  options: Narrowing,
 ): readonly string[] {
   const search: Search = { things, kinds: ['service'], namespace: namespaceOf(options) };
   const problems: Problem[] = [];
@@ -63,16 +62,12 @@ export function servicesNamed(
  * @param search where names are looked for; called only where the text alone does not say it all
  * @throws InputError where that is nothing, or may be several things
  */
-export async function placeNamed(
-  text: string,
-  flag: '--from' | '--to',
-  search: () => Promise<Search>,
-): Promise<Place> {
+export function placeNamed(text: string, flag: '--from' | '--to', search: () => Search): Place {
   const place = placeIn(text);
-  if (place !== undefined && (isWhole(place) || (flag === '--from' && place.kind === 'address')))
+  if (place !== undefined && (isWholePlace(place) || (flag === '--from' && place.kind === 'address')))
     return place;
   if (place === undefined && readName(text).length === 0) return parsePlace(text, flag);
-  const where = await search();
+  const where = search();
   if (place?.kind === 'service' && where.things.services.has(place.service)) return place;
   const found = findOne(text, where, flag);
   if (found !== undefined) return placeOfFound(found);
@@ -84,7 +79,7 @@ export async function placeNamed(
 }
 
 /** Whether there is no more to know of a place: an address may be that of a Service, which has ports, a name that of a Pod. */
-function isWhole(place: Place): boolean {
+export function isWholePlace(place: Place): boolean {
   if (place.kind === 'service') return false;
   if (place.kind !== 'address' || place.port !== undefined) return true;
   return place.protocol !== undefined && !hasPorts(place.protocol);

@@ -1,10 +1,19 @@
-/** What commands show of a cluster: a namespace, or the Services whose labels fit. */
+/** What is shown of a cluster: a namespace, or the Services whose labels fit. */
 import { type LabelSelector, parseLabelSelector } from '../api/label-selector.ts';
 import { InputError, show } from '../api/problem.ts';
 import { labelsOfServices } from '../sources/service-labels.ts';
 import { meantBy, nearest } from '../text/nearest.ts';
-import type { CompilerInput } from './inputs.ts';
-import type { ShownOptions } from './options.ts';
+import type { CompilerInput } from './compiler-input.ts';
+
+/** What narrows what is shown. */
+export interface Narrowing {
+  /** Only this namespace, which names without one are in. */
+  readonly namespace?: string | undefined;
+  /** All namespaces, whatever {@link namespace} says. */
+  readonly allNamespaces?: true | undefined;
+  /** Only Services whose labels match, such as `app=web,tier!=cache`. */
+  readonly selector?: string | undefined;
+}
 
 export interface Shown {
   /** Whether a Service is shown, by `namespace/name`. */
@@ -14,12 +23,12 @@ export interface Shown {
 }
 
 /** Whether options leave anything out of what is shown. */
-export function isNarrowed({ namespace, allNamespaces, selector }: ShownOptions): boolean {
+export function isNarrowed({ namespace, allNamespaces, selector }: Narrowing): boolean {
   return (namespace !== undefined && allNamespaces === undefined) || selector !== undefined;
 }
 
 /** The namespace that options ask for; undefined for all. */
-export function namespaceOf({ namespace, allNamespaces }: ShownOptions): string | undefined {
+export function namespaceOf({ namespace, allNamespaces }: Narrowing): string | undefined {
   return allNamespaces === undefined ? namespace : undefined;
 }
 
@@ -28,7 +37,7 @@ export function namespaceOf({ namespace, allNamespaces }: ShownOptions): string 
  * @param input undefined where only rules are known, which have no labels
  * @throws InputError where a selector is none, or there is nothing that has labels
  */
-export function shownOf(options: ShownOptions, inputs: readonly Pick<CompilerInput, 'sources'>[]): Shown {
+export function shownOf(options: Narrowing, inputs: readonly Pick<CompilerInput, 'sources'>[]): Shown {
   const namespace = namespaceOf(options);
   const inNamespace = (name: string | undefined) => namespace === undefined || name === namespace;
   const selects = selectorOf(options.selector);
@@ -51,7 +60,7 @@ export function shownOf(options: ShownOptions, inputs: readonly Pick<CompilerInp
  * The Services of some input that are shown, in its order.
  * @throws InputError where there is none, though there are others
  */
-export function shownServices(input: CompilerInput, options: ShownOptions): string[] {
+export function shownServices(input: CompilerInput, options: Narrowing): string[] {
   const all = [...input.cluster.services.keys()];
   const shown = shownOf(options, [input]);
   const found = all.filter(shown.service);
@@ -59,7 +68,7 @@ export function shownServices(input: CompilerInput, options: ShownOptions): stri
   return found;
 }
 
-function nothingShown(options: ShownOptions, services: readonly string[]): InputError {
+function nothingShown(options: Narrowing, services: readonly string[]): InputError {
   const namespace = namespaceOf(options);
   const namespaces = [...new Set(services.map((name) => name.slice(0, name.indexOf('/'))))];
   if (namespace !== undefined && !namespaces.includes(namespace)) {

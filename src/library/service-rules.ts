@@ -1,28 +1,27 @@
-/** The rules that commands print or draw: all of them, or those of some Services. */
-
+/** The rules that are printed or drawn: all of them, or those of some Services. */
 import { IncrementalCompiler } from '../compiler/incremental.ts';
 import type { Family, Ruleset, TableName } from '../iptables/types.ts';
 import { thingsOfCluster } from '../names/things.ts';
-import type { CompilerInput } from './inputs.ts';
+import type { CompilerInput } from './compiler-input.ts';
 import { servicesNamed } from './names.ts';
-import type { ShownOptions } from './options.ts';
-import { warn } from './run.ts';
-import { isNarrowed, shownServices } from './shown.ts';
+import { isNarrowed, type Narrowing, shownServices } from './shown.ts';
 
 /**
- * Compiles a cluster. Warns of a Service that has no rules in this family.
+ * Compiles a cluster.
  * @param services that are in the input, by `namespace/name`; all unless given
+ * @param onWarning is told of a Service that has no rules in this family
  */
 export function compileServices(
   { cluster, node, options }: CompilerInput,
   family: Family,
   services: readonly string[] | undefined,
+  onWarning: (warning: string) => void,
 ): Ruleset {
   const compiler = new IncrementalCompiler(node, options(family));
   compiler.update(cluster);
   if (services === undefined) return compiler.ruleset();
   for (const service of services) {
-    if (!compiler.has(service)) warn(`Service ${service}: has no rules of its own in ${family}`);
+    if (!compiler.has(service)) onWarning(`Service ${service}: has no rules of its own in ${family}`);
   }
   return compiler.ruleset(new Set(services));
 }
@@ -35,7 +34,7 @@ export function compileServices(
 export function servicesToShow(
   input: CompilerInput,
   named: readonly string[] | undefined,
-  options: ShownOptions,
+  options: Narrowing,
 ): readonly string[] | undefined {
   if (named === undefined) return isNarrowed(options) ? shownServices(input, options) : undefined;
   return servicesNamed(named, thingsOfCluster(input), options);
