@@ -84,7 +84,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
   const texts = (selector: string) => page.locator(selector).allTextContents();
   /** Where the drawing stands, and how large it is. */
   const view = () => page.locator('.canvas > svg > g').getAttribute('transform');
-  const chain = (name: string) => page.locator(`[aria-label="Chain ${name}"]`).first();
+  const chain = (name: string) => page.locator(`.box:has(> text:text-is("${name}"))`).first();
 
   describe('5 Services', () => {
     const graph = compiledGraph({ objects: manyServices(5) });
@@ -194,7 +194,7 @@ describe.skipIf(!CHROMIUM)('the page in Chromium', () => {
       await page.locator('.close-panel').click();
       expect(await page.evaluate('location.hash')).toBe('');
       await page.evaluate('location.hash = "#chain=nat/KUBE-POSTROUTING&namespace=nowhere"');
-      await expect.poll(() => texts('.rules h2')).toEqual(['KUBE-POSTROUTING']);
+      await expect.poll(() => texts('.rules h2'), { timeout: 60_000 }).toEqual(['KUBE-POSTROUTING']);
       await page.goto(`${page.url().replace(/#.*/, '')}${link}`);
       await page.reload();
       expect(await texts('.rules h2')).toEqual(['KUBE-NODEPORTS']);

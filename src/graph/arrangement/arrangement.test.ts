@@ -140,7 +140,7 @@ describe('random clusters', () => {
 });
 
 describe('rows of a chain', () => {
-  const other = { metadata: { name: 'api' } };
+  const other = { metadata: { name: 'api', namespace: 'bank' } };
   const data = pageData(
     compiledGraph({
       objects: [service(), service({ clusterIP: '10.96.0.11' }, other), slice(['10.244.1.5', '10.244.1.6'])],
@@ -148,7 +148,16 @@ describe('rows of a chain', () => {
     true,
   );
 
-  test.each<[string, string[], Record<string, string[]>]>([
+  test.each<[string, string[], Record<string, string[]>, string?]>([
+    [
+      'those of other namespaces are not drawn',
+      ['shop/web'],
+      {
+        'nat KUBE-SERVICES': ['1 rule of another namespace', 'to this node'],
+        'filter KUBE-SERVICES': ['1 rule of a Service'],
+      },
+      'bank',
+    ],
     [
       'one for all rules of collapsed Services that follow each other',
       [],
@@ -159,16 +168,16 @@ describe('rows of a chain', () => {
     ],
     [
       'one for each rule of opened ones',
-      ['shop/web', 'shop/api'],
+      ['shop/web', 'bank/api'],
       {
         'nat KUBE-SERVICES': ['tcp 10.96.0.10:80', 'to this node'],
         'filter KUBE-SERVICES': ['tcp 10.96.0.11:80'],
         'nat KUBE-MARK-MASQ': ['all'],
       },
     ],
-  ])('%s', (_, opened, expected) => {
+  ])('%s', (_, opened, expected, namespace) => {
     const rows = new Map(
-      boxesOf(arranged(data, opened)).map(({ node, rows }) => [
+      boxesOf(arranged(data, opened, namespace === undefined ? {} : { namespace })).map(({ node, rows }) => [
         `${node.table} ${node.label}`,
         rows.map(({ text }) => text),
       ]),

@@ -61,9 +61,9 @@ export function boxOf(
     const place = { y: top + (i + 0.5) * ROW_HEIGHT, height: ROW_HEIGHT, first, count: run.length };
     first += run.length;
     const [rule] = run;
-    const state = rule === undefined ? 'opened' : hiddenAs(rule);
-    if (rule === undefined || state !== 'opened') {
-      const text = run.length === 1 ? '1 rule of a Service' : `${run.length} rules of Services`;
+    const state = hiddenAs(rule);
+    if (state !== 'opened') {
+      const text = hiddenText(run.length, state);
       return { ...place, text, aside: '', rule: undefined, collapsed: state === 'collapsed' };
     }
     const text = shortened(rule.label || 'all');
@@ -86,14 +86,23 @@ export function boxOf(
   };
 }
 
+function hiddenText(count: number, state: 'collapsed' | 'left-out'): string {
+  const isOne = count === 1;
+  if (state === 'collapsed') return isOne ? '1 rule of a Service' : `${count} rules of Services`;
+  return isOne ? '1 rule of another namespace' : `${count} rules of other namespaces`;
+}
+
 /** By what a row is found: the place of its node, and its first rule. */
 export function rowKey(id: number, { first }: Pick<Row, 'first'>): string {
   return `${id}.${first}`;
 }
 
 /** Rules one by one; those of Services that are not drawn in full in one while they follow each other. */
-function inRuns(rules: readonly PageRule[], hiddenAs: (rule: PageRule) => ServiceState): PageRule[][] {
-  const runs: PageRule[][] = [];
+function inRuns(
+  rules: readonly PageRule[],
+  hiddenAs: (rule: PageRule) => ServiceState,
+): [PageRule, ...PageRule[]][] {
+  const runs: [PageRule, ...PageRule[]][] = [];
   let before: ServiceState = 'opened';
   for (const rule of rules) {
     const state = hiddenAs(rule);

@@ -20,7 +20,7 @@ export const PICTURE_STYLE = `
   grid-area: bar; display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; padding: .4rem .6rem;
   background: var(--surface); border-bottom: 1px solid var(--line);
 }
-.bar > div, .walk > div { display: flex; gap: .3rem; align-items: center; }
+.bar > div, .walk > div { display: flex; flex-wrap: wrap; gap: .3rem; align-items: center; }
 .zoom { min-width: 3.4rem; text-align: center; color: var(--soft); }
 .space { flex: 1; }
 button, input, select {
@@ -28,6 +28,8 @@ button, input, select {
   padding: .2rem .6rem; min-height: 1.9rem; max-width: 100%;
 }
 button { cursor: pointer; }
+.bar button { white-space: nowrap; }
+.bar select { max-width: 11rem; }
 button:hover:enabled, select:hover { border-color: var(--accent); }
 button:disabled { opacity: .45; cursor: default; }
 button[aria-pressed=true], button[aria-expanded=true] { background: var(--cell); border-color: var(--accent); }
@@ -51,8 +53,8 @@ button[aria-pressed=true], button[aria-expanded=true] { background: var(--cell);
 .canvas:focus-visible { outline-offset: -2px; }
 .canvas > svg { display: block; width: 100%; height: 100%; user-select: none; -webkit-user-select: none; }
 .legend {
-  position: absolute; right: .6rem; top: .6rem; margin: 0; padding: .5rem .8rem; list-style: none; max-width: 24rem;
-  max-height: calc(100% - 1.2rem); overflow-y: auto; cursor: auto;
+  grid-area: canvas; justify-self: end; align-self: start; z-index: 1; margin: .6rem; padding: .5rem .8rem;
+  list-style: none; max-width: 24rem; max-height: calc(100% - 1.2rem); overflow-y: auto;
   background: var(--surface); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 2px 10px rgb(0 0 0 / .15);
 }
 .legend li { display: grid; grid-template-columns: 40px 1fr; gap: .6rem; align-items: center; margin: .15rem 0; }
@@ -110,7 +112,8 @@ svg g:focus { outline: none; }
   }
   .list { height: 55%; }
   .list > p:last-child { display: none; }
-  .legend { left: .6rem; }
+  .bar { gap: .3rem; padding: .3rem; }
+  .space { display: none; }
   button, select, input { min-height: 2.4rem; min-width: 2.4rem; }
 }
 `;

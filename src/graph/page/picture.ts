@@ -169,7 +169,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
     const focused = root.activeElement?.getAttribute('data-service');
     arrangement = arrange(data, belongings, { opened, namespace, direction }, measure);
     drawing.replaceChildren(...shapesOf(arrangement, true).map(shapeElement));
-    makeButtons(drawing, data);
+    makeButtons(drawing);
     light();
     if (typeof focused === 'string') focus(`[data-service="${CSS.escape(focused)}"]`);
     listHits();
@@ -283,7 +283,7 @@ export function mountPicture(element: Element, first: PageData, options: Picture
   }
 
   function activate(target: EventTarget | null): void {
-    if (!(target instanceof Element) || target.closest('.legend')) return;
+    if (!(target instanceof Element)) return;
     const service = target.closest('[data-service]')?.getAttribute('data-service');
     const place = target.closest('[data-place]')?.getAttribute('data-place');
     if (typeof service === 'string') {
@@ -530,25 +530,24 @@ function arrowHeads(): SVGDefsElement {
   );
 }
 
-/** Boxes and Services can be pressed, with a mouse, a finger or the keyboard. */
-function makeButtons(drawing: SVGGElement, { nodes }: PageData): void {
-  const label = (element: Element, words: string, state: readonly [name: string, value: string]) => {
-    element.setAttribute('role', 'button');
-    element.setAttribute('tabindex', '0');
-    element.setAttribute('aria-label', words);
-    element.setAttribute(...state);
+/** Boxes and Services can be pressed, with a mouse, a finger or the keyboard. The name of a box is all that it says. */
+function makeButtons(drawing: SVGGElement): void {
+  const make = (
+    selector: string,
+    state: string,
+    value: string,
+    label?: (service: string | null) => string,
+  ) => {
+    for (const element of drawing.querySelectorAll(selector)) {
+      element.setAttribute('role', 'button');
+      element.setAttribute('tabindex', '0');
+      element.setAttribute(state, value);
+      if (label) element.setAttribute('aria-label', label(element.getAttribute('data-service')));
+    }
   };
-  for (const element of drawing.querySelectorAll('.handle'))
-    label(element, `Collapse ${element.getAttribute('data-service')}`, ['aria-expanded', 'true']);
-  for (const element of drawing.querySelectorAll('.cell'))
-    label(element, `Open ${element.getAttribute('data-service')}`, ['aria-expanded', 'false']);
-  for (const element of drawing.querySelectorAll('.box')) {
-    const node = nodes[Number(element.getAttribute('data-place'))];
-    if (!node) continue;
-    const about = node.about === undefined ? '' : `, ${node.about.join(', ')}`;
-    const kind = node.kind === 'target' ? 'Target' : 'Chain';
-    label(element, `${kind} ${node.label}${about}`, ['aria-pressed', 'false']);
-  }
+  make('.handle', 'aria-expanded', 'true', (service) => `Collapse ${service}`);
+  make('.cell', 'aria-expanded', 'false');
+  make('.box', 'aria-pressed', 'false');
 }
 
 /** A row of a box with its name in view, or the box. */

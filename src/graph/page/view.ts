@@ -25,6 +25,7 @@ const [FARTHEST, CLOSEST] = [0.02, 4];
 /** So far a pointer may move while it clicks. */
 const CLICK_PIXELS = 4;
 const MARGIN = 16;
+const AROUND = 80;
 const READABLE = 0.7;
 const MOVE_MILLISECONDS = 350;
 
@@ -109,8 +110,10 @@ export function viewOf(window: HTMLElement, drawing: SVGGElement, changed: (zoom
       const zoom = Math.max(READABLE, stand.zoom);
       const { x, y } = room();
       const along = (at: number, room: number, start: number, size: number) => {
-        const least = MARGIN - start * zoom;
-        const most = MARGIN + room - (start + size) * zoom;
+        // Something of what is around it is seen, too.
+        const around = Math.max(0, Math.min(AROUND, (room - size * zoom) / 2));
+        const least = MARGIN + around - start * zoom;
+        const most = MARGIN + room - around - (start + size) * zoom;
         return most < least ? least : Math.min(most, Math.max(least, at));
       };
       // A closer view keeps its middle.
