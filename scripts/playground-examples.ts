@@ -115,7 +115,7 @@ const ROWS: readonly Row[] = [
     name: 'shop',
     title: 'A shop: three Services, two nodes',
     about: 'A web front end reached from outside, an API kept inside, a database still starting.',
-    files: ['fixtures/sample/objects.yaml'],
+    files: ['fixtures/sample/objects.yaml', `${OWN}nodes.yaml`],
     node: 'node-a',
   },
 ];

@@ -1,33 +1,24 @@
-/** From what somebody has typed to rules, as the commands make them. */
+/** From what somebody has typed to rules, as the library makes them. */
 import type { ClusterState } from '../api/cluster.ts';
-import { DEFAULT_CONFIGURATION } from '../api/kube-proxy-configuration.ts';
 import type { LayoutName } from '../api/layout-names.ts';
-import type { NodeFacts } from '../api/node.ts';
+import type { Problem } from '../api/problem.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { IncrementalCompiler } from '../compiler/incremental.ts';
-import { type CompileOptions, compileOptions } from '../compiler/options.ts';
 import { type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
 import type { Family, Ruleset } from '../iptables/types.ts';
-import {
-  DEFAULT_SERVICE_RANGES,
-  type KnownManifests,
-  type LoadedCluster,
-  loadCluster,
-} from '../sources/cluster.ts';
-import { type Configuration, NO_OPTIONS, parseConfiguration } from '../sources/configuration.ts';
-import { workloadOptions } from '../sources/control-plane/from-workloads.ts';
-import { completeFacts, resolveNode } from '../sources/node.ts';
+import type { CompilerInput } from '../library/compiler-input.ts';
+import { readQuestion } from '../library/question.ts';
+import type { KnownManifests } from '../sources/cluster.ts';
+import { parseConfiguration } from '../sources/configuration.ts';
 import type { PlaygroundInput } from './state.ts';
 
 /** How problems name the two texts. */
 export const MANIFESTS = 'manifests';
 export const CONFIGURATION = 'configuration';
 
-/** A cluster as a node sees it. */
-export interface LoadedInput extends LoadedCluster {
-  readonly node: NodeFacts;
-  readonly configuration: Configuration;
-  options(family: Family): CompileOptions;
+/** A cluster as a node sees it, and what is most likely misspelt in it. */
+export interface LoadedInput extends CompilerInput {
+  readonly typos: readonly Problem[];
 }
 
 /**
@@ -35,30 +26,18 @@ export interface LoadedInput extends LoadedCluster {
  * @param known what was read before
  * @throws InputError
  */
-export function loadInput(input: PlaygroundInput, known: KnownManifests): LoadedInput {
-  const configuration = configurationOf(input.config);
-  const { kubeProxy, own } = configuration;
-  const told = completeFacts(input.node === '' ? [] : [{ name: input.node }]);
-  const loaded = loadCluster([{ name: MANIFESTS, text: input.manifests }], {
-    serviceRanges: DEFAULT_SERVICE_RANGES,
-    strict: false,
-    workloads: workloadOptions(told, kubeProxy),
-    known,
-  });
-  const { nodes, serviceCIDRs } = loaded;
-  const [first] = nodesIn(loaded);
-  const flags = { name: input.node === '' ? first : input.node };
-  const node = resolveNode({ flags, host: {}, hostnameOverride: kubeProxy.hostnameOverride, nodes });
-  const layout = input.layout ?? own.layout;
-  const { legacyPortNames, rejectUnassigned } = own;
-  const further = { legacyPortNames, layout, rejectUnassigned, serviceRanges: serviceCIDRs };
-  const options = (family: Family) => compileOptions(family, kubeProxy, node, further);
-  return { ...loaded, node, configuration, options };
-}
-
-function configurationOf(text: string): Configuration {
-  if (text.trim() === '') return { kubeProxy: DEFAULT_CONFIGURATION, own: NO_OPTIONS };
-  return parseConfiguration({ name: CONFIGURATION, text });
+export function loadInput(
+  { manifests, config, node, layout }: PlaygroundInput,
+  known: KnownManifests,
+): LoadedInput {
+  const sources = [{ name: MANIFESTS, text: manifests }];
+  const configuration =
+    config.trim() === '' ? undefined : parseConfiguration({ name: CONFIGURATION, text: config });
+  const question = { config: configuration, node: node === '' ? undefined : node, layout };
+  const { input, typos } = readQuestion(sources, question, { tellsOfLacks: true, known });
+  const [first] = nodesIn(input);
+  // Whoever has chosen no node looks at the first.
+  return { ...(input.node.name === '' && first !== undefined ? input.forNode(first) : input), typos };
 }
 
 /** The names of nodes that the objects speak of: Nodes, and where Pods and endpoints are. */
@@ -66,7 +45,7 @@ export function nodesIn({
   nodes,
   pods,
   cluster,
-}: Pick<LoadedCluster, 'nodes' | 'pods' | 'cluster'>): string[] {
+}: Pick<CompilerInput, 'nodes' | 'pods' | 'cluster'>): string[] {
   const names = new Set(nodes.keys());
   for (const { nodeName } of pods.values()) if (nodeName !== undefined) names.add(nodeName);
   for (const { nodeName } of endpointsIn(cluster)) if (nodeName !== undefined) names.add(nodeName);

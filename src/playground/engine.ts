@@ -5,28 +5,24 @@ import { formatProblem, InputError, type Problem } from '../api/problem.ts';
 import { effectsOf } from '../effects/effects.ts';
 import { knownClassNode } from '../effects/known-node.ts';
 import { tellOthers, tellServices } from '../effects/words.ts';
+import { present } from '../errors/invariant.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import { portNotes, wayWords } from '../explain/report.ts';
-import { explainService } from '../explain/services.ts';
 import { summaryOf } from '../explain/summary.ts';
 import { pageData } from '../graph/formats/page-data.ts';
 import { graphOf } from '../graph/graph.ts';
 import { printRuleset } from '../iptables/print.ts';
-import type { Outcome } from '../iptables/simulator/fate.ts';
 import type { Packet } from '../iptables/simulator/packet.ts';
 import { simulate } from '../iptables/simulator/simulate.ts';
 import { RulesetError } from '../iptables/simulator/walk.ts';
 import type { Family } from '../iptables/types.ts';
+import { explainIn } from '../library/explain-in.ts';
+import { compiledRules, type RulesSource } from '../library/rules.ts';
+import { traceIn } from '../library/trace-in.ts';
 import { familyOf } from '../net/address.ts';
 import { type KnownManifests, noManifests } from '../sources/cluster.ts';
-import { selects } from '../sources/control-plane/from-pods.ts';
 import { unified } from '../text/unified-diff.ts';
-import { knownNames } from '../trace/known-names.ts';
 import { simulatedNode } from '../trace/known-node.ts';
-import { parsePlace } from '../trace/place.ts';
-import { packetOf } from '../trace/question.ts';
-import { tracePacket } from '../trace/trace.ts';
-import { ownersOf, remarksOnAnswers, remarksOnDestination } from '../trace/whose.ts';
 import type {
   Answered,
   Compared,
@@ -43,7 +39,7 @@ import type {
 import { type CompiledRules, compileInput, type LoadedInput, loadInput } from './compiled.ts';
 import { completionsAt } from './completions.ts';
 import { lookAt, placeOfAddress } from './look.ts';
-import { onlyService, shownTables } from './shown-rules.ts';
+import { meaningsIn, onlyService, shownTables } from './shown-rules.ts';
 import type { PlaygroundInput } from './state.ts';
 
 /** Answers inquiries, one after the other. What was read and compiled for the last ones is kept. */
@@ -57,10 +53,11 @@ export function playgroundEngine(): PlaygroundEngine {
   const inputs = keptInputs();
   const answers: Answers = {
     look: ({ input }) => lookAt(input, () => inputs.load(input)),
-    meaning: ({ input }) => meaningOf(inputs.load(input), inputs.rules(input), input.family),
+    meaning: ({ input }) => meaningOf(inputs.load(input), inputs.source(input), input.family),
     rules: ({ input, service }) => shownRules(inputs.load(input), inputs.rules(input), service),
-    picture: ({ input, service }) => ({ data: pictureOf(inputs.rules(input), service) }),
-    packet: ({ input, from, to }) => send(inputs.load(input), inputs.rules(input), from, to),
+    picture: ({ input, service }) => ({ data: pictureOf(inputs.load(input), inputs.rules(input), service) }),
+    packet: ({ input, from, to }) =>
+      send(inputs.load(input), inputs.source(input), inputs.rules(input), input.family, from, to),
     compare: ({ input, before }) => {
       const other = { ...input, manifests: before };
       return compareRules(inputs.load(input), inputs.rules(other), inputs.rules(input), input.family);
@@ -92,6 +89,7 @@ const KEPT = 2;
 function keptInputs() {
   const known: KnownManifests = noManifests();
   const loaded = new Map<string, LoadedInput>();
+  const sources = new Map<string, RulesSource>();
   const compiled = new Map<string, CompiledRules>();
   const kept = <Value>(values: Map<string, Value>, input: PlaygroundInput, make: () => Value): Value => {
     const key = JSON.stringify(input);
@@ -102,18 +100,21 @@ function keptInputs() {
     return value;
   };
   const load = (input: PlaygroundInput) => kept(loaded, input, () => loadInput(input, known));
+  const source = (input: PlaygroundInput) => kept(sources, input, () => compiledRules(load(input)));
   const rules = (input: PlaygroundInput) =>
     kept(compiled, input, () => compileInput(load(input), input.family));
-  return { load, rules };
+  return { load, source, rules };
 }
 
 /** So many Services are told of: whoever has more looks at one of them. */
 const MOST_SERVICES = 50;
 
-function meaningOf(input: LoadedInput, { prepared }: CompiledRules, family: Family): Meaning {
+function meaningOf(input: LoadedInput, source: RulesSource, family: Family): Meaning {
   const names = [...input.cluster.services.keys()].sort();
   const services = names.slice(0, MOST_SERVICES).map((name): ServiceMeaning => {
-    const explanation = explain(name, input, family, prepared);
+    const explained = explainIn(source, `svc/${name}`, { family });
+    const [found] = explained.kind === 'services' ? explained.explanations : [];
+    const explanation = present(found, `explanation of ${name}`);
     const { service, ports } = explanation;
     return {
       name,
@@ -123,24 +124,6 @@ function meaningOf(input: LoadedInput, { prepared }: CompiledRules, family: Fami
     };
   });
   return { services, more: names.length - services.length };
-}
-
-function explain(
-  name: string,
-  { cluster, node, options, pods, objects }: LoadedInput,
-  family: Family,
-  prepared: CompiledRules['prepared'],
-): Explanation {
-  const service = cluster.services.get(name)?.service;
-  const hasSelector = service !== undefined && Object.keys(service.selector).length > 0;
-  return explainService(name, cluster, node, options(family), prepared, {
-    selected: hasSelector ? [...pods.values()].filter((pod) => selects(service, pod)) : [],
-    skippedSlices: objects.flatMap(({ object }) =>
-      object.kind === 'EndpointSlice' && name === `${object.namespace}/${object.skipped?.service}`
-        ? [object]
-        : [],
-    ),
-  });
 }
 
 function portMeaning(
@@ -159,7 +142,8 @@ function portMeaning(
       verdict: way.becomes.verdict,
       packet: {
         from: senderOf(way.packet),
-        to: placeOfAddress(way.to, ip) ?? '',
+        // A node whose address is unknown can send nothing.
+        to: ip === undefined && senderOf(way.packet) === 'node' ? '' : (placeOfAddress(way.to, ip) ?? ''),
       },
     })),
     sets: sets.map(({ name }) => name),
@@ -199,34 +183,26 @@ function shownRules(input: LoadedInput, { ruleset, whole }: CompiledRules, servi
   };
 }
 
-function pictureOf({ whole }: CompiledRules, service: string) {
+function pictureOf(input: LoadedInput, { whole }: CompiledRules, service: string) {
+  const { address } = meaningsIn(whole, input);
   const graph = graphOf({ ...whole, tables: onlyService(whole, service) });
   const services = new Set(graph.nodes.map((node) => node.service).filter((name) => name !== undefined));
-  return pageData(graph, services.size > MOST_OPENED);
+  return pageData(graph, services.size > MOST_OPENED, address);
 }
 
 /** More Services, all opened, are longer than anybody wants to look through. */
 const MOST_OPENED = 6;
 
-function send(input: LoadedInput, rules: CompiledRules, fromText: string, toText: string): SentPacket {
-  const { prepared } = rules;
-  const question = {
-    from: parsePlace(fromText, '--from'),
-    to: parsePlace(toText, '--to'),
-    inInterface: undefined,
-    mark: undefined,
-    states: undefined,
-  };
-  const asked = packetOf(question, knownNames(prepared, input.node, input));
-  const node = simulatedNode(input.node);
-  const owners = ownersOf(prepared, input);
-  const { packet } = asked;
-  const remark = (outcomes: readonly Outcome[]) => [
-    ...remarksOnDestination(packet, owners, prepared, node),
-    ...remarksOnAnswers(packet, outcomes, owners, input.node),
-  ];
-  const trace = tracePacket(prepared, packet, node, { remark });
-  return { asked, trace, data: pictureOf(rules, '') };
+function send(
+  input: LoadedInput,
+  source: RulesSource,
+  rules: CompiledRules,
+  family: Family,
+  from: string,
+  to: string,
+): SentPacket {
+  const { asked, trace } = traceIn(source, { from, to, family });
+  return { asked, trace, data: pictureOf(input, rules, '') };
 }
 
 function compareRules(

@@ -1,19 +1,17 @@
 /** What is wrong with what somebody has typed, or will surprise, and what there is to choose from in it. */
 import { namespacedName } from '../api/cluster.ts';
-import type { PlacedObject } from '../api/objects.ts';
-import { InputError, type Problem } from '../api/problem.ts';
+import { InputError } from '../api/problem.ts';
 import { hasClusterIP } from '../api/service.ts';
-import { isWorkload } from '../api/workload.ts';
 import { serviceOf } from '../chains/comments.ts';
 import { describeAddress, type ServiceAddress } from '../chains/service-addresses.ts';
 import { addressesOfServices } from '../compiler/service-ports.ts';
-import { type Finding, objectName, subjectOf } from '../lint/finding.ts';
-import { lintCluster } from '../lint/lint.ts';
+import { type FoundFindings, findingsIn, findingsOfError, linted } from '../library/lint-in.ts';
+import { subjectOf } from '../lint/finding.ts';
 import { locator } from '../lint/locator.ts';
-import { noService, problemFinding } from '../lint/problems.ts';
 import { SEVERITIES } from '../lint/severity.ts';
 import { FAMILIES, type Family, familyOf, joinPort } from '../net/address.ts';
 import { ManifestError } from '../sources/cluster.ts';
+import type { SourceText } from '../sources/source-text.ts';
 import type { Choice, Look, PlacedFinding } from './answers.ts';
 import { CONFIGURATION, type LoadedInput, layoutOfInput, MANIFESTS, nodesIn } from './compiled.ts';
 import type { PlaygroundInput } from './state.ts';
@@ -24,18 +22,16 @@ export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
     { name: MANIFESTS, text: input.manifests },
     { name: CONFIGURATION, text: input.config },
   ];
-  const placed = (findings: readonly Finding[], objects: readonly PlacedObject[]) =>
-    placedFindings(findings, objects, texts);
   try {
     const loaded = load();
-    const { cluster, typos, objects, node } = loaded;
+    const { cluster, typos, node } = loaded;
     const families = FAMILIES.filter((family) =>
       [...cluster.services.values()].some(({ service: { clusterIPs } }) =>
         clusterIPs.some((ip) => ip !== 'None' && familyOf(ip) === family),
       ),
     );
     return {
-      findings: placed([...typos.map(problemFinding), ...findingsIn(loaded)], objects),
+      findings: placedFindings(findingsIn(loaded, typos, {}), texts),
       works: true,
       nodes: nodesIn(loaded),
       node: node.name,
@@ -50,9 +46,10 @@ export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
     };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const typos: readonly Problem[] = error instanceof ManifestError ? error.typos : [];
+    const { problems } = error;
+    const typos = error instanceof ManifestError ? error.typos : [];
     return {
-      findings: placed([...error.problems, ...typos].map(problemFinding), []),
+      findings: placedFindings(findingsOfError({ problems, typos }), texts),
       works: false,
       nodes: [],
       node: input.node,
@@ -65,45 +62,18 @@ export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
   }
 }
 
-function findingsIn(loaded: LoadedInput): Finding[] {
-  const { cluster, node, pods, configuration } = loaded;
-  const objects = loaded.objects.map(({ object }) => object);
-  if (cluster.services.size === 0) return [noService()];
-  return lintCluster(cluster, node, {
-    nodes: loaded.nodes,
-    endpointSlices: objects.flatMap((object) => (object.kind === 'EndpointSlice' ? [object] : [])),
-    pods: [...pods.values()],
-    workloads: objects.flatMap((object) => (isWorkload(object) ? [object] : [])),
-    configuration: configuration.kubeProxy,
-    unassigned: {
-      rejectUnassigned: configuration.own.rejectUnassigned ?? false,
-      serviceRanges: loaded.serviceCIDRs,
-    },
-  });
-}
-
-function placedFindings(
-  findings: readonly Finding[],
-  objects: readonly PlacedObject[],
-  texts: readonly { readonly name: string; readonly text: string }[],
-): PlacedFinding[] {
-  const places = new Map<string, readonly string[]>();
-  for (const { object, at } of objects) {
-    const name = `${object.kind} ${'namespace' in object ? namespacedName(object) : object.name}`;
-    if (!places.has(name)) places.set(name, at.slice(0, -1));
-  }
-  const placeOf = ({ object, place }: Finding) => place ?? (object && places.get(objectName(object))) ?? [];
+/** Findings as lint has them, with what they say of where they stand. */
+function placedFindings(found: FoundFindings, texts: readonly SourceText[]): PlacedFinding[] {
+  const { findings, placeOf } = linted(found, texts, { all: true });
   const locate = locator(placeOf, texts);
   return findings
     .map((finding): PlacedFinding => {
       const { severity, code, cause, remedy } = finding;
       const { position } = locate(finding);
       const [name] = placeOf(finding);
+      const isOfConfiguration = name === CONFIGURATION || finding.object?.kind === 'KubeProxyConfiguration';
       return {
-        of:
-          name === CONFIGURATION || finding.object?.kind === 'KubeProxyConfiguration'
-            ? CONFIGURATION
-            : MANIFESTS,
+        of: isOfConfiguration ? CONFIGURATION : MANIFESTS,
         severity,
         code,
         subject: subjectOf(finding),
@@ -113,10 +83,7 @@ function placedFindings(
         column: position?.column,
       };
     })
-    .sort(
-      (a, b) =>
-        SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.line ?? 0) - (b.line ?? 0),
-    );
+    .toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }
 
 /** So many Pods are offered: whoever looks for others types their names. */
@@ -130,7 +97,10 @@ function sendersIn({ pods, node }: LoadedInput, family: Family): Choice[] {
       place: `pod/${name}`,
       words: `Pod ${name}${nodeName === undefined ? '' : nodeName === node.name ? ' on this node' : ` on ${nodeName}`}`,
     })),
-    { place: 'node', words: `this node${node.name === '' ? '' : `, ${node.name}`}` },
+    // Where its address is unknown, nobody can say what it sends.
+    ...(node.ips.some((ip) => familyOf(ip) === family)
+      ? [{ place: 'node', words: `this node${node.name === '' ? '' : `, ${node.name}`}` }]
+      : []),
   ];
 }
 

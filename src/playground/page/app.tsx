@@ -49,7 +49,7 @@ export interface AppProps {
 export function App({ ask, examples, first, complaint, nonce, licences }: AppProps) {
   const [state, setState] = useState(first);
   const [notice, setNotice] = useState(complaint);
-  const [pane, setPane] = useState<'edit' | 'see'>('edit');
+  const [pane, setPane] = useState<'edit' | 'see'>('see');
   const [text, setText] = useState<'manifests' | 'configuration'>('manifests');
   const set = useCallback(
     (change: Partial<PlaygroundState>) => setState((former) => ({ ...former, ...change })),
@@ -183,7 +183,8 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
       </section>
       <footer>
         <p>
-          Nothing leaves this page: it has no network. The rules are those of kube-proxy v1.36, byte for byte.
+          Nothing leaves this page: it has no network.{' '}
+          <span class="more">The rules are those of kube-proxy v1.36, byte for byte.</span>
         </p>
         <details>
           <summary>Licences</summary>

@@ -66,7 +66,7 @@ export function CompareTab({ ask, input, state, look, set, nonce }: TabProps) {
                 {answer.difference.map((line, i) => (
                   // Lines have no name but their place.
                   <span key={`${i} ${line}`} class={KINDS[line[0] ?? ''] ?? ''}>
-                    {`${line}\n`}
+                    {line}
                   </span>
                 ))}
               </pre>

@@ -22,6 +22,8 @@ export function EditorField({ text, label, of, findings, onChange, ask, nonce, h
   const element = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor>(null);
   const change = useRef(onChange);
+  /** What was typed here, and has not come back yet: it is no news, and older than what is in the editor. */
+  const told = useRef<string[]>([]);
   change.current = onChange;
   useEffect(() => {
     if (element.current === null) return;
@@ -29,7 +31,10 @@ export function EditorField({ text, label, of, findings, onChange, ask, nonce, h
       text,
       label,
       of,
-      onChange: (value) => change.current(value),
+      onChange: (value) => {
+        told.current.push(value);
+        change.current(value);
+      },
       ask,
       nonce,
     });
@@ -38,7 +43,11 @@ export function EditorField({ text, label, of, findings, onChange, ask, nonce, h
     return () => made.destroy();
     // The editor has the text from then on.
   }, []);
-  useEffect(() => editor.current?.setText(text), [text]);
+  useEffect(() => {
+    const own = told.current.indexOf(text);
+    told.current = own === -1 ? [] : told.current.slice(own + 1);
+    if (own === -1) editor.current?.setText(text);
+  }, [text]);
   useEffect(() => editor.current?.setFindings(findings), [findings]);
   return <div class="editor" ref={element} />;
 }

@@ -164,8 +164,8 @@ function diagnosticOf(
 ): Diagnostic {
   const { from, to, text } = lineOf(doc, line ?? 1);
   const start = Math.min(from + (column ?? 1) - 1, to);
-  // A field's name and what it holds, without a comment behind.
-  const length = (/^[^#]*[^#\s]/.exec(text.slice(start - from))?.[0] ?? '').length;
+  // A field's name and what it holds, without a comment or another field behind.
+  const length = (/^[^#,}\]]*[^#,}\]\s]/.exec(text.slice(start - from))?.[0] ?? '').length;
   const message = `${subject === '' ? '' : `${subject}: `}${cause} ${remedy}`;
   return { from: start, to: Math.max(start + length, Math.min(start + 1, to)), severity, message };
 }

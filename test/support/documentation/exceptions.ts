@@ -32,6 +32,12 @@ export const EXCEPTIONS: readonly Exception[] = [
     skip: true,
     why: 'the folder of the page is no checkout; package.test.ts installs the packed package',
   },
+  ...['svc2ipt playground --serve', 'svc2ipt playground --serve 8080'].map((command) => ({
+    page: 'docs/commands/playground.md',
+    command,
+    skip: true as const,
+    why: 'it serves until somebody ends it; playground.test.ts has it',
+  })),
   {
     page: 'docs/commands/completion.md',
     command: 'source <(svc2ipt completion zsh)',
