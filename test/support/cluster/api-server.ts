@@ -3,11 +3,12 @@
  * It keeps no history that expires, and has no faults; `test/support/api-server` is the one that misbehaves.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { patched } from '../json-patch.ts';
 import { problemsOf } from '../kubernetes-schemas.ts';
 import { isAllowed } from './authorization.ts';
 import { type KubernetesObject, type ObjectStore, objectSchema, type StoreEvent } from './object-store.ts';
+import { objectOfBody } from './protobuf.ts';
 import { discoveryDocument, RESOURCES, type Resource, versionOf } from './resources.ts';
 import { field, hasFields, hasLabels } from './selectors.ts';
 import { type Streams, serveStreams, streamServer } from './streams.ts';
@@ -105,7 +106,7 @@ export class ClusterApiServer implements AsyncDisposable {
           .writeHead(200, { 'Content-Type': 'text/plain' })
           .end(this.#runtime.logs(this.#found(target)));
       }
-      const body = await text(request);
+      const body = await buffer(request);
       send(request.method === 'POST' ? 201 : 200, this.#result(request, target, body));
     } catch (error) {
       const { code, reason } = error instanceof Refusal ? error : { code: 500, reason: 'InternalError' };
@@ -127,7 +128,12 @@ export class ClusterApiServer implements AsyncDisposable {
     const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     if (token === undefined) return;
     const reading = query.get('watch') === 'true' ? 'watch' : name === undefined ? 'list' : 'get';
-    const verbs: Readonly<Record<string, string>> = { POST: 'create', PATCH: 'patch', DELETE: 'delete' };
+    const verbs: Readonly<Record<string, string>> = {
+      POST: 'create',
+      PUT: 'update',
+      PATCH: 'patch',
+      DELETE: 'delete',
+    };
     const verb = verbs[request.method ?? ''] ?? reading;
     if (isAllowed(this.#store, token, { verb, resource, namespace })) return;
     const message = `${token} cannot ${verb} ${resource.plural} in group "${resource.group}"`;
@@ -135,12 +141,15 @@ export class ClusterApiServer implements AsyncDisposable {
     throw new Refusal(403, 'Forbidden', message);
   }
 
-  #result(request: IncomingMessage, target: Target, body: string): object {
+  #result(request: IncomingMessage, target: Target, body: Buffer): object {
+    const type = request.headers['content-type'] ?? '';
     switch (request.method) {
       case 'POST':
-        return this.#created(target, JSON.parse(body));
+        return this.#created(target, objectOfBody(body, type));
       case 'PATCH':
-        return this.#patched(target, request.headers['content-type'] ?? '', JSON.parse(body));
+        return this.#patched(target, type, objectOfBody(body, type));
+      case 'PUT':
+        return this.#replaced(this.#found(target), objectSchema.parse(objectOfBody(body, type)));
       case 'DELETE': {
         const object = this.#found(target);
         this.#store.delete(object);
@@ -191,9 +200,26 @@ export class ClusterApiServer implements AsyncDisposable {
   }
 
   #patched(target: Target, type: string, patch: unknown): object {
+    if (type.startsWith('application/apply-patch')) return this.#applied(target, patch);
     const before = this.#found(target);
     const after = type.startsWith('application/json-patch') ? patched(before, patch) : merged(before, patch);
     const object = objectSchema.parse(after);
+    refuseInvalid(object);
+    return this.#store.put(object);
+  }
+
+  /** Server-side apply, as if there were no other field managers: what was applied before and is not now is gone. */
+  #applied(target: Target, body: unknown): object {
+    const { resource, namespace, name = '' } = target;
+    const before = this.#store.get(resource, namespace, name);
+    return before ? this.#replaced(before, objectSchema.parse(body)) : this.#created(target, body);
+  }
+
+  /** The status is not the client's. */
+  #replaced(before: KubernetesObject, sent: KubernetesObject): object {
+    const { status } = before;
+    const metadata = { ...sent.metadata, uid: before.metadata.uid, namespace: before.metadata.namespace };
+    const object = { ...sent, metadata, ...(status === undefined ? {} : { status }) };
     refuseInvalid(object);
     return this.#store.put(object);
   }

@@ -20,6 +20,7 @@ export const RESOURCES: readonly Resource[] = [
   resource('', 'events', 'Event'),
   resource('', 'nodes', 'Node', false),
   resource('', 'pods', 'Pod'),
+  resource('', 'secrets', 'Secret'),
   resource('', 'serviceaccounts', 'ServiceAccount'),
   resource('', 'services', 'Service'),
   resource('apps', 'daemonsets', 'DaemonSet'),

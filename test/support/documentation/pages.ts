@@ -19,17 +19,21 @@ export const RUNNERS = {
   kernel: 'test/documentation.kernel.test.ts',
   /** Its commands speak of a whole cluster. */
   replacing: 'test/replacing-kube-proxy.kernel.test.ts',
+  helm: 'test/helm.kernel.test.ts',
 } as const;
 
 export type Runner = keyof typeof RUNNERS;
 
 const REPLACING = 'docs/replacing-kube-proxy.md';
+/** Of the chart, in a cluster where it is installed. */
+const HELM: readonly string[] = ['docs/helm.md', 'docs/alerts.md'];
 
 const PATHS = ['README.md', ...globSync('docs/**/*.md', { cwd: PROJECT }).sort()];
 
 export const PAGES: readonly Page[] = PATHS.map((path) => {
   if (path === REPLACING) return { path, runner: 'replacing', steps: [] };
   const steps = stepsIn(path);
+  if (HELM.includes(path)) return { path, steps, runner: 'helm' };
   return { path, steps, runner: needsRoot(steps) || isOfRoot(path) ? 'kernel' : 'unit' };
 });
 
