@@ -48,7 +48,7 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
   let folder: string;
   let made: string;
   let root: string;
-  let namespace: NetworkNamespace;
+  let namespace: NetworkNamespace | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'svc2ipt-executable-'));
@@ -68,19 +68,24 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     await cp(join(PROJECT, 'fixtures/sample/objects.yaml'), join(root, 'in/manifests/objects.yaml'));
     await writeFile(join(root, 'in/config'), JSON.stringify(CONFIGURATION));
     await writeFile(join(root, 'in/kubeconfig'), 'apiVersion: v1\nkind: Config\n');
-  });
+  }, 900_000);
 
   afterAll(async () => {
-    await namespace[Symbol.asyncDispose]();
+    await namespace?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
+
+  const inside = (): NetworkNamespace => {
+    if (namespace === undefined) throw new Error('there is no namespace');
+    return namespace;
+  };
 
   /** A program in the root file system, in the namespace, with processes of its own to see. */
   const inRoot = (program: string, args: readonly string[]) =>
     execa(
       'ip',
       [
-        ...['netns', 'exec', namespace.name, 'sh', '-euc'],
+        ...['netns', 'exec', inside().name, 'sh', '-euc'],
         'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"',
         ...[root, program, ...args],
       ],
@@ -141,11 +146,11 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     const agent = svc2ipt('agent', '--config=/in/config', '--manifests=/in/manifests', '--v=2');
     const ended = agent.catch(() => undefined);
     const livez = () =>
-      execa({ reject: false })`ip netns exec ${namespace.name} curl -sf http://127.0.0.1:10256/livez`;
+      execa({ reject: false })`ip netns exec ${inside().name} curl -sf http://127.0.0.1:10256/livez`;
     try {
       await expect.poll(async () => (await livez()).exitCode, { timeout: 60_000 }).toBe(0);
       await expect
-        .poll(() => namespace.save({ backend: 'nft', family: 'ipv4' }), { timeout: 60_000 })
+        .poll(() => inside().save({ backend: 'nft', family: 'ipv4' }), { timeout: 60_000 })
         .toContain('KUBE-SVC-');
       // Started anew with what it has V8 do, under the name that it was called by.
       const command = (await readFile(`/proc/${agent.pid}/cmdline`, 'utf8')).split('\0');
