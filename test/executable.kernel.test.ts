@@ -2,6 +2,7 @@
  * svc2ipt as a single executable, on a root file system that has no Node.js: iptables and connection tracking with the
  * libraries that they load, and nothing else.
  */
+import { globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +15,8 @@ import { MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace
 import { PROJECT } from './support/project.ts';
 
 const IPTABLES = ['iptables', 'ip6tables'].flatMap((name) =>
-  ['nft', 'legacy'].flatMap((backend) =>
-    ['', '-save', '-restore'].map((what) => `${name}-${backend}${what}`),
+  ['', '-nft', '-legacy'].flatMap((backend) =>
+    ['', '-save', '-restore'].map((what) => `${name}${backend}${what}`),
   ),
 );
 const PROGRAMS = [...IPTABLES, 'conntrack', 'nft', 'nfacct', 'ip'];
@@ -55,14 +56,9 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     [made, root] = [join(folder, 'made'), join(folder, 'root')];
     if (OWN_ARCHITECTURE !== undefined) await writeExecutable(made, OWN_ARCHITECTURE);
     namespace = await NetworkNamespace.create();
-    const programs = ['svc2ipt', ...PROGRAMS];
-    const env = { PATH: `${made}:/usr/sbin:/usr/bin` };
-    await execa(join(PROJECT, 'docker/collect'), [root, ...programs], { env });
-    for (const name of ['proc', 'run', 'tmp', 'in/manifests', 'fixtures'])
+    await fill();
+    for (const name of ['dev', 'proc', 'run', 'tmp', 'in/manifests', 'fixtures'])
       await mkdir(join(root, name), { recursive: true });
-    for (const name of ['iptables', 'ip6tables'])
-      for (const what of ['', '-save', '-restore'])
-        await execa`ln -s ${`${name}-nft${what}`} ${join(root, 'usr/sbin', `${name}${what}`)}`;
     await execa`ln -s svc2ipt ${join(root, 'usr/sbin/kubectl-svc2ipt')}`;
     await cp(join(PROJECT, 'fixtures/sample'), join(root, 'fixtures'), { recursive: true });
     await cp(join(PROJECT, 'fixtures/sample/objects.yaml'), join(root, 'in/manifests/objects.yaml'));
@@ -75,18 +71,29 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     await rm(folder, { recursive: true, force: true });
   });
 
+  /** Puts the executable and the programs into the root file system, with all that they load. */
+  async function fill(): Promise<void> {
+    const { stdout: paths } = await execa`which ${PROGRAMS}`;
+    const files = [...paths.split('\n'), ...globSync('/usr/lib/*/xtables/*.so')];
+    const { stdout: loaded } = await execa({ reject: false })`ldd ${join(made, 'svc2ipt')} ${files}`;
+    const libraries = new Set(loaded.match(/(?<=\s)\/[^\s:]+(?= \()/g));
+    await mkdir(join(root, 'usr/sbin'), { recursive: true });
+    await execa`cp --dereference --parents ${[...files, ...libraries]} ${root}`;
+    await execa`cp ${join(made, 'svc2ipt')} ${join(root, 'usr/sbin/svc2ipt')}`;
+  }
+
   const inside = (): NetworkNamespace => {
     if (namespace === undefined) throw new Error('there is no namespace');
     return namespace;
   };
 
-  /** A program in the root file system, in the namespace, with processes of its own to see. */
+  /** A program in the root file system, in the namespace, with the processes and devices that every node has. */
   const inRoot = (program: string, args: readonly string[]) =>
     execa(
       'ip',
       [
         ...['netns', 'exec', inside().name, 'sh', '-euc'],
-        'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"',
+        'mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"; exec chroot "$0" "$@"',
         ...[root, program, ...args],
       ],
       { env: { PATH: '/usr/sbin:/usr/bin' }, extendEnv: false, reject: false, stripFinalNewline: false },
