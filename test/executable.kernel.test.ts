@@ -2,6 +2,7 @@
  * svc2ipt as a single executable, on a root file system that has no Node.js: iptables and connection tracking with the
  * libraries that they load, and nothing else.
  */
+import { globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +15,8 @@ import { MAY_USE_NAMESPACES, NetworkNamespace } from './support/kernel/namespace
 import { PROJECT } from './support/project.ts';
 
 const IPTABLES = ['iptables', 'ip6tables'].flatMap((name) =>
-  ['nft', 'legacy'].flatMap((backend) =>
-    ['', '-save', '-restore'].map((what) => `${name}-${backend}${what}`),
+  ['', '-nft', '-legacy'].flatMap((backend) =>
+    ['', '-save', '-restore'].map((what) => `${name}${backend}${what}`),
   ),
 );
 const PROGRAMS = [...IPTABLES, 'conntrack', 'nft', 'nfacct', 'ip'];
@@ -48,40 +49,51 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
   let folder: string;
   let made: string;
   let root: string;
-  let namespace: NetworkNamespace;
+  let namespace: NetworkNamespace | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'svc2ipt-executable-'));
     [made, root] = [join(folder, 'made'), join(folder, 'root')];
     if (OWN_ARCHITECTURE !== undefined) await writeExecutable(made, OWN_ARCHITECTURE);
     namespace = await NetworkNamespace.create();
-    const programs = ['svc2ipt', ...PROGRAMS];
-    const env = { PATH: `${made}:/usr/sbin:/usr/bin` };
-    await execa(join(PROJECT, 'docker/collect'), [root, ...programs], { env });
-    for (const name of ['proc', 'run', 'tmp', 'in/manifests', 'fixtures'])
+    await fill();
+    for (const name of ['dev', 'proc', 'run', 'tmp', 'in/manifests', 'fixtures'])
       await mkdir(join(root, name), { recursive: true });
-    for (const name of ['iptables', 'ip6tables'])
-      for (const what of ['', '-save', '-restore'])
-        await execa`ln -s ${`${name}-nft${what}`} ${join(root, 'usr/sbin', `${name}${what}`)}`;
     await execa`ln -s svc2ipt ${join(root, 'usr/sbin/kubectl-svc2ipt')}`;
     await cp(join(PROJECT, 'fixtures/sample'), join(root, 'fixtures'), { recursive: true });
     await cp(join(PROJECT, 'fixtures/sample/objects.yaml'), join(root, 'in/manifests/objects.yaml'));
     await writeFile(join(root, 'in/config'), JSON.stringify(CONFIGURATION));
     await writeFile(join(root, 'in/kubeconfig'), 'apiVersion: v1\nkind: Config\n');
-  });
+  }, 900_000);
 
   afterAll(async () => {
-    await namespace[Symbol.asyncDispose]();
+    await namespace?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** A program in the root file system, in the namespace, with processes of its own to see. */
+  /** Puts the executable and the programs into the root file system, with all that they load. */
+  async function fill(): Promise<void> {
+    const { stdout: paths } = await execa`which ${PROGRAMS}`;
+    const files = [...paths.split('\n'), ...globSync('/usr/lib/*/xtables/*.so')];
+    const { stdout: loaded } = await execa({ reject: false })`ldd ${join(made, 'svc2ipt')} ${files}`;
+    const libraries = new Set(loaded.match(/(?<=\s)\/[^\s:]+(?= \()/g));
+    await mkdir(join(root, 'usr/sbin'), { recursive: true });
+    await execa`cp --dereference --parents ${[...files, ...libraries]} ${root}`;
+    await execa`cp ${join(made, 'svc2ipt')} ${join(root, 'usr/sbin/svc2ipt')}`;
+  }
+
+  const inside = (): NetworkNamespace => {
+    if (namespace === undefined) throw new Error('there is no namespace');
+    return namespace;
+  };
+
+  /** A program in the root file system, in the namespace, with the processes and devices that every node has. */
   const inRoot = (program: string, args: readonly string[]) =>
     execa(
       'ip',
       [
-        ...['netns', 'exec', namespace.name, 'sh', '-euc'],
-        'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"',
+        ...['netns', 'exec', inside().name, 'sh', '-euc'],
+        'mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"; exec chroot "$0" "$@"',
         ...[root, program, ...args],
       ],
       { env: { PATH: '/usr/sbin:/usr/bin' }, extendEnv: false, reject: false, stripFinalNewline: false },
@@ -141,11 +153,11 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     const agent = svc2ipt('agent', '--config=/in/config', '--manifests=/in/manifests', '--v=2');
     const ended = agent.catch(() => undefined);
     const livez = () =>
-      execa({ reject: false })`ip netns exec ${namespace.name} curl -sf http://127.0.0.1:10256/livez`;
+      execa({ reject: false })`ip netns exec ${inside().name} curl -sf http://127.0.0.1:10256/livez`;
     try {
       await expect.poll(async () => (await livez()).exitCode, { timeout: 60_000 }).toBe(0);
       await expect
-        .poll(() => namespace.save({ backend: 'nft', family: 'ipv4' }), { timeout: 60_000 })
+        .poll(() => inside().save({ backend: 'nft', family: 'ipv4' }), { timeout: 60_000 })
         .toContain('KUBE-SVC-');
       // Started anew with what it has V8 do, under the name that it was called by.
       const command = (await readFile(`/proc/${agent.pid}/cmdline`, 'utf8')).split('\0');
