@@ -35,7 +35,7 @@ export interface AgentStart {
   /** Options of svc2ipt's own. */
   readonly own?: object | undefined;
   /** The command line that it is of; this one unless given. */
-  readonly main?: string;
+  readonly main?: string | undefined;
   /** A command that becomes the agent, which follows it. */
   readonly through?: readonly string[] | undefined;
 }
