@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { publish } from '../bench/publish.ts';
 import {
   CORE_FILES,
+  RELEASES,
   RELEASES_MARK,
   type ReleaseRun,
   releasesTable,
@@ -24,7 +25,6 @@ import {
 
 const PROJECT = join(import.meta.dirname, '..');
 const SCRIPTS = '/usr/share/debootstrap/scripts';
-const RELEASES = ['bullseye', 'bookworm', 'trixie', 'forky'];
 /** What the tests need, and what Node.js does. */
 const PACKAGES = [
   ...['iptables', 'iproute2', 'conntrack', 'nftables', 'nfacct', 'procps', 'python3', 'util-linux'],

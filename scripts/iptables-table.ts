@@ -4,6 +4,9 @@
 export const SYSTEMS_PAGE = 'docs/systems.md';
 export const RELEASES_MARK = 'iptables releases';
 
+/** The releases of Debian that are tried, from the oldest. */
+export const RELEASES: readonly string[] = ['bullseye', 'bookworm', 'trixie', 'forky'];
+
 /** The parts of the core, each a column, with the kernel tests that it consists of. */
 export const CORE = [
   ['rules taken, and read back', ['round-trip']],
@@ -25,7 +28,8 @@ export const SHORT_FORM = [
   'what iptables refuses',
   'stay as they are while ours',
   'is found by its chains',
-  'on a node without (nothing|the library of)',
+  // Vitest joins names in a way of its own.
+  'on a node without[ >]*(nothing|the library of .recent)',
 ].join('|');
 
 /** The columns before those of the core, for what was installed. */

@@ -119,6 +119,6 @@ describe
       await agent.end('SIGTERM');
       expect(await cleanup(lab, backend)).toMatchObject({ exitCode: 0 });
       expect(without(await rules())).toEqual(before);
-    });
+    }, 900_000);
   },
 );

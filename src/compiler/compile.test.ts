@@ -441,6 +441,21 @@ describe('session affinity', () => {
       },
     ],
     [
+      'none on a node without xt_recent, where everything else stays',
+      { objects: [sticky(), slice(['10.244.1.1', '10.244.1.2'])], host: { recent: false } },
+      {
+        'nat SVC': [
+          `-m comment --comment "shop/web:http cluster IP" ${TO_WEB} ! -s 10.244.0.0/16 -j KUBE-MARK-MASQ`,
+          '-m comment --comment "shop/web:http -> 10.244.1.1:8080" -m statistic --mode random --probability 0.5000000000 -j SEP(10.244.1.1:8080)',
+          '-m comment --comment "shop/web:http -> 10.244.1.2:8080" -j SEP(10.244.1.2:8080)',
+        ],
+        'nat SEP(10.244.1.1:8080)': [
+          '-m comment --comment shop/web:http -s 10.244.1.1 -j KUBE-MARK-MASQ',
+          '-m comment --comment shop/web:http -m tcp -p tcp -j DNAT --to-destination 10.244.1.1:8080',
+        ],
+      },
+    ],
+    [
       'in the local set, too',
       { objects: [sticky({ internalTrafficPolicy: 'Local' }), BOTH], config: { clusterCIDR: '' } },
       {
