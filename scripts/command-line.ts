@@ -7,9 +7,9 @@
 import { globSync, readFileSync } from 'node:fs';
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Plugin, rolldown } from 'rolldown';
-import { pageScript } from '../src/graph/formats/page-script.ts';
+import { rolldown } from 'rolldown';
 import { type PlacedPackage, productionPackages, readLockFile } from './lock-file.ts';
+import { pageScriptInside } from './page-as-text.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 
@@ -24,15 +24,6 @@ const OUTSIDE = ['@kubernetes/client-node', '@hpcc-js/wasm-graphviz'];
 
 /** What comes from elsewhere: its name in the folder of the command line. */
 export const LICENCES = 'THIRD-PARTY-LICENSES';
-
-/** The script of the page of `svc2ipt graph`, which is put together from modules at run time otherwise. */
-const pageScriptInside: Plugin = {
-  name: 'page-script',
-  async load(id) {
-    if (id !== join(PROJECT, 'src/graph/formats/page-script.ts')) return undefined;
-    return `export const pageScript = async () => ${JSON.stringify(await pageScript())};`;
-  },
-};
 
 /** Writes the command line into a folder, and takes out what was there. */
 export async function writeCommandLine(folder: string): Promise<void> {
