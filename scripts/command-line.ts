@@ -6,10 +6,10 @@
  */
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type OutputOptions, type Plugin, type RolldownOutput, rolldown } from 'rolldown';
-import { pageScript } from '../src/graph/formats/page-script.ts';
+import { type OutputOptions, type RolldownOutput, rolldown } from 'rolldown';
 import { licencesOf, packagesOf } from './bundled-packages.ts';
 import { productionPackages, readLockFile } from './lock-file.ts';
+import { pageScriptInside } from './page-as-text.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 
@@ -24,15 +24,6 @@ const OUTSIDE = ['@kubernetes/client-node'];
 
 /** What comes from elsewhere: its name in the folder of the command line. */
 export const LICENCES = 'THIRD-PARTY-LICENSES';
-
-/** The script of the page of `svc2ipt graph`, which is put together from modules at run time otherwise. */
-export const pageScriptInside: Plugin = {
-  name: 'page-script',
-  async load(id) {
-    if (id !== join(PROJECT, 'src/graph/formats/page-script.ts')) return undefined;
-    return `export const pageScript = async () => ${JSON.stringify(await pageScript())};`;
-  },
-};
 
 /** Names stay, as faults of the program are told with them. */
 export const SHORT = {

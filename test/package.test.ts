@@ -295,7 +295,7 @@ describe('installed', () => {
       ['a ruleset that is changed', `compiled.tables = [];`, 'TS2540'],
       ['a field that there is not', 'cluster.pods;', 'TS2339'],
       ['an argument too few', 'compile(cluster, node);', 'TS2554'],
-      ['a function that there is not', `import { render } from 'svc2ipt'; render();`, 'TS2305'],
+      ['a function that there is not', `import { draw } from 'svc2ipt'; draw();`, 'TS2305'],
       ['a file that is not exported', `import 'svc2ipt/dist/index.js';`, 'TS2882'],
     ] as const;
 

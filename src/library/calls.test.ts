@@ -147,9 +147,8 @@ describe('explain', () => {
     const explained = explain({ manifests: MANIFESTS, node, what: 'web' });
     expect(explained.kind).toBe('services');
     expect(printExplained(explained)).toMatch(/^Service shop\/web, ClusterIP, as node-a serves it\n/);
-    expect(JSON.parse(printExplained(explained, { output: 'json' }))).toMatchObject([
-      { service: 'shop/web' },
-    ]);
+    const json = JSON.parse(printExplained(explained, { output: 'json' }));
+    expect(json).toMatchObject({ services: [{ name: 'shop/web' }] });
   });
 
   test('how it is laid out is up to the caller', () => {
