@@ -161,7 +161,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.keyboard.press('End');
     await poll(() => explained.textContent()).toContain('Goes on in chain KUBE-');
     await page.keyboard.press('Enter');
-    await poll(() => page.locator('.chain.lit').count()).toBe(1);
+    await poll(() => page.locator('.chain.lit').count()).toBeGreaterThan(0);
     await poll(fragment).toContain('chain=KUBE-');
     await page.keyboard.press('Escape');
     expect(await explained.count()).toBe(0);
@@ -172,8 +172,10 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
   test('a link leads to a chain of the picture', async () => {
     await open('#tab=picture&chain=KUBE-NODEPORTS');
     await page.locator('.panel .rules h2', { hasText: 'KUBE-NODEPORTS' }).waitFor();
-    await page.getByRole('button', { name: 'Legend' }).click();
     await page.getByRole('button', { name: 'Zoom in' }).click();
+    await page.getByRole('button', { name: 'Legend' }).click();
+    await page.getByRole('list', { name: 'Legend' }).waitFor();
+    await page.getByRole('button', { name: 'Legend' }).click();
     await page.getByRole('button', { name: 'Close' }).click();
     await poll(fragment).toBe('#tab=picture');
   });
@@ -193,7 +195,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.locator('.stage li', { hasText: 'DNAT' }).first().getByRole('button').click();
     await poll(here).toContain('--to-destination 10.244.1.10:8080');
     await poll(() => page.locator('.box.here').textContent()).toContain('KUBE-SEP-');
-    await page.getByLabel('From').selectOption('pod/shop/web-1');
+    await page.getByLabel('From', { exact: true }).selectOption('pod/shop/web-1');
     await page.getByLabel('To', { exact: true }).selectOption('10.96.0.10:80');
     await see('1/2 of it masqueraded');
     await page.getByLabel('To', { exact: true }).selectOption('other');
