@@ -301,7 +301,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await see('node port 30080');
     for (const name of ['Rules', 'Picture', 'Send a packet', 'Compare', 'Layouts']) {
       await tab(name);
-      await page.locator('.rule-lines, .drawing, .verdict, .counts').first().waitFor();
+      await page.locator('.rule-lines, .drawing, .verdict, .before, .counts').first().waitFor();
       const tooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
       expect(tooWide, name).toBe(false);
     }
