@@ -161,7 +161,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.keyboard.press('End');
     await poll(() => explained.textContent()).toContain('Goes on in chain KUBE-');
     await page.keyboard.press('Enter');
-    await poll(() => page.locator('.chain.lit').count()).toBe(1);
+    await poll(() => page.locator('.chain.lit').count()).toBeGreaterThan(0);
     await poll(fragment).toContain('chain=KUBE-');
     await page.keyboard.press('Escape');
     expect(await explained.count()).toBe(0);
@@ -172,8 +172,10 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
   test('a link leads to a chain of the picture', async () => {
     await open('#tab=picture&chain=KUBE-NODEPORTS');
     await page.locator('.panel .rules h2', { hasText: 'KUBE-NODEPORTS' }).waitFor();
-    await page.getByRole('button', { name: 'Legend' }).click();
     await page.getByRole('button', { name: 'Zoom in' }).click();
+    await page.getByRole('button', { name: 'Legend' }).click();
+    await page.getByRole('list', { name: 'Legend' }).waitFor();
+    await page.getByRole('button', { name: 'Legend' }).click();
     await page.getByRole('button', { name: 'Close' }).click();
     await poll(fragment).toBe('#tab=picture');
   });
@@ -193,13 +195,13 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.locator('.stage li', { hasText: 'DNAT' }).first().getByRole('button').click();
     await poll(here).toContain('--to-destination 10.244.1.10:8080');
     await poll(() => page.locator('.box.here').textContent()).toContain('KUBE-SEP-');
-    await page.getByLabel('From').selectOption('pod/shop/web-1');
+    await page.getByLabel('From', { exact: true }).selectOption('pod/shop/web-1');
     await page.getByLabel('To', { exact: true }).selectOption('10.96.0.10:80');
-    await see('1/2 of it masqueraded');
+    await see('1/2 each, masqueraded in 1/2 of all cases');
     await page.getByLabel('To', { exact: true }).selectOption('other');
     await page.getByLabel('To: ADDRESS:PORT').fill('10.96.0.99:80');
     await page.getByLabel('To: ADDRESS:PORT').press('Enter');
-    await see(/no rule|through|nobody/i);
+    await see('which no rule rewrites');
     await page.getByLabel('To: ADDRESS:PORT').fill('nonsense');
     await page.getByLabel('To: ADDRESS:PORT').press('Enter');
     await see('no Service or Pod "nonsense"');
@@ -299,7 +301,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await see('node port 30080');
     for (const name of ['Rules', 'Picture', 'Send a packet', 'Compare', 'Layouts']) {
       await tab(name);
-      await page.locator('.rule-lines, .drawing, .verdict, .counts').first().waitFor();
+      await page.locator('.rule-lines, .drawing, .verdict, .before, .counts').first().waitFor();
       const tooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
       expect(tooWide, name).toBe(false);
     }

@@ -46,10 +46,9 @@ export function lookAt(input: PlaygroundInput, load: () => LoadedInput): Look {
     };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const { problems } = error;
-    const typos = error instanceof ManifestError ? error.typos : [];
+    const failure = error instanceof ManifestError ? error : new ManifestError(error.problems, []);
     return {
-      findings: placedFindings(findingsOfError({ problems, typos }), texts),
+      findings: placedFindings(findingsOfError(failure), texts),
       works: false,
       nodes: [],
       node: input.node,

@@ -64,6 +64,7 @@ function PlaceField({
       <label class="field">
         <span>{label}</span>
         <select
+          aria-label={label}
           value={typing || !isKnown ? OTHER : value}
           onChange={({ currentTarget }) => {
             setTyping(currentTarget.value === OTHER);
