@@ -153,8 +153,9 @@ describe.skipIf(!MAY_USE_NAMESPACES || !hasPrometheus)('in Prometheus', () => {
     expect(known).toEqual(expect.arrayContaining(named));
   });
 
-  test('where all is well, none fires', async () => {
-    expect(await prometheus.alerts()).toEqual([]);
+  test('where all is well, there is none', async () => {
+    // An answer may come too late for one scrape.
+    await alertsBecome([]);
   });
 
   test('an API server that is gone', async () => {
