@@ -5,7 +5,7 @@
  *
  * All is in one script: what the command line is put together from, and the library that draws. What runs in a thread or a
  * process of its own is a script beside it. Node.js could also keep the compiled script in it, which
- * saves 0.1 s of a start; but it can do so only for the architecture that it runs on, and an executable is the same
+ * saves a third of a start; but it can do so only for the architecture that it runs on, and an executable is the same
  * whatever machine makes it.
  */
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
