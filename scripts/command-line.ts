@@ -35,7 +35,7 @@ export const pageScriptInside: Plugin = {
 };
 
 /** Names stay, as faults of the program are told with them. */
-export const SHORT = {
+const SHORT = {
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   comments: false,
 } as const satisfies OutputOptions;
