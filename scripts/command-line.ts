@@ -26,7 +26,7 @@ const OUTSIDE = ['@kubernetes/client-node'];
 export const LICENCES = 'THIRD-PARTY-LICENSES';
 
 /** Names stay, as faults of the program are told with them. */
-export const SHORT = {
+const SHORT = {
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   comments: false,
 } as const satisfies OutputOptions;

@@ -5,16 +5,16 @@
  *
  * All is in one script: what the command line is put together from, and the library that draws. What runs in a thread or a
  * process of its own is a script beside it. Node.js could also keep the compiled script in it, which
- * saves 0.1 s of a start; but it can do so only for the architecture that it runs on, and an executable is the same
+ * saves a third of a start; but it can do so only for the architecture that it runs on, and an executable is the same
  * whatever machine makes it.
  */
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { copyFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { type Plugin, rolldown } from 'rolldown';
 import { billOfMaterials } from './bill-of-materials.ts';
-import { LICENCES, licencesOfModules, modulesOf, SHORT } from './command-line.ts';
+import { LICENCES, licencesOfModules, modulesOf } from './command-line.ts';
 import { pageScriptInside } from './page-as-text.ts';
 import { type BillOfMaterials, billOf } from './cyclone-dx.ts';
 import { nodeComponent } from './image-bill-of-materials.ts';
@@ -23,6 +23,13 @@ import { type Architecture, isArchitecture, nodeRuntime, OWN_ARCHITECTURE } from
 import { Refusal } from './refusal.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
+
+/** What it is made of, by their names in it. */
+const SCRIPTS = {
+  'svc2ipt.js': 'cli/executable',
+  'health-thread.js': 'agent/http/health-thread',
+  'access-process.js': 'sources/kubernetes/access-process',
+};
 
 /** Other names of it, by which it is another program (src/cli/executable.ts). */
 const LINKS = ['kubectl-svc2ipt', 'kubectl_complete-svc2ipt'];
@@ -58,20 +65,21 @@ export async function writeExecutable(folder: string, architecture: Architecture
   }
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const made = await mkdtemp(join(folder, 'made-'));
+  const made = await mkdtemp(join(resolve(folder), 'made-'));
   try {
     const scripts = await Promise.all(
-      ['cli/executable', 'agent/http/health-thread', 'sources/kubernetes/access-process'].map((path) =>
-        writeScript(`src/${path}.ts`, join(made, `${basename(path)}.js`)),
+      Object.entries(SCRIPTS).map(([name, path]) =>
+        writeScript(`src/${path}.ts`, join(made, name)),
       ),
     );
     const node = join(made, 'node');
     // The names of its functions are a fifth of Node.js, and for debuggers only.
     await strip(join(runtime.folder, 'node'), node, architecture);
     const settings = {
-      main: join(made, 'executable.js'),
+      // As a fault of the program names it, whoever made it and where.
+      main: 'svc2ipt.js',
       executable: node,
-      output: join(folder, 'svc2ipt'),
+      output: join(made, 'svc2ipt'),
       assets: {
         'health-thread.js': join(made, 'health-thread.js'),
         'access-process.js': join(made, 'access-process.js'),
@@ -85,7 +93,8 @@ export async function writeExecutable(folder: string, architecture: Architecture
     };
     const config = join(made, 'sea.json');
     await writeFile(config, JSON.stringify(settings));
-    await execa(process.execPath, ['--build-sea', config]);
+    await execa(process.execPath, ['--build-sea', config], { cwd: made });
+    await rename(settings.output, join(folder, 'svc2ipt'));
     for (const name of LINKS) await symlink('svc2ipt', join(folder, name));
     await writeFile(join(folder, LICENCES), licencesOfModules(scripts.flat()));
     await copyFile(join(PROJECT, 'LICENSE'), join(folder, 'LICENSE'));
@@ -111,7 +120,10 @@ export function executableBill(
   });
 }
 
-/** Puts a module and all that it imports into one script; returns the files that it is made of. */
+/**
+ * Puts a module and all that it imports into one script, in lines that a stack trace can show.
+ * @returns the files that it is made of
+ */
 async function writeScript(input: string, file: string): Promise<readonly string[]> {
   const bundle = await rolldown({
     cwd: PROJECT,
@@ -120,7 +132,7 @@ async function writeScript(input: string, file: string): Promise<readonly string
     external: WITHOUT,
     plugins: [pageScriptInside, kubeconfigOnly],
   });
-  const { output } = await bundle.write({ file, format: 'cjs', codeSplitting: false, ...SHORT });
+  const { output } = await bundle.write({ file, format: 'cjs', codeSplitting: false, comments: false });
   return modulesOf(output);
 }
 

@@ -37,6 +37,7 @@ const CONFIGURATION = {
   hostnameOverride: 'node-a',
   clusterCIDR: '10.244.0.0/16',
   conntrack: { maxPerCore: 0 },
+  oomScoreAdj: 0,
   iptables: { syncPeriod: '1s', minSyncPeriod: '50ms' },
 };
 
@@ -155,9 +156,9 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     const livez = () =>
       execa({ reject: false })`ip netns exec ${inside().name} curl -sf http://127.0.0.1:10256/livez`;
     try {
-      await expect.poll(async () => (await livez()).exitCode, { timeout: 60_000 }).toBe(0);
+      await expect.poll(async () => (await livez()).exitCode, { timeout: 140_000 }).toBe(0);
       await expect
-        .poll(() => inside().save({ backend: 'nft', family: 'ipv4' }), { timeout: 60_000 })
+        .poll(() => inside().save({ backend: 'nft', family: 'ipv4' }), { timeout: 140_000 })
         .toContain('KUBE-SVC-');
       // Started anew with what it has V8 do, under the name that it was called by.
       const command = (await readFile(`/proc/${agent.pid}/cmdline`, 'utf8')).split('\0');

@@ -1,9 +1,9 @@
 /** Where Node.js keeps what it has compiled of the program, so that the next start need not compile it again. */
 import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
+import { homeFolder } from './home.ts';
 
 /**
  * Has Node.js keep what it compiles from here on, in the user's own cache folder (`$XDG_CACHE_HOME` or `~/.cache`).
@@ -13,7 +13,9 @@ import { isSea } from 'node:sea';
  */
 export function keepCompiled(): void {
   if (isSea() || import.meta.filename.endsWith('.ts') || process.env.NODE_COMPILE_CACHE !== undefined) return;
-  const folder = cacheFolder(process.env, homedir(), process.geteuid?.());
+  const home = homeFolder();
+  if (home === undefined) return;
+  const folder = cacheFolder(process.env, home, process.geteuid?.());
   if (folder !== undefined) enableCompileCache(folder);
 }
 

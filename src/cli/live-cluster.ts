@@ -1,11 +1,11 @@
 /** The live cluster that options, or else the environment, name. */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { InputError } from '../api/problem.ts';
 import type { AccessOptions } from '../sources/kubernetes/access.ts';
 import type { LiveKind } from '../sources/kubernetes/live-kinds.ts';
 import type { SourceText } from '../sources/source-text.ts';
+import { homeFolder } from './home.ts';
 import type { LiveOptions } from './options.ts';
 import { warn } from './run.ts';
 
@@ -48,8 +48,10 @@ function accessOf({ kubeconfig, context, cluster, user, server }: LiveOptions): 
 
 /** As kubectl finds them: those of KUBECONFIG that there are, or else the one in the home folder. */
 function defaultKubeconfigs(): readonly string[] {
-  const { KUBECONFIG = '', HOME } = process.env;
+  const { KUBECONFIG = '' } = process.env;
   const named = KUBECONFIG.split(delimiter).filter((path) => path !== '');
-  const files = named.length > 0 ? named : [join(HOME ?? homedir(), '.kube', 'config')];
+  const home = homeFolder();
+  const ofHome = home === undefined ? [] : [join(home, '.kube', 'config')];
+  const files = named.length > 0 ? named : ofHome;
   return files.filter((path) => existsSync(path));
 }
