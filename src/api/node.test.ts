@@ -155,7 +155,7 @@ describe('facts about the host', () => {
 
   test.each<[string, unknown, string[]]>([
     ['a list', [], ['expected a mapping, got a list of 0']],
-    ['unknown', { nodeName: 'x', zones: 1 }, ['nodeName: unknown field', 'zones: unknown field']],
+    ['unknown', { nodeName: 'x', zones: 1 }, ['nodeName: unknown field', 'zones: unknown field (zone?)']],
     [
       'name',
       { name: 'a b' },
