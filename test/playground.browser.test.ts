@@ -57,7 +57,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
   const open = (fragment = '') => page.goto(`${address}${fragment}`);
   const tab = (name: string) => page.getByRole('tab', { name }).click();
   const see = (text: string | RegExp) => page.locator('#panel').getByText(text).first().waitFor();
-  const example = (name: string) => page.getByLabel('Example').selectOption(name);
+  const example = (name: string) => page.getByLabel('Example', { exact: true }).selectOption(name);
   /** Selects all of the editor's text, and pastes another in its place. */
   const type = async (text: string) => {
     await page.locator('.edit .cm-content').click();
@@ -234,16 +234,16 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
   test('node, family, layout and configuration make other rules', async () => {
     await open('#example=internal-local&tab=packet&from=pod/shop/web-2&to=10.96.0.10:80');
     await see(/10\.244\.1\.10/);
-    await page.getByLabel('Node').selectOption('node-b');
+    await page.getByLabel('Node', { exact: true }).selectOption('node-b');
     await see(/It goes to 10\.244\.2\.10:8080|10\.244\.2\.10:8080/);
     await tab('Rules');
-    await page.getByLabel('Layout').selectOption('fast');
+    await page.getByLabel('Layout', { exact: true }).selectOption('fast');
     await see('KUBE-SVC-10.');
     await page.getByRole('button', { name: 'kube-proxy configuration' }).click();
     await type('iptables:\n  masqueradeBit: 3\n');
     await see('--or-mark 0x00000008');
     await example('dual-stack');
-    await page.getByLabel('Family').selectOption('ipv6');
+    await page.getByLabel('Family', { exact: true }).selectOption('ipv6');
     await see('fd00:10:96::a');
     await poll(fragment).toContain('family=ipv6');
   });

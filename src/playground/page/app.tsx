@@ -83,6 +83,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
         <label class="field wide">
           <span>Example</span>
           <select
+            aria-label="Example"
             value={example?.name ?? ''}
             onChange={({ currentTarget: { value } }) => {
               const chosen = examples.find(({ name }) => name === value);
@@ -101,6 +102,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
         <label class="field">
           <span>Family</span>
           <select
+            aria-label="Family"
             value={family}
             onChange={({ currentTarget: { value } }) =>
               set({ family: FAMILIES.find((one) => one === value) ?? 'ipv4', from: '', to: '' })
@@ -117,6 +119,7 @@ export function App({ ask, examples, first, complaint, nonce, licences }: AppPro
         <label class="field">
           <span>Layout</span>
           <select
+            aria-label="Layout"
             value={layout ?? look?.layout ?? 'kube-proxy'}
             onChange={({ currentTarget: { value } }) =>
               set({ layout: LAYOUT_NAMES.find((one) => one === value) })
@@ -220,6 +223,7 @@ function NodeField({ look, node, set }: Pick<TabProps, 'look' | 'set'> & { reado
     <label class="field">
       <span>Node</span>
       <select
+        aria-label="Node"
         value={node === '' ? (look?.node ?? '') : node}
         onChange={({ currentTarget: { value } }) => set({ node: value })}
       >

@@ -83,7 +83,7 @@ export function editorIn(parent: Element, options: EditorOptions): Editor {
           ...lintKeymap,
           { key: 'F8', run: nextDiagnostic },
         ]),
-        EditorView.contentAttributes.of({ 'aria-label': label }),
+        EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !quiet) onChange(update.state.doc.toString());
         }),
