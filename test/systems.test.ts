@@ -34,9 +34,8 @@ describe('the page', () => {
     expect(head).toEqual([...VERSION_COLUMNS, ...CORE.map(([name]) => name)]);
   });
 
-  test('has rows of releases, in their order, each of which passes what was run of it', () => {
-    const found = rows.map(([release]) => release ?? '');
-    expect(found).toEqual(RELEASES.filter((release) => found.includes(release)));
+  test('has a row for each release that is tried, and each passes what was run of it', () => {
+    expect(rows.map(([release]) => release)).toEqual(RELEASES);
     for (const row of rows) {
       const [, ...versions] = row.slice(0, VERSION_COLUMNS.length);
       for (const version of versions) expect(version).toMatch(/^\d+(\.\d+)+$/);
