@@ -15,11 +15,11 @@ import { execa } from 'execa';
 import { type Plugin, rolldown } from 'rolldown';
 import { billOfMaterials } from './bill-of-materials.ts';
 import { LICENCES, licencesOfModules, modulesOf } from './command-line.ts';
-import { pageScriptInside } from './page-as-text.ts';
 import { type BillOfMaterials, billOf } from './cyclone-dx.ts';
 import { nodeComponent } from './image-bill-of-materials.ts';
 import type { LockFile } from './lock-file.ts';
 import { type Architecture, isArchitecture, nodeRuntime, OWN_ARCHITECTURE } from './node-runtime.ts';
+import { pageScriptInside } from './page-as-text.ts';
 import { Refusal } from './refusal.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
@@ -68,9 +68,7 @@ export async function writeExecutable(folder: string, architecture: Architecture
   const made = await mkdtemp(join(resolve(folder), 'made-'));
   try {
     const scripts = await Promise.all(
-      Object.entries(SCRIPTS).map(([name, path]) =>
-        writeScript(`src/${path}.ts`, join(made, name)),
-      ),
+      Object.entries(SCRIPTS).map(([name, path]) => writeScript(`src/${path}.ts`, join(made, name))),
     );
     const node = join(made, 'node');
     // The names of its functions are a fifth of Node.js, and for debuggers only.

@@ -41,19 +41,20 @@ export type { PodWithoutEndpoint } from './explain/pods.ts';
 export type { Reason } from './explain/reasons.ts';
 export type { Unassigned } from './explain/unassigned.ts';
 export type { Becomes, MarkingRule, WayIn } from './explain/ways.ts';
-export type { PageData, PageNode, PageRule } from './graph/arrangement/page-types.ts';
+export type { Theme } from './graph/arrangement/look.ts';
+export type { Direction, PageData, PageNode, PageRule } from './graph/arrangement/page-types.ts';
 export { collapse } from './graph/collapse.ts';
 export { printDot } from './graph/formats/dot.ts';
 export { printHtml } from './graph/formats/html.ts';
 export { printMermaid } from './graph/formats/mermaid.ts';
 export { pageData } from './graph/formats/page-data.ts';
 export { pageScript } from './graph/formats/page-script.ts';
+export { printSvg } from './graph/formats/svg.ts';
 export type { Fraction } from './graph/fraction.ts';
 export { graphOf } from './graph/graph.ts';
 export { savedRuleset } from './graph/saved.ts';
 export type {
   ChainNode,
-  Direction,
   GraphEdge,
   GraphNode,
   RuleGraph,
