@@ -67,9 +67,7 @@ export async function writeExecutable(folder: string, architecture: Architecture
   const made = await mkdtemp(join(resolve(folder), 'made-'));
   try {
     const scripts = await Promise.all(
-      Object.entries(SCRIPTS).map(([name, path]) =>
-        writeScript(`src/${path}.ts`, join(made, name)),
-      ),
+      Object.entries(SCRIPTS).map(([name, path]) => writeScript(`src/${path}.ts`, join(made, name))),
     );
     const node = join(made, 'node');
     // The names of its functions are a fifth of Node.js, and for debuggers only.
