@@ -8,7 +8,7 @@
 # the time of --build-arg SOURCE_DATE_EPOCH=... (scripts/images makes the files of a release so).
 #
 # The base image gives Node.js and a Debian to take the other programs from; nothing of it is in the image as a whole. Node.js
-# is that of `node scripts/node-runtime.ts ARCHITECTURE` instead, where that has run on this side.
+# is that of docker/node.json instead, where scripts/images has the image built.
 # Where no registry can be reached, any other with Node.js will do: --build-arg BASE_IMAGE=... Nor is a network needed
 # if it has the programs already, and if scripts/bundle has run on this side.
 ARG BASE_IMAGE=node:26-trixie-slim
@@ -23,7 +23,7 @@ RUN set -eu; \
     { apt-get update -qq && \
       apt-get install -y -qq --no-install-recommends iptables conntrack nftables nfacct iproute2 ipset binutils; }; \
   # That of the lock file, by its checksum, and not whatever the base image has today.
-  node=build/node/$(dpkg --print-architecture); \
+  node=build/image-node/$(dpkg --print-architecture); \
   if [ -d "$node" ]; then \
     cp "$node/node" /usr/local/bin/node; \
     mkdir -p /root-of-image/usr/share/doc/node; cp "$node/LICENSE" /root-of-image/usr/share/doc/node/; \

@@ -7,7 +7,7 @@
  * same layer, svc2ipt:VERSION and svc2ipt:VERSION-debug, and the bill of materials beside it. Another architecture than
  * the engine's own needs emulation (qemu-user-static, and binfmt_misc). SOURCE_DATE_EPOCH is their time.
  */
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
@@ -18,6 +18,9 @@ import type { Resource } from './provenance.ts';
 import { Refusal } from './refusal.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
+
+/** Where the Dockerfile takes Node.js from; nothing of it is sent to an engine that builds by hand. */
+const IMAGE_NODE = join(PROJECT, 'build/image-node');
 
 /** The base image of the Dockerfile, unless another one is named. */
 const BASE = 'node:26-trixie-slim';
@@ -70,7 +73,7 @@ async function makeFor(
   architecture: Architecture,
   { version, revision, epoch, folder, bases = {} }: ImagesOptions,
 ): Promise<MadeImages> {
-  await nodeRuntime(architecture);
+  const runtime = await nodeRuntime(architecture);
   const base = bases[architecture] ?? BASE;
   const names = [
     { name: `svc2ipt:${version}`, target: [] },
@@ -78,8 +81,11 @@ async function makeFor(
   ];
   const values = { BASE_IMAGE: base, VERSION: version, REVISION: revision, SOURCE_DATE_EPOCH: epoch };
   const args = Object.entries(values).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
+  await rm(IMAGE_NODE, { recursive: true, force: true });
+  await cp(runtime.folder, join(IMAGE_NODE, architecture), { recursive: true });
   for (const { name, target } of names)
     await docker('build', '--platform', `linux/${architecture}`, ...args, ...target, '-t', name, '.');
+  await rm(IMAGE_NODE, { recursive: true });
   const stem = `svc2ipt-${version}-image-${architecture}`;
   const [saved, archive, bill] = [`${stem}.saved`, `${stem}.tar`, `${stem}.cdx.json`].map((name) =>
     join(folder, name),

@@ -2,7 +2,7 @@
  * The Node.js that images and single executables have, for each architecture: that of package-lock.json, from npm's package of
  * it. The lock file knows only the one that this machine installs, by a script, so docker/node.json has the checksums.
  *
- *   node scripts/node-runtime.ts amd64 arm64    # into build/node/ARCHITECTURE, where `docker build` takes it from
+ *   node scripts/node-runtime.ts amd64 arm64    # into build/node/ARCHITECTURE
  *   node scripts/node-runtime.ts --update       # after the lock file has another Node.js
  */
 import { createHash } from 'node:crypto';

@@ -168,11 +168,15 @@ export class ContainerNode implements AsyncDisposable {
   }
 
   /**
-   * As `kubectl debug node --profile=sysadmin` runs an image: privileged, in the node's namespaces, with its file system in
-   * /host. The processes are those of this machine, which is the node of the container.
+   * As `kubectl debug node --profile=sysadmin` runs an image: in the node's namespaces, with its file system in /host, and
+   * privileged, as far as the doctor can tell: a machine of tests need not have all capabilities itself. The processes are
+   * those of this machine, which is the node of the container.
    */
   debugger(command: readonly string[]): GenericContainer {
-    const settings = { Privileged: true, PidMode: 'host', IpcMode: 'host', ReadonlyRootfs: false };
+    const settings = {
+      ...{ PidMode: 'host', IpcMode: 'host', ReadonlyRootfs: false },
+      ...{ ReadonlyPaths: [], MaskedPaths: [], SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'] },
+    };
     const [program = '', ...args] = command;
     return readOnly(this.#library, DEBUG_IMAGE, settings)
       .withNetworkMode(`container:${this.#get('node').getId()}`)
@@ -180,6 +184,7 @@ export class ContainerNode implements AsyncDisposable {
         { source: '/', target: '/host', mode: 'ro' },
         { source: this.folder, target: '/in', mode: 'ro' },
       ])
+      .withAddedCapabilities('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE')
       .withEntrypoint([program])
       .withCommand(args);
   }
@@ -236,7 +241,8 @@ export class ContainerNode implements AsyncDisposable {
 interface DockerSettings {
   readonly ReadonlyPaths?: string[];
   readonly ReadonlyRootfs?: boolean;
-  readonly Privileged?: boolean;
+  readonly MaskedPaths?: string[];
+  readonly SecurityOpt?: string[];
   readonly PidMode?: string;
   readonly IpcMode?: string;
 }
