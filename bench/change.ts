@@ -66,7 +66,15 @@ async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
   const live = liveCluster(size);
   const input = (): RulesInput => ({ cluster: live.state, node: { ...node }, options: { ...options } });
 
-  const can = { version: '1.8.9', randomFully: true, recent: true, bpf: true, nfacct: true, lacks: [], chainsInOtherBackend: 0 };
+  const can = {
+    version: '1.8.9',
+    randomFully: true,
+    recent: true,
+    bpf: true,
+    nfacct: true,
+    lacks: [],
+    chainsInOtherBackend: 0,
+  };
   const host = { ...iptablesPrograms('ipv4', 'nft'), ...can };
   const kernel = {
     tables: TABLES,
