@@ -83,6 +83,8 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     '',
   ].join('\n');
 
+  const CONFIGURATION = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
+
   test('it begins with a node port, and says what that means', async () => {
     await open();
     await see('node port 30080 answers on every address of this node');
@@ -237,10 +239,13 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.getByLabel('Node', { exact: true }).selectOption('node-b');
     await see(/It goes to 10\.244\.2\.10:8080|10\.244\.2\.10:8080/);
     await tab('Rules');
+    const endpointChains = () => page.locator('.chain[data-chain^="KUBE-SEP-"]').count();
+    await poll(endpointChains).toBeGreaterThan(0);
     await page.getByLabel('Layout', { exact: true }).selectOption('fast');
-    await see('KUBE-SVC-10.');
+    // There, an endpoint is a rule and no chain.
+    await poll(endpointChains).toBe(0);
     await page.getByRole('button', { name: 'kube-proxy configuration' }).click();
-    await type('iptables:\n  masqueradeBit: 3\n');
+    await type(`${CONFIGURATION}iptables:\n  masqueradeBit: 3\n`);
     await see('--or-mark 0x00000008');
     await example('dual-stack');
     await page.getByLabel('Family', { exact: true }).selectOption('ipv6');
