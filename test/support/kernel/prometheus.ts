@@ -85,7 +85,8 @@ export class Prometheus implements AsyncDisposable {
   async #ask(path: string, args: readonly string[] = []): Promise<unknown> {
     const url = `http://127.0.0.1:${PORT}/api/v1/${path}`;
     const { stdout } = await this.#lab.run('node', ['curl', '--silent', '--get', ...args, url]);
-    return stdout === '' ? undefined : answer.safeParse(JSON.parse(stdout)).data?.data;
+    // While it starts it says so, and that is no JSON.
+    return stdout.startsWith('{') ? answer.safeParse(JSON.parse(stdout)).data?.data : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
