@@ -188,10 +188,10 @@ describe('however a program fails', () => {
 
 /** Words that nobody has foreseen, wherever they come. */
 test.each<[string, string, string]>([
-  ['apply', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
-  ['trace', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
-  ['diff', 'ip6tables-nft\\ *-S*', 'ip6tables-nft --wait 5 -t nat -S POSTROUTING'],
-  ['agent', 'iptables-nft\\ *-S*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['apply', 'iptables-nft\\ *-[CS]*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['trace', 'iptables-nft\\ *-[CS]*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['diff', 'ip6tables-nft\\ *-[CS]*', 'ip6tables-nft --wait 5 -t nat -S POSTROUTING'],
+  ['agent', 'iptables-nft\\ *-[CS]*', 'iptables-nft --wait 5 -t nat -S POSTROUTING'],
   ['apply', 'iptables-nft-save\\ *', 'iptables-nft-save --counters'],
   ['diff', 'ip6tables-nft-save\\ *', 'ip6tables-nft-save --counters'],
   ['trace', 'iptables-nft-save*', 'iptables-nft-save'],
