@@ -476,6 +476,14 @@ describe('a Service', () => {
       ],
     ],
     [
+      'xt_recent is gone',
+      { ...web(affinity(10800)), host: { recent: true } },
+      { ...web(affinity(10800)), host: { recent: false } },
+      [
+        'shop/web | http, cluster IP 10.96.0.10:80: session affinity is off now: each connection may reach a different endpoint',
+      ],
+    ],
+    [
       'affinity timeout',
       web(affinity(10800)),
       web(affinity(600)),
