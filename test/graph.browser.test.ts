@@ -1,8 +1,7 @@
 /** The page of `svc2ipt graph -o html` in a real browser, opened from the disk. */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -15,16 +14,9 @@ import { graphOf } from '../src/graph/graph.ts';
 import type { RuleGraph } from '../src/graph/types.ts';
 import { nastyRuleset } from './support/arbitrary/nasty-rulesets.ts';
 import type { Manifest } from './support/arbitrary/raw.ts';
+import { CHROMIUM } from './support/chromium.ts';
 import { compiledGraph } from './support/graphs.ts';
 import { loadBalancer, service, slice } from './support/rules.ts';
-
-/** Debian's and others' names of it. */
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-const CHROMIUM = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-  .find(existsSync);
 
 /** So many Services of all kinds, most of them with three endpoints. */
 function manyServices(count: number): Manifest[] {
