@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { billOfMaterials } from '../scripts/bill-of-materials.ts';
 import { LICENCES } from '../scripts/command-line.ts';
@@ -260,6 +261,30 @@ describe('installed', () => {
         );
         expect({ name, all, exitCode }).toEqual({ name, all: 'true', exitCode: 0 });
       }
+    });
+
+    test('it answers in one call, also without options', async () => {
+      const { all } = await run(`
+        import { loadCluster, printRuleset, render } from 'svc2ipt';
+        console.log(loadCluster([{ name: 'a', text: '' }]).cluster.services.size);
+        console.log(printRuleset(render({ manifests: '' }).ruleset).split('\\n')[0]);
+      `);
+      expect(all).toBe('0\n*filter');
+    });
+
+    test.each([
+      ["import { printRuleset } from 'svc2ipt/iptables'", 20e3],
+      ["import { printRuleset } from 'svc2ipt'", 20e3],
+      ["import { simulate } from 'svc2ipt/iptables'", 120e3],
+    ])('bundled, %s brings no more than it needs', async (statement, most) => {
+      const [, name] = /\{ (\w+) \}/.exec(statement) ?? [];
+      await writeFile(inConsumer('use.js'), `${statement};\nglobalThis.used = ${name};\n`);
+      const bundle = await rolldown({ cwd: consumer, input: './use.js', platform: 'browser' });
+      const { output } = await bundle.generate({ minify: true });
+      const [{ code, moduleIds }] = output;
+      console.log(`${statement}: ${code.length} bytes`);
+      expect(moduleIds.filter((id) => /node_modules\/(zod|yaml)\//.test(id))).toEqual([]);
+      expect(code.length).toBeLessThan(most);
     });
 
     test.each(['dist/index.js', 'dist/cli/main.js', 'dist/compiler/compile.js', 'sbom.cdx.json'])(

@@ -215,7 +215,7 @@ describe('scripts/release', () => {
     [
       'manifests of another version',
       async () => {
-        const files = (await git('grep', '-l', '-E', 'svc2ipt:|newTag: ', '--', 'deploy')).split('\n');
+        const files = (await git('grep', '-l', '-E', '(svc2ipt:|newTag: )[0-9]', '--', 'deploy')).split('\n');
         for (const file of files) await replace(file, /(svc2ipt:|newTag: )\d\S+/g, '$10.0.1');
         await commit('Old manifests');
       },

@@ -185,6 +185,10 @@ describe('explain', () => {
     expect(printExplained(explained)).toContain('10.96.0.99');
   });
 
+  test('says that there is no Service', () => {
+    expect(problemsOf(() => explain({ manifests: DEPLOYMENT }))).toEqual(['no Service in the input']);
+  });
+
   test('needs something to read', () => {
     expect(problemsOf(() => explain({ what: 'web' }))).toEqual([
       'manifests: nothing to read: pass manifests, or save',

@@ -77,6 +77,7 @@ function nothingShown(options: Narrowing, services: readonly string[]): InputErr
       { at: ['--namespace'], message: `no Service in namespace ${show(namespace)}${hint}` },
     ]);
   }
+  if (options.selector === undefined) return new InputError([{ at: [], message: 'no Service in the input' }]);
   const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
   const message = `no Service${where} has labels that match ${show(options.selector)}`;
   return new InputError([{ at: ['--selector'], message }]);

@@ -55,7 +55,11 @@ export class Scratch implements AsyncDisposable {
     await mkdir(library);
     await writeFile(
       join(library, 'package.json'),
-      JSON.stringify({ name: 'svc2ipt', type: 'module', exports: './src/index.ts' }),
+      JSON.stringify({
+        name: 'svc2ipt',
+        type: 'module',
+        exports: { '.': './src/index.ts', './iptables': './src/iptables.ts' },
+      }),
     );
     await symlink(join(PROJECT, 'src'), join(library, 'src'));
     await mkdir(join(this.folders.own, 'node_modules'));
