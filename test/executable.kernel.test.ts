@@ -57,6 +57,7 @@ describe.skipIf(!MAY_USE_NAMESPACES || OWN_ARCHITECTURE === undefined)('a single
     [made, root] = [join(folder, 'made'), join(folder, 'root')];
     if (OWN_ARCHITECTURE !== undefined) await writeExecutable(made, OWN_ARCHITECTURE);
     namespace = await NetworkNamespace.create();
+    await inside().run('ip', ['link', 'set', 'lo', 'up']);
     await fill();
     for (const name of ['dev', 'proc', 'run', 'tmp', 'in/manifests', 'fixtures'])
       await mkdir(join(root, name), { recursive: true });
