@@ -23,7 +23,9 @@ const REFUSED = { table: 'filter', service: ['shop/gone'] } as const;
 
 /** All of them, in the order of their files. */
 export async function pictures(): Promise<Picture[]> {
-  const kinds = (await readdir(EXAMPLES)).filter((file) => !NO_PICTURE.includes(file)).sort();
+  const kinds = (await readdir(EXAMPLES))
+    .filter((file) => file.endsWith('.yaml') && !NO_PICTURE.includes(file))
+    .sort();
   const drawn: Picture[] = [];
   for (const file of kinds) {
     const name = basename(file, '.yaml');
