@@ -1,4 +1,5 @@
 /** `svc2ipt playground`, printed and served. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -17,12 +18,10 @@ describe('--serve', () => {
   async function serving<T>(args: readonly string[], use: (address: string) => Promise<T>): Promise<T> {
     const program = execa(process.execPath, [MAIN, 'playground', '--serve', ...args]);
     try {
-      for await (const line of program) {
-        const [address] = /^http:\/\/127\.0\.0\.1:\d+\//.exec(String(line)) ?? [];
-        if (address === undefined) throw new Error(`it printed ${line}`);
-        return await use(address);
-      }
-      throw new Error('it printed nothing');
+      const [first] = await once(program.stdout, 'data');
+      const [address] = /^http:\/\/127\.0\.0\.1:\d+\//.exec(String(first)) ?? [];
+      if (address === undefined) throw new Error(`it printed ${first}`);
+      return await use(address);
     } finally {
       program.kill('SIGINT');
       expect((await program).exitCode).toBe(0);
@@ -41,7 +40,7 @@ describe('--serve', () => {
 
   test('a port that is taken is told', async () => {
     const other = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => other.once('listening', resolve));
+    await once(other, 'listening');
     const bound = other.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
     const { exitCode, stderr } = await execa(
