@@ -81,7 +81,7 @@ export function walker(
     forth.disabled = at >= last;
     position.value = String(at);
     position.setAttribute('aria-valuetext', `${at + 1} of ${steps.length}`);
-    playButton.textContent = isPlaying() ? '\u23f8\ufe0e' : '\u25b6\ufe0e';
+    playButton.textContent = isPlaying() ? '\u2016' : '\u25b6\ufe0e';
     playButton.setAttribute('aria-label', isPlaying() ? 'Pause' : 'Play');
     speeds.value = String(speed);
     caption.replaceChildren(...(step ? captionOf(step, at, steps.length) : ['The packet meets no rule.']));
