@@ -142,6 +142,11 @@ export class FakeApiServer {
     for (let i = 0; i < times; i++) this.#faults.push({ path, watch, fault });
   }
 
+  /** No fault is left that {@link misbehave} has asked for. */
+  behave(): void {
+    this.#faults.length = 0;
+  }
+
   /** Puts an object there, or a new version of it, and tells those who watch. */
   put(object: ApiObject): void {
     const resource = this.#resourceOf(object.kind);
