@@ -1,7 +1,7 @@
 /**
  * Makes the images of a release as files, by a Docker engine:
  *
- *   scripts/images VERSION REVISION FOLDER [--architecture ARCHITECTURE]... [--base ARCHITECTURE=IMAGE]...
+ *   scripts/images VERSION REVISION FOLDER [--architecture ARCHITECTURE]... [--base ARCHITECTURE=IMAGE]... [--network NAME]
  *
  * FOLDER gets svc2ipt-VERSION-image-ARCHITECTURE.tar for each, which `docker load` and skopeo take, with two images of the
  * same layer, svc2ipt:VERSION and svc2ipt:VERSION-debug, and the bill of materials beside it. Another architecture than
@@ -36,6 +36,8 @@ export interface ImagesOptions {
   readonly architectures: readonly Architecture[];
   /** Base images by architecture, where they are not the Dockerfile's. */
   readonly bases?: Readonly<Partial<Record<Architecture, string>>>;
+  /** The network of the build, as `docker build --network` takes it: `none`, where the base image has all programs. */
+  readonly network?: string | undefined;
 }
 
 /** What was made for an architecture. */
@@ -71,7 +73,7 @@ export async function makeImages(options: ImagesOptions): Promise<readonly MadeI
 
 async function makeFor(
   architecture: Architecture,
-  { version, revision, epoch, folder, bases = {} }: ImagesOptions,
+  { version, revision, epoch, folder, bases = {}, network }: ImagesOptions,
 ): Promise<MadeImages> {
   const runtime = await nodeRuntime(architecture);
   const base = bases[architecture] ?? BASE;
@@ -81,6 +83,7 @@ async function makeFor(
   ];
   const values = { BASE_IMAGE: base, VERSION: version, REVISION: revision, SOURCE_DATE_EPOCH: epoch };
   const args = Object.entries(values).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
+  if (network !== undefined) args.push('--network', network);
   await rm(IMAGE_NODE, { recursive: true, force: true });
   await cp(runtime.folder, join(IMAGE_NODE, architecture), { recursive: true });
   for (const { name, target } of names)
@@ -111,6 +114,7 @@ if (import.meta.main) {
     options: {
       architecture: { type: 'string', multiple: true, default: Object.keys(ARCHITECTURES) },
       base: { type: 'string', multiple: true, default: [] },
+      network: { type: 'string' },
     },
   });
   const [version, revision, folder] = positionals;
@@ -119,7 +123,15 @@ if (import.meta.main) {
     throw new Refusal('usage: SOURCE_DATE_EPOCH=SECONDS scripts/images VERSION REVISION FOLDER');
   const bases = Object.fromEntries(values.base.map((text) => text.split('=')));
   const architectures = values.architecture.filter(isArchitecture);
-  const made = await makeImages({ version, revision, epoch, folder, architectures, bases });
+  const made = await makeImages({
+    version,
+    revision,
+    epoch,
+    folder,
+    architectures,
+    bases,
+    network: values.network,
+  });
   await writeFile(join(folder, imagesFile(version)), `${JSON.stringify(made, undefined, 2)}\n`);
   for (const { architecture, images } of made)
     for (const { name, digest, unpackedBytes } of images)
