@@ -15,7 +15,7 @@ const PROGRAMS = [
   'src/cli/**/*.test.ts',
   'src/manual/{completion/completion,man-pages}.test.ts',
   'src/sources/kubernetes/{connection,plain-access}.test.ts',
-  'test/{api-report,audit,bill-of-materials,chart,deploy,deploy-ci,documentation,image-archive,package,release}.test.ts',
+  'test/{api-report,audit,bill-of-materials,chart,deploy,deploy-ci,documentation,image-archive,library-examples,package,release}.test.ts',
   'test/support/documentation/running-page.test.ts',
 ];
 const CONTAINER = ['{src,test}/**/*.container.test.ts'];

@@ -164,5 +164,6 @@ export { completeFacts, type NodeSources, resolveNode } from './sources/node.ts'
 export type { ParsedSource } from './sources/object-index.ts';
 export type { SourceText } from './sources/source-text.ts';
 export type { Paint, Printing } from './text/paint.ts';
+export { simulatedNode } from './trace/known-node.ts';
 export type { Asked } from './trace/question.ts';
 export type { Trace, TraceLine, TraceRest, TraceStage, TraceStep, UndecidedRule } from './trace/trace.ts';

@@ -121,6 +121,15 @@ describe('in a browser', () => {
     expect(nodeIn(library)).toEqual([]);
   });
 
+  test('svc2ipt/iptables imports nothing of Kubernetes', () => {
+    const imports = importsBy(OF_VALUES, LATER);
+    const language = new Set(['src/iptables.ts']);
+    for (const file of language) for (const other of imports.get(file) ?? []) language.add(other);
+    const rooms = new Set([...language].flatMap((file) => roomOf(file) ?? []));
+    expect([...rooms].filter((room) => !['errors', 'iptables', 'net', 'text'].includes(room))).toEqual([]);
+    expect(rooms).toContain('iptables');
+  });
+
   test('rooms that may use Node.js do', () => {
     const may = rowsOfTable().flatMap(([room, allowed]) => (allowed.includes('`node:`') ? [room] : []));
     const uses = (room: string) =>

@@ -8,8 +8,10 @@ import { withJumps } from '../chains/jumps.ts';
 import { printRuleset } from '../iptables/print.ts';
 import { printSaved } from '../iptables/saved.ts';
 import { FAMILIES } from '../net/address.ts';
-import { ManifestError } from '../sources/cluster.ts';
+import { loadCluster, ManifestError } from '../sources/cluster.ts';
 import { parseConfiguration, parseHost } from '../sources/configuration.ts';
+import { workloadOptions } from '../sources/control-plane/from-workloads.ts';
+import { completeFacts, resolveNode } from '../sources/node.ts';
 import { effects, explain, lint, render, trace } from './calls.ts';
 import { isSame, printEffects } from './effects-in.ts';
 import { printExplained } from './explain-in.ts';
@@ -194,6 +196,27 @@ describe('explain', () => {
       'manifests: nothing to read: pass manifests, or save',
     ]);
   });
+});
+
+test.each<[string, () => unknown, unknown]>([
+  ['loadCluster', () => loadCluster([]).cluster.services.size, 0],
+  ['resolveNode', () => resolveNode().name, ''],
+  ['completeFacts', () => completeFacts().ips, []],
+  ['workloadOptions', () => workloadOptions(completeFacts()).podRanges.length, 2],
+])('%s works without options', (_, call, expected) => {
+  expect(call()).toEqual(expected);
+});
+
+test.each([
+  ['render', render],
+  ['explain', explain],
+  ['trace', trace],
+  ['lint', lint],
+  ['effects', effects],
+])('%s of nothing says what it needs, whatever types are', (_, call) => {
+  expect(problemsOf(() => call(JSON.parse('{}'))).join()).toMatch(
+    /^(manifests: nothing to read|from: nothing to)/,
+  );
 });
 
 describe('trace', () => {

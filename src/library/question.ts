@@ -74,7 +74,7 @@ export interface HowToRead {
  * @throws InputError with every problem of all of them; a ManifestError where nothing is wrong but the manifests
  */
 export function readQuestion(
-  manifests: Texts,
+  manifests: Texts | undefined,
   question: NodeQuestion,
   { tellsOfLacks = false, known }: HowToRead = {},
 ): ReadQuestion {
@@ -83,6 +83,8 @@ export function readQuestion(
   const serviceRanges = attempt(
     () => question.serviceRanges && checkedServiceRanges(question.serviceRanges, 'serviceRanges'),
   );
+  // Who writes no TypeScript is told, too.
+  if (manifests === undefined) throw nothingToRead('manifests');
   const sources = namedTexts(manifests);
   const loaded = attempt(() =>
     loadCluster(sources, {
@@ -95,12 +97,10 @@ export function readQuestion(
           ? undefined
           : workloadOptions(
               resolveNode({
-                flags: valueIn(flags) ?? {},
-                host: {},
+                flags: valueIn(flags),
                 hostnameOverride: valueIn(configuration)?.kubeProxy.hostnameOverride,
-                nodes: new Map(),
               }),
-              valueIn(configuration)?.kubeProxy ?? DEFAULT_CONFIGURATION,
+              valueIn(configuration)?.kubeProxy,
             ),
     }),
   );
@@ -155,7 +155,11 @@ export function openQuestion(
     });
   }
   if (read !== undefined) return compiledRules(read.input);
-  throw new InputError([{ at: ['manifests'], message: 'nothing to read: pass manifests, or save' }]);
+  throw nothingToRead('manifests, or save');
+}
+
+function nothingToRead(what: string): InputError {
+  return new InputError([{ at: ['manifests'], message: `nothing to read: pass ${what}` }]);
 }
 
 function nodeOf(node: NodeQuestion['node']): NodeFacts {

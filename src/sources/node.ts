@@ -3,21 +3,27 @@ import type { HostFacts, Node, NodeFacts } from '../api/node.ts';
 
 /** Where facts may be given, what counts most first. */
 export interface NodeSources {
-  readonly flags: HostFacts;
-  readonly host: HostFacts;
+  readonly flags?: HostFacts | undefined;
+  readonly host?: HostFacts | undefined;
   /** `hostnameOverride` of the configuration. */
-  readonly hostnameOverride: string | undefined;
+  readonly hostnameOverride?: string | undefined;
   /** The Node objects of the cluster, by name. */
-  readonly nodes: ReadonlyMap<string, Node>;
+  readonly nodes?: ReadonlyMap<string, Node> | undefined;
   /** What was found out on the machine itself, where that is the node. */
-  readonly live?: HostFacts;
+  readonly live?: HostFacts | undefined;
 }
 
 /**
  * Puts together what is known of the node. Its name decides which Node object gives the rest; without a name, the
  * only Node of the cluster is taken. What nothing tells is assumed as {@link completeFacts} says.
  */
-export function resolveNode({ flags, host, hostnameOverride, nodes, live = {} }: NodeSources): NodeFacts {
+export function resolveNode({
+  flags = {},
+  host = {},
+  hostnameOverride,
+  nodes = new Map(),
+  live = {},
+}: NodeSources = {}): NodeFacts {
   const only = nodes.size === 1 ? [...nodes.keys()][0] : undefined;
   const name = flags.name || host.name || hostnameOverride || live.name || only || '';
   return completeFacts([flags, host, { ...factsOf(nodes.get(name)), name }, live]);
@@ -40,7 +46,7 @@ function factsOf(node: Node | undefined): HostFacts {
  * `--random-fully`, a kernel with xt_bpf and xt_recent, no nfacct counters, the kernel's strict TCP tracking, no addresses
  * beside the node's IPs.
  */
-export function completeFacts(sources: readonly HostFacts[]): NodeFacts {
+export function completeFacts(sources: readonly HostFacts[] = []): NodeFacts {
   const first = <Fact extends keyof NodeFacts>(fact: Fact): HostFacts[Fact] =>
     sources.map((source) => source[fact]).find((value) => value !== undefined && value !== '');
   const ips = first('ips') ?? [];

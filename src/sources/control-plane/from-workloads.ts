@@ -4,7 +4,7 @@
  * Pod's number, so that the same manifest has the same ones every time, whatever stands beside it.
  */
 import { namespacedName } from '../../api/cluster.ts';
-import type { KubeProxyConfiguration } from '../../api/kube-proxy-configuration.ts';
+import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../../api/kube-proxy-configuration.ts';
 import type { Node, NodeFacts } from '../../api/node.ts';
 import type { Owner } from '../../api/owner.ts';
 import type { Pod } from '../../api/pod.ts';
@@ -32,7 +32,7 @@ export interface WorkloadOptions {
  */
 export function workloadOptions(
   node: WorkloadOptions['node'],
-  { clusterCIDR }: Pick<KubeProxyConfiguration, 'clusterCIDR'>,
+  { clusterCIDR }: Pick<KubeProxyConfiguration, 'clusterCIDR'> = DEFAULT_CONFIGURATION,
 ): WorkloadOptions {
   return { node, podRanges: orElse(clusterCIDR, DEFAULT_POD_RANGES) };
 }
