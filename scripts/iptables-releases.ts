@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { type ExecaError, execa } from 'execa';
 import { z } from 'zod';
 import { publish } from '../bench/publish.ts';
+import { aptSource, NO_APT_SOURCE } from './debian-base.ts';
 import {
   CORE_FILES,
   RELEASES,
@@ -37,7 +38,7 @@ const { values: options, positionals } = parseArgs({
     keep: { type: 'string' },
     layouts: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
-    mirror: { type: 'string', default: 'http://deb.debian.org/debian' },
+    mirror: { type: 'string' },
   },
 });
 
@@ -59,20 +60,13 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Unpacks a release, unless it is there already. */
-async function unpack(release: string, root: string): Promise<void> {
+async function unpack(release: string, root: string, mirror: string): Promise<void> {
   const done = join(root, 'unpacked');
   if (await exists(done)) return;
   // What debootstrap does is the same for all since sid; it knows the names of those alone that were there when it was made.
   const known = await exists(join(SCRIPTS, release));
   const script = known ? [] : [join(SCRIPTS, 'sid')];
-  const args = [
-    '--variant=minbase',
-    `--include=${PACKAGES.join(',')}`,
-    release,
-    root,
-    options.mirror,
-    ...script,
-  ];
+  const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, release, root, mirror, ...script];
   await execa('debootstrap', args).catch((error: ExecaError) => {
     throw new Error(`${error.shortMessage}: ${String(error.stdout).slice(-2000)}`);
   });
@@ -130,13 +124,15 @@ async function run(release: string, root: string): Promise<ReleaseRun> {
   return { release, versions, tests };
 }
 
+const mirror = options.mirror ?? (await aptSource())?.mirror;
+if (mirror === undefined) throw new Error(`${NO_APT_SOURCE}: name a mirror of Debian with --mirror`);
 const folder = options.keep ?? (await mkdtemp(join(tmpdir(), 'svc2ipt-releases-')));
 try {
   await mkdir(join(PROJECT, 'dist'), { recursive: true });
   const runs: ReleaseRun[] = [];
   for (const release of positionals.length > 0 ? positionals : RELEASES) {
     const root = join(folder, release);
-    await unpack(release, root);
+    await unpack(release, root, mirror);
     runs.push(await run(release, root));
   }
   const form = options.short ? ', the short form of the tests' : '';

@@ -5,13 +5,14 @@
  *
  * Vitest runs this once, before the first test of the project `container`.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExecaError, execa } from 'execa';
 import type { TestProject } from 'vitest/node';
+import { aptSource, BASE_PACKAGES, NO_APT_SOURCE } from '../../../scripts/debian-base.ts';
 import { PROJECT } from '../project.ts';
 
 /** Where the tests find it, or why there is none. */
@@ -32,12 +33,6 @@ export const DEBUG_IMAGE = 'svc2ipt:test-debug';
 export const BUILD_ARGS = { BASE_IMAGE, VERSION: '1.2.3-test', REVISION: 'abcdef' };
 
 const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
-/** What the image takes from the base image, and what Node.js needs to run there. */
-const PACKAGES = [
-  ...['iptables', 'conntrack', 'nftables', 'nfacct', 'iproute2', 'ipset'],
-  ...['binutils', 'libatomic1', 'libstdc++6'],
-];
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
   const stopAll: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
@@ -79,18 +74,7 @@ async function whyNot(): Promise<string | undefined> {
   const found = await Promise.all(PROGRAMS.map((name) => execa({ reject: false })`which ${name}`));
   const missing = PROGRAMS.filter((_, i) => found[i]?.exitCode !== 0);
   if (missing.length > 0) return `${missing.join(', ')}: not installed`;
-  return (await aptSource()) ? undefined : "apt's sources name no Debian or Ubuntu of this release";
-}
-
-/** Where this machine gets its own packages from, and which release it is of. */
-async function aptSource(): Promise<{ readonly mirror: string; readonly release: string } | undefined> {
-  const [, release] = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile('/etc/os-release', 'utf8')) ?? [];
-  const { stdout } = await execa({
-    reject: false,
-  })`apt-get indextargets --format ${'$(RELEASE) $(COMPONENT) $(REPO_URI)'} ${'Created-By: Packages'}`;
-  const line = stdout.split('\n').find((text) => text.startsWith(`${release} main `));
-  const mirror = line?.split(' ')[2];
-  return mirror === undefined || release === undefined ? undefined : { mirror, release };
+  return (await aptSource()) ? undefined : NO_APT_SOURCE;
 }
 
 /** Starts the engine; what it gives stops it. Rejects where it does not start. */
@@ -143,7 +127,7 @@ async function makeBase(parent: string): Promise<void> {
   await mkdir(root, { recursive: true });
   await execa('debootstrap', [
     '--variant=minbase',
-    `--include=${PACKAGES.join(',')}`,
+    `--include=${BASE_PACKAGES.join(',')}`,
     source?.release ?? '',
     root,
     source?.mirror ?? '',
