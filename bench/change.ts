@@ -15,6 +15,7 @@ import type { KernelTables } from '../src/applier/tables.ts';
 import { UNWATCHED } from '../src/applier/watch/kernel-watch.ts';
 import { IncrementalCompiler } from '../src/compiler/incremental.ts';
 import { LiveCluster } from '../src/sources/live-cluster.ts';
+import { WHOLE_IPTABLES } from '../test/support/whole-iptables.ts';
 import { changeEndpoint, makeCluster, node, options, type Size, sizeName } from './clusters.ts';
 import { type Figure, tellFigures } from './figures.ts';
 import { median, percentile, table, time } from './statistics.ts';
@@ -66,16 +67,7 @@ async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
   const live = liveCluster(size);
   const input = (): RulesInput => ({ cluster: live.state, node: { ...node }, options: { ...options } });
 
-  const can = {
-    version: '1.8.9',
-    randomFully: true,
-    recent: true,
-    bpf: true,
-    nfacct: true,
-    lacks: [],
-    chainsInOtherBackend: 0,
-  };
-  const host = { ...iptablesPrograms('ipv4', 'nft'), ...can };
+  const host = { ...iptablesPrograms('ipv4', 'nft'), ...WHOLE_IPTABLES };
   const kernel = {
     tables: TABLES,
     watch: UNWATCHED,

@@ -33,7 +33,6 @@ export {
 export type { Effects, Fates, PacketEffect, ServiceEffects, WayEffects } from './effects/effects.ts';
 export type { Senders } from './effects/senders.ts';
 export type { NodeEffects } from './effects/text.ts';
-export type { OperationalError } from './errors/operational-error.ts';
 export type { ExplainedChain, ExplainedRule } from './explain/chain.ts';
 export type { EndpointSet, ExplainedEndpoint, ExplainedPort } from './explain/explain.ts';
 export type { Explanation } from './explain/explanation.ts';
@@ -68,37 +67,8 @@ export type { ClassEnd } from './iptables/classes/explore.ts';
 export type { ClassDimension, Facts, PacketClass } from './iptables/classes/packet-class.ts';
 export type { ClassNode } from './iptables/classes/questions.ts';
 export type { Ranges } from './iptables/classes/ranges.ts';
-export { type ChainChanges, compareChains } from './iptables/compare.ts';
-export { ruleMeaning, sameMeaning } from './iptables/meaning.ts';
-export { parseRule, parseRuleset } from './iptables/parse.ts';
-export { type PastedRules, readPasted } from './iptables/pasted.ts';
-export { printRule, printRuleset, printTable } from './iptables/print.ts';
-export { printSaved } from './iptables/saved.ts';
-export { ParseError } from './iptables/saved-text.ts';
-export type { Condition } from './iptables/simulator/condition.ts';
-export type { Effect, Translation, Verdict } from './iptables/simulator/effects.ts';
-export { dnatTargets, type Fate, type Outcome } from './iptables/simulator/fate.ts';
-export type { Flow, RecentEntry, SourceTranslation } from './iptables/simulator/flow.ts';
-export { type Dimension, type IPSet, parseIPSets } from './iptables/simulator/ip-set.ts';
-export type { Test } from './iptables/simulator/match-tests.ts';
-export type { Address, Header, Packet, SimulatedNode } from './iptables/simulator/packet.ts';
-export type { Stage, StagePacket, Step } from './iptables/simulator/path.ts';
-export {
-  type GivenChain,
-  type KnownChains,
-  type PlacedRule,
-  type PreparedChain,
-  type PreparedRule,
-  type PreparedRuleset,
-  prepare,
-  prepareSaved,
-  type RuleCondition,
-} from './iptables/simulator/prepare.ts';
-export type { Recent } from './iptables/simulator/recent.ts';
-export { simulate } from './iptables/simulator/simulate.ts';
-export { RulesetError } from './iptables/simulator/walk.ts';
 export type { SpelledRule } from './iptables/spell.ts';
-export type * from './iptables/types.ts';
+export * from './iptables.ts';
 export {
   type EffectsQuestion,
   type ExplainQuestion,
@@ -131,7 +101,7 @@ export {
 } from './library/lint-in.ts';
 export type { ManifestsQuestion, NodeQuestion, RulesQuestion, Texts, Warned } from './library/question.ts';
 export type { Narrowing } from './library/shown.ts';
-export { printTraced, type Traced, type TracedPrinting } from './library/trace-in.ts';
+export { type PacketQuestion, printTraced, type Traced, type TracedPrinting } from './library/trace-in.ts';
 export type { Finding, ObjectReference, PlaceOf } from './lint/finding.ts';
 export type { Position } from './lint/positions.ts';
 export type { RuleCode } from './lint/rules.ts';

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ApiObject, FakeApiServer } from '../../test/support/api-server/fake-api-server.ts';
 import { FakeKernel } from '../../test/support/fake-kernel.ts';
+import { WHOLE_IPTABLES } from '../../test/support/whole-iptables.ts';
 import { clusterState } from '../api/cluster.ts';
 import { endpointSliceSchema } from '../api/endpoint-slice.ts';
 import { DEFAULT_CONFIGURATION, type KubeProxyConfiguration } from '../api/kube-proxy-configuration.ts';
@@ -34,16 +35,7 @@ const WATCH_TIMES: ListWatchTimes = {
 };
 
 function host(family: Family): IptablesHost {
-  const can = {
-    version: '1.8.9',
-    randomFully: true,
-    recent: true,
-    bpf: true,
-    nfacct: true,
-    lacks: [],
-    chainsInOtherBackend: 0,
-  };
-  return { ...iptablesPrograms(family, 'nft'), ...can };
+  return { ...iptablesPrograms(family, 'nft'), ...WHOLE_IPTABLES };
 }
 
 interface ServiceShape {

@@ -4,7 +4,7 @@
  */
 import { InputError } from '../api/problem.ts';
 import type { NodeEffects } from '../effects/text.ts';
-import type { ConntrackState, Family, Ruleset, TableName } from '../iptables/types.ts';
+import type { Family, Ruleset, TableName } from '../iptables/types.ts';
 import { ManifestError, noManifests } from '../sources/cluster.ts';
 import { effectsIn } from './effects-in.ts';
 import { type Explained, explainIn } from './explain-in.ts';
@@ -22,7 +22,7 @@ import {
 } from './question.ts';
 import { compileServices, onlyTable, servicesToShow } from './service-rules.ts';
 import type { Narrowing } from './shown.ts';
-import { type Traced, traceIn } from './trace-in.ts';
+import { type PacketQuestion, type Traced, traceIn } from './trace-in.ts';
 
 export interface RenderQuestion extends ManifestsQuestion, Omit<Narrowing, 'allNamespaces'> {
   /** `ipv4` unless given. */
@@ -75,24 +75,7 @@ export function explain({ manifests, save, what, ...rest }: ExplainQuestion): Ex
   return told((warn) => explainIn(openQuestion({ manifests, save }, rest, warn), what, rest));
 }
 
-export interface TraceQuestion extends RulesQuestion, Omit<Narrowing, 'allNamespaces'> {
-  /** Where the packet comes from: an address, `pod/NAME`, `node` or `outside`. */
-  readonly from: string;
-  /** Where it goes: a Service, an address with a port, `pod/NAME`. */
-  readonly to: string;
-  /** That of the addresses unless given. */
-  readonly family?: Family | undefined;
-  /** The incoming interface. */
-  readonly inInterface?: string | undefined;
-  /** The outgoing interface, if it leaves the node. */
-  readonly outInterface?: string | undefined;
-  /** The packet mark that it has already. */
-  readonly mark?: number | undefined;
-  /** What conntrack knows of it; it is of a new connection unless given. */
-  readonly ctstate?: readonly ConntrackState[] | undefined;
-  /** Every rule that it meets, and not only those that matter to it. */
-  readonly all?: boolean | undefined;
-}
+export interface TraceQuestion extends RulesQuestion, PacketQuestion, Omit<Narrowing, 'allNamespaces'> {}
 
 /**
  * A packet's way through a node's rules, and what becomes of it.

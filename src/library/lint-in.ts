@@ -65,10 +65,7 @@ export function findingsIn(
 }
 
 /** Where something cannot be read, that is all there is to say: what the rest comes to would be guessed. */
-export function findingsOfError({
-  problems,
-  typos,
-}: Pick<ManifestError, 'problems' | 'typos'>): FoundFindings {
+export function findingsOfError({ problems, typos }: ManifestError): FoundFindings {
   return { findings: [...problems, ...typos].map(problemFinding), placeOf: placesOf([]) };
 }
 

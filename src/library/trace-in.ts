@@ -16,9 +16,9 @@ import { placeNamed, searchIn, thingsOf } from './names.ts';
 import { checkedRules, type RulesSource } from './rules.ts';
 import type { Narrowing } from './shown.ts';
 
-/** A packet, as people describe it, and what is known of the node. */
-export interface TraceOptions extends Narrowing {
-  /** Where it comes from: an address, `pod/NAME`, `node` or `outside`. */
+/** A packet, as people describe it. */
+export interface PacketQuestion {
+  /** Where the packet comes from: an address, `pod/NAME`, `node` or `outside`. */
   readonly from: string;
   /** Where it goes: a Service, an address with a port, `pod/NAME`. */
   readonly to: string;
@@ -28,11 +28,16 @@ export interface TraceOptions extends Narrowing {
   readonly inInterface?: string | undefined;
   /** The outgoing interface, if it leaves the node. */
   readonly outInterface?: string | undefined;
+  /** The packet mark that it has already. */
   readonly mark?: number | undefined;
-  /** What conntrack knows of it. */
+  /** What conntrack knows of it; it is of a new connection unless given. */
   readonly ctstate?: readonly ConntrackState[] | undefined;
   /** Every rule that it meets, and not only those that matter to it. */
   readonly all?: boolean | undefined;
+}
+
+/** A packet, and what is known of the node. */
+export interface TraceOptions extends PacketQuestion, Narrowing {
   /** What else is known of the node: its routes, its IP sets. */
   readonly simulated?: Partial<SimulatedNode> | undefined;
 }

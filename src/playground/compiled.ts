@@ -3,7 +3,7 @@ import type { ClusterState } from '../api/cluster.ts';
 import type { LayoutName } from '../api/layout-names.ts';
 import type { Problem } from '../api/problem.ts';
 import { withJumps } from '../chains/jumps.ts';
-import { IncrementalCompiler } from '../compiler/incremental.ts';
+import { compile } from '../compiler/compile.ts';
 import { type PreparedRuleset, prepare } from '../iptables/simulator/prepare.ts';
 import type { Family, Ruleset } from '../iptables/types.ts';
 import type { CompilerInput } from '../library/compiler-input.ts';
@@ -68,9 +68,7 @@ export interface CompiledRules {
 }
 
 export function compileInput({ cluster, node, options }: LoadedInput, family: Family): CompiledRules {
-  const compiler = new IncrementalCompiler(node, options(family));
-  compiler.update(cluster);
-  const ruleset = compiler.ruleset();
+  const ruleset = compile(cluster, node, options(family));
   const whole = withJumps(ruleset);
   return { ruleset, whole, prepared: prepare(whole) };
 }

@@ -179,8 +179,14 @@ function shownRules(input: LoadedInput, { ruleset, whole }: CompiledRules, servi
   return {
     tables,
     text: printRuleset(ruleset),
-    count: tables.flatMap(({ chains }) => chains).reduce((sum, { rules }) => sum + rules.length, 0),
+    count: ruleCount(tables),
   };
+}
+
+function ruleCount(
+  tables: readonly { readonly chains: readonly { readonly rules: readonly unknown[] }[] }[],
+): number {
+  return tables.flatMap(({ chains }) => chains).reduce((sum, { rules }) => sum + rules.length, 0);
 }
 
 function pictureOf(input: LoadedInput, { whole }: CompiledRules, service: string) {
@@ -253,7 +259,7 @@ function compareLayouts(input: LoadedInput, family: Family, service: string): Co
     layouts: all.map(({ layout, rules: { whole } }) => ({
       layout,
       chains: whole.tables.reduce((sum, { chains }) => sum + chains.length, 0),
-      rules: whole.tables.flatMap(({ chains }) => chains).reduce((sum, { rules }) => sum + rules.length, 0),
+      rules: ruleCount(whole.tables),
       tables: shownTables(whole, input, service),
     })),
     ways: targets.slice(0, MOST_WAYS).map(({ name, address, port }) => ({

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FakeKernel } from '../../../test/support/fake-kernel.ts';
+import { WHOLE_IPTABLES } from '../../../test/support/whole-iptables.ts';
 import { clusterState } from '../../api/cluster.ts';
 import { DEFAULT_CONFIGURATION } from '../../api/kube-proxy-configuration.ts';
 import { serviceSchema } from '../../api/service.ts';
@@ -32,13 +33,7 @@ function input(services: number): RulesInput {
 
 const HOST = {
   ...iptablesPrograms('ipv4', 'nft'),
-  version: '1.8.9',
-  randomFully: true,
-  recent: true,
-  bpf: true,
-  nfacct: true,
-  lacks: [],
-  chainsInOtherBackend: 0,
+  ...WHOLE_IPTABLES,
 };
 
 /** A kernel whose readings for people take until the test lets them end, or until they are given up. */

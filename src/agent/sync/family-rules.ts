@@ -136,6 +136,7 @@ export class FamilyRules {
    */
   readAhead(): void {
     if (this.compiled || this.dryRun) return;
+    // What others did until now, the reading finds.
     this.doubt();
     this.#applier.readAhead();
   }
