@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { withPublished } from '../bench/publish.ts';
 import { valueAt } from '../src/agent/settings/field-paths.ts';
 import { DEFAULT_CONFIGURATION } from '../src/api/kube-proxy-defaults.ts';
 import { printConfiguration } from '../src/api/print-configuration.ts';
@@ -66,11 +67,13 @@ export async function chartFiles(project: string): Promise<ReadonlyMap<string, s
       ),
     ),
   };
+  const withTables = async (path: string, names: readonly (keyof typeof tables)[]) =>
+    names.reduce((page, name) => withPublished(page, name, tables[name], path), await read(path));
   return new Map([
     [`${CHART}/values.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`],
     [`${CHART}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
-    ['docs/helm.md', withTables(await read('docs/helm.md'), tables, ['values', 'configuration', 'options'])],
-    ['docs/monitoring.md', withTables(await read('docs/monitoring.md'), tables, ['alerts'])],
+    ['docs/helm.md', await withTables('docs/helm.md', ['values', 'configuration', 'options'])],
+    ['docs/monitoring.md', await withTables('docs/monitoring.md', ['alerts'])],
   ]);
 }
 
@@ -110,20 +113,4 @@ function fieldRows(schema: JsonSchema, defaults: unknown, above = ''): string[][
 function inWords(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? '');
   return ['', '""', '[]', '{}'].includes(text) ? '' : `\`${text}\``;
-}
-
-/** A page with tables where it has places for them. */
-function withTables(
-  page: string,
-  tables: Readonly<Record<string, string>>,
-  names: readonly string[],
-): string {
-  return names.reduce((text, name) => {
-    const place = new RegExp(`(<!-- ${name}: npm run chart -->\\n)[^]*?(<!-- end -->)`);
-    if (!place.test(text)) throw new Error(`there is no place for the table "${name}"`);
-    return text.replace(
-      place,
-      (_, before: string, after: string) => `${before}\n${tables[name]}\n\n${after}`,
-    );
-  }, page);
 }

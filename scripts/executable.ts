@@ -3,10 +3,9 @@
  *
  *   node scripts/executable.ts ARCHITECTURE FOLDER    # FOLDER/svc2ipt, its links, and the licences
  *
- * All is in one script: what the command line is put together from, and the library that draws. What runs in a thread or a
- * process of its own is a script beside it. Node.js could also keep the compiled script in it, which
- * saves a third of a start; but it can do so only for the architecture that it runs on, and an executable is the same
- * whatever machine makes it.
+ * What the command line is put together from is in one script; what runs in a thread or a process of its own is a script
+ * beside it. Node.js could also keep the compiled script in it, which saves a third of a start; but it can do so only for the
+ * architecture that it runs on, and an executable is the same whatever machine makes it.
  */
 import { copyFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

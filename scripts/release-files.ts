@@ -62,9 +62,9 @@ export async function makeFiles(of: FilesOf): Promise<readonly string[]> {
   names.push(...images.flatMap(({ files }) => files), ...(of.images ? [imagesFile(version)] : []));
   names.push(...(await makeChart(of, epoch)));
 
-  const subjects: Resource[] = [];
-  for (const name of names.sort())
-    subjects.push({ name, digest: { sha256: await sha256Of(join(output, name)) } });
+  const sums = new Map<string, string>();
+  for (const name of names.sort()) sums.set(name, await sha256Of(join(output, name)));
+  const subjects: Resource[] = Array.from(sums, ([name, sha256]) => ({ name, digest: { sha256 } }));
   for (const { architecture, images: some } of images)
     for (const { name, digest } of some)
       subjects.push({
@@ -82,10 +82,9 @@ export async function makeFiles(of: FilesOf): Promise<readonly string[]> {
     bases: images.map(({ base }) => base),
   };
   await writeFile(join(output, provenance), printProvenance(facts));
-  const all = [...names, provenance].sort();
-  const lines: string[] = [];
-  for (const name of all) lines.push(`${await sha256Of(join(output, name))}  ${name}\n`);
-  await writeFile(join(output, CHECKSUMS), lines.join(''));
+  sums.set(provenance, await sha256Of(join(output, provenance)));
+  const all = [...sums.keys()].sort();
+  await writeFile(join(output, CHECKSUMS), all.map((name) => `${sums.get(name)}  ${name}\n`).join(''));
   if (of.signKey !== undefined)
     await execa({ cwd: output })`ssh-keygen -q -Y sign -n ${SIGNED} -f ${of.signKey} ${CHECKSUMS}`;
   return all;
