@@ -158,4 +158,22 @@ esac
       for (const host of Object.values(iptables)) expect(host).toMatchObject({ backend, ...expected });
     },
   );
+
+  test('no IPv6 in the kernel, of which ip6tables-legacy tells with the exit code of a rule that is not there', async () => {
+    await programs('legacy', 'nothing');
+    const refusal = 'Address family not supported by protocol';
+    const script = `#!/bin/sh
+case $* in
+--version) echo 'ip6tables v1.8.9 (legacy)'; exit ;;
+*' -C '*) echo 'Could not open socket to kernel: ${refusal}' >&2; exit 1 ;;
+esac
+echo "ip6tables v1.8.9 (legacy): can't initialize the table nat: ${refusal}" >&2; exit 3
+`;
+    await writeFile(join(folder, 'ip6tables-legacy'), script);
+    const { iptables, warnings } = await detectHost('legacy');
+    expect(iptables).toMatchObject({ ipv4: { backend: 'legacy' }, ipv6: undefined });
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/^no rules for IPv6: the kernel has IPv6 disabled for ip6tables-legacy \(/),
+    );
+  });
 });

@@ -241,6 +241,9 @@ function lackOf(part: Part, program: string, why: string): string[] {
 
 const REPAIR = (module: string): string => `modprobe ${module}, or install all of iptables`;
 
+/** What iptables ends with 1 for as well, where it cannot look for the rule at all. */
+const TOLD_WITH_1 = /missing kernel module|is incompatible|address family not supported/i;
+
 /**
  * What iptables says where it or the kernel does not know the parts of a rule; undefined where both do. The rule is only
  * looked for, which fails with exit code 1 where it would be possible; nothing is written.
@@ -254,7 +257,7 @@ async function refusalOf(iptables: string, rule: readonly string[]): Promise<str
     if (LockError.isToldBy(error.stderr)) throw new LockError(iptables);
     // What was not asked to the end is neither known nor unknown.
     if (error.interrupted) throw error;
-    if (error.exitCode === 1 && !/missing kernel module|is incompatible/.test(error.stderr)) return undefined;
+    if (error.exitCode === 1 && !TOLD_WITH_1.test(error.stderr)) return undefined;
     return firstLine(quotable(error.stderr));
   }
 }
