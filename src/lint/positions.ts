@@ -1,5 +1,6 @@
 /** From a field of an object to the line that it stands on. */
-import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { type DocumentText, documentTexts, withoutByteOrderMarks } from '../sources/document-texts.ts';
 
 /** Both count from 1. */
 export interface Position {
@@ -18,30 +19,57 @@ const LONGEST_TEXT = 2_000_000;
  */
 export function positionsIn(text: string): (place: readonly string[], field: string) => Position | undefined {
   if (text.length > LONGEST_TEXT) return () => undefined;
-  const lines = new LineCounter();
-  const documents = parse(text, lines);
+  const documentOf = documentsIn(withoutByteOrderMarks(text));
   return (place, field) => {
     const [number] = place.flatMap((words) => /^document (\d+)$/.exec(words)?.[1] ?? []);
-    const document = documents[Number(number) - 1];
-    if (document === undefined || document.errors.length > 0) return undefined;
+    const found = documentOf(Number(number));
+    if (found === undefined || found.document.errors.length > 0) return undefined;
     const items = place.filter((words) => /^items\[\d+\]$/.test(words));
-    const offset = offsetOf(document.contents, [...items, field].flatMap(segments));
+    const offset = offsetOf(found.document.contents, [...items, field].flatMap(segments));
     if (offset === undefined) return undefined;
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
+    const { line, col } = found.lines.linePos(offset);
+    return { line: found.linesBefore + line, column: col };
   };
 }
 
-function parse(text: string, lineCounter: LineCounter) {
+interface FoundDocument {
+  readonly document: Document.Parsed;
+  /** Of the text that it was parsed in. */
+  readonly lines: LineCounter;
+  /** Those in front of that text. */
+  readonly linesBefore: number;
+}
+
+/**
+ * @returns a function from the number of a document, from 1 on, which parses no other where that can be; undefined where there
+ * is none
+ */
+function documentsIn(text: string): (number: number) => FoundDocument | undefined {
+  const texts = documentTexts(text);
+  if (texts === undefined) {
+    const documents = parse({ text, linesBefore: 0 });
+    return (number) => documents[number - 1];
+  }
+  const known = new Map<number, FoundDocument | undefined>();
+  return (number) => {
+    const own = texts[number - 1];
+    if (own !== undefined && !known.has(number)) known.set(number, parse(own)[0]);
+    return known.get(number);
+  };
+}
+
+function parse({ text, linesBefore }: DocumentText): readonly FoundDocument[] {
+  const lines = new LineCounter();
   try {
-    return parseAllDocuments(text, {
-      lineCounter,
+    const documents = parseAllDocuments(text, {
+      lineCounter: lines,
       prettyErrors: false,
       logLevel: 'silent',
       uniqueKeys: false,
       schema: 'core',
       resolveKnownTags: false,
     });
+    return documents.map((document) => ({ document, lines, linesBefore }));
   } catch (error) {
     // The parser recurses, and a text may nest more deeply than it can.
     if (error instanceof RangeError) return [];

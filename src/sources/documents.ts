@@ -1,6 +1,7 @@
 /** The documents of a text: YAML (several, with `---` between them) or JSON (several, each on lines of its own). */
 import { Composer, type Document, LineCounter, Parser } from 'yaml';
 import type { Problem } from '../api/problem.ts';
+import { documentTexts, withoutByteOrderMarks } from './document-texts.ts';
 import { readPlainYAML } from './plain-yaml.ts';
 import type { SourceText } from './source-text.ts';
 import { documentValue } from './yaml-value.ts';
@@ -29,7 +30,7 @@ export function parseDocuments(
   onProgress?: (characters: number) => void,
   known?: KnownDocuments,
 ): ParsedDocuments {
-  return parseJSON(source) ?? parsePlainYAML(source, known) ?? parseYAML(source, onProgress);
+  return parseJSON(source) ?? parseQuickly(source, known) ?? parseYAML(source, onProgress);
 }
 
 /** JSON is YAML, too, but its own parser is a hundred times as fast. Undefined where the text is not JSON. */
@@ -60,26 +61,27 @@ function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined
   }
 }
 
-/** Files joined into one may bring theirs with them, in front of each document. */
-const BYTE_ORDER_MARKS = /^\uFEFF/gm;
-
-function parsePlainYAML({ name, text }: SourceText, known?: KnownDocuments): ParsedDocuments | undefined {
+/** Undefined where the text needs all that YAML is, or is wrong. */
+function parseQuickly({ name, text }: SourceText, known?: KnownDocuments): ParsedDocuments | undefined {
   const values = known ? readKnownYAML(text, known) : readPlainYAML(text);
   const documents = values?.map((value, i) => ({ value, at: [name, `document ${i + 1}`] }));
-  return documents && { documents: documents.filter(({ value }) => value !== null), problems: [] };
+  return documents && { documents: documents.filter(({ value }) => isThere(value)), problems: [] };
 }
 
-/** As {@link readPlainYAML} reads it, document by document: in plain YAML, dashes on a line end one wherever they are. */
+function isThere(value: unknown): boolean {
+  return value !== null && value !== undefined;
+}
+
+/** Reads document by document what was not read before. */
 function readKnownYAML(text: string, known: KnownDocuments): readonly unknown[] | undefined {
+  const texts = documentTexts(withoutByteOrderMarks(text));
+  if (texts === undefined) return readPlainYAML(text);
   const values: unknown[] = [];
-  const pieces = text.split(/(?<=^|\n)---(?=\n|$)/);
-  for (const [i, piece] of pieces.entries()) {
-    const read = known.get(piece) ?? readPlainYAML(piece);
+  for (const { text: own } of texts) {
+    const read = known.get(own) ?? readPlainYAML(own) ?? readYAML(own);
     if (read === undefined) return undefined;
-    known.set(piece, read);
-    // What is empty is no document in front of the first dashes.
-    if (read.length === 0 && i > 0) values.push(null);
-    else values.push(...read);
+    known.set(own, read);
+    values.push(...(read.length > 0 ? read : [null]));
   }
   return values;
 }
@@ -98,20 +100,12 @@ const YAML_OPTIONS = {
 /** Any YAML, by the library. */
 export function parseYAML(
   { name, text }: SourceText,
-  onProgress: (characters: number) => void = () => {},
+  onProgress?: (characters: number) => void,
 ): ParsedDocuments {
   const documents: SourceDocument[] = [];
   const problems: Problem[] = [];
   const lines = new LineCounter();
-  const parsed = attempt(() => {
-    const found: Document.Parsed[] = [];
-    const tokens = new Parser(lines.addNewLine).parse(text.replace(BYTE_ORDER_MARKS, ''));
-    for (const document of new Composer(YAML_OPTIONS).compose(tokens)) {
-      found.push(document);
-      onProgress(document.range[2]);
-    }
-    return found;
-  });
+  const parsed = compose(text, lines, onProgress);
   if (!parsed.ok) return { documents, problems: [{ at: [name], message: parsed.message }] };
 
   for (const [i, document] of parsed.value.entries()) {
@@ -122,9 +116,29 @@ export function parseYAML(
       problems.push({ at: [...at, `line ${line}, column ${col}`], message: message + hint(text, offset) });
     }
     // Also where a key is there twice, so that what else is wrong in the document is told as well.
-    if (whole && value !== null && value !== undefined) documents.push({ value, at });
+    if (whole && isThere(value)) documents.push({ value, at });
   }
   return { documents, problems };
+}
+
+/** The values of a text's documents, by the library; undefined where something is wrong in it. */
+function readYAML(text: string): readonly unknown[] | undefined {
+  const parsed = compose(text, new LineCounter());
+  if (!parsed.ok) return undefined;
+  const read = parsed.value.map(readDocument);
+  return read.some(({ mistakes }) => mistakes.length > 0) ? undefined : read.map(({ value }) => value);
+}
+
+function compose(text: string, lines: LineCounter, onProgress: (characters: number) => void = () => {}) {
+  return attempt(() => {
+    const found: Document.Parsed[] = [];
+    const tokens = new Parser(lines.addNewLine).parse(withoutByteOrderMarks(text));
+    for (const document of new Composer(YAML_OPTIONS).compose(tokens)) {
+      found.push(document);
+      onProgress(document.range[2]);
+    }
+    return found;
+  });
 }
 
 /** The value of a document, or what is wrong with it. */

@@ -1,5 +1,5 @@
 /** Questions to the other thread. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Answered, Inquiries, InquiryAnswers, InquiryKind } from '../answers.ts';
 import type { Letter } from './worker.ts';
 
@@ -63,7 +63,8 @@ export function useAnswer<Kind extends InquiryKind>(
   const [known, setKnown] = useState<LastAnswer<InquiryAnswers[Kind]>>({ answer: undefined, problems: [] });
   const newest = useRef('');
   const key = inquiry === undefined ? '' : JSON.stringify(inquiry);
-  useEffect(() => {
+  // Not after the next picture, as effects are: the other thread can begin at once.
+  useLayoutEffect(() => {
     newest.current = key;
     if (inquiry === undefined) return;
     ask(kind, inquiry).then((answered) => {
