@@ -174,14 +174,14 @@ const LACKS: readonly Lack[] = [
     families: ['ipv4'],
   },
   {
-    name: '`ip_tables` in the kernel, of use to iptables-legacy alone',
+    name: '`ip_tables` in the kernel, which only iptables-legacy needs',
     how: () => onKernelWithout('ip_tables'),
     on: ['legacy'],
     says: ['the kernel has no nat table for iptables-legacy: modprobe iptable_nat ('],
     refused: true,
   },
   {
-    name: '`ip_tables` in the kernel, where iptables-nft is used',
+    name: '`ip_tables` in the kernel, if iptables-nft is used',
     how: () => onKernelWithout('ip_tables'),
     on: ['nft'],
   },

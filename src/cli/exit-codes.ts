@@ -12,8 +12,9 @@ export function mistakesExitWith(failure: number): (error: CommanderError) => ne
 }
 
 /** Of commands that find nothing that anybody would count. */
-export const EXITS = 'Exit codes: 0, done; 2, failed, as with a missing file or a wrong option.';
+export const EXITS =
+  'Exit codes: 0, done; 2, failed, for example because of a missing file or a wrong option.';
 
 /** Of commands that compare. */
 export const EXITS_OF_COMPARING =
-  'Exit codes: 0, no difference; 1, a difference; 2, failed, as with a missing file or a wrong option.';
+  'Exit codes: 0, no difference; 1, a difference; 2, failed, for example because of a missing file or a wrong option.';

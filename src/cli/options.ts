@@ -197,7 +197,7 @@ export const MANIFESTS_INSTEAD_OF_KERNEL =
 
 /** Of commands that look at rules wherever those are. */
 export const WHOSE_RULES =
-  "The rules come from this node's kernel (default; needs root), from an iptables-save (--save), or from manifests (-f, -k, or piped in) or a cluster (--context, --kubeconfig). With --save or --kernel, manifests or a cluster give only names and reasons.";
+  "The rules come from this node's kernel (default; needs root), from the output of iptables-save (--save), or from manifests (-f, -k, or piped in) or a cluster (--context, --kubeconfig). With --save or --kernel, manifests or a cluster only supply names and reasons.";
 
 /** What every command that looks at rules takes, wherever those are. */
 export function addRulesOptions<Args extends unknown[], Own extends OptionValues>(

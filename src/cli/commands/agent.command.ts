@@ -11,7 +11,7 @@ function agentCommand(program: Command): Command<[], GivenFlags> {
   const agent = program
     .command('agent')
     .description(
-      "keep this node's rules equal to a cluster, in kube-proxy's place: with its configuration file and flags; needs root",
+      "keep this node's rules up to date with a cluster, in place of kube-proxy and with its configuration file and flags; needs root",
     );
   for (const option of agentOptions()) agent.addOption(option);
   agent.exitOverride(mistakesExitWith(CANNOT_GO_ON));
@@ -30,15 +30,24 @@ function withDashes(word: string): string {
 
 export function addAgent(program: Command): void {
   addNotes(agentCommand(program), {
-    text: 'SIGTERM ends it; the rules stay. SIGHUP compares everything with the kernel. SIGUSR1 logs more, SIGUSR2 resets that. Exit codes, as of kube-proxy: 0, ended by a signal; 1, cannot go on.',
+    text: 'SIGTERM ends the agent; the rules stay. SIGHUP makes it compare all rules with the kernel. SIGUSR1 makes it log more, SIGUSR2 resets that. Exit codes are those of kube-proxy: 0, ended by a signal; 1, cannot go on.',
     examples: [
-      { line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf', about: 'where kube-proxy was' },
+      {
+        line: 'svc2ipt agent --config /var/lib/kube-proxy/config.conf',
+        about: 'in place of kube-proxy, with its configuration',
+      },
       {
         line: 'svc2ipt agent --manifests /etc/svc2ipt/manifests',
-        about: 'a folder that is watched; no cluster needed',
+        about: 'watch a folder of manifests, without a cluster',
       },
-      { line: 'svc2ipt agent --kubeconfig node.conf --dry-run -v 2', about: 'everything but the writing' },
-      { line: 'curl -s 127.0.0.1:10249/debug/drift', about: 'how the kernel differs from what is wanted' },
+      {
+        line: 'svc2ipt agent --kubeconfig node.conf --dry-run -v 2',
+        about: 'do everything except write rules',
+      },
+      {
+        line: 'curl -s 127.0.0.1:10249/debug/drift',
+        about: 'how the kernel differs from the rules that the agent wants',
+      },
     ],
   }).action((given) =>
     runAction(async () => (await import('./agent.ts')).agentAction(given, version()), CANNOT_GO_ON),

@@ -26,12 +26,12 @@ export type ApplyCommandOptions = OptionsOf<typeof applyCommand>;
 
 export function addApply(program: Command): void {
   addNotes(applyCommand(program), {
-    text: `Writes only the difference: nothing if the kernel already holds the rules. Leaves rules and chains of other programs alone. If it is interrupted, traffic keeps flowing and the next run completes the work. ${EXITS}`,
+    text: `Writes only the difference: nothing if the kernel already holds the rules. Leaves rules and chains of other programs alone. If you interrupt it, traffic keeps flowing, and the next run completes the work. ${EXITS}`,
     examples: [
-      { line: 'svc2ipt apply -f manifests/ --dry-run', about: 'what would change' },
+      { line: 'svc2ipt apply -f manifests/ --dry-run', about: 'show what would change' },
       {
         line: 'svc2ipt apply -f manifests/ --config kube-proxy.yaml',
-        about: 'with the configuration that kube-proxy has',
+        about: "with kube-proxy's configuration file",
       },
     ],
   }).action((options) => runAction(async () => (await import('./apply.ts')).applyAction(options)));

@@ -16,12 +16,12 @@ export type CleanupCommandOptions = OptionsOf<typeof cleanupCommand>;
 
 export function addCleanup(program: Command): void {
   addNotes(cleanupCommand(program), {
-    text: `Leaves rules and chains of other programs alone. Services cannot be reached through this node until something writes their rules again: open TCP connections go on, UDP flows are deleted. ${EXITS}`,
+    text: `Leaves rules and chains of other programs alone. Nobody can reach Services through this node until something writes their rules again. Open TCP connections go on; UDP flows are deleted. ${EXITS}`,
     examples: [
       { line: 'svc2ipt cleanup', about: 'before a node leaves its cluster' },
       {
         line: 'svc2ipt cleanup --backend legacy',
-        about: 'what is left in the other iptables after a change of backends',
+        about: 'remove what a change of backends left in the other one',
       },
     ],
   }).action((options) => runAction(async () => (await import('./cleanup.ts')).cleanupAction(options)));

@@ -59,7 +59,7 @@ export function addDiff(program: Command): void {
       { line: 'svc2ipt diff --from old/ --to new/', about: 'what a change to a Service will do to a node' },
       {
         line: 'svc2ipt diff --effects --from old/ --to new/',
-        about: 'what the change does to packets, in words',
+        about: 'what the change will do to packets, in words',
       },
       {
         line: 'svc2ipt diff --effects --prove --from-save before.txt --to-save after.txt',
@@ -67,7 +67,7 @@ export function addDiff(program: Command): void {
       },
       {
         line: 'svc2ipt diff --context prod --to shop/ -n shop --node-name node1',
-        about: 'what manifests will change of the namespace that they are for, on a node of a cluster',
+        about: 'what manifests will change in their namespace, on a node of a cluster',
       },
     ],
   }).action((options) => runAction(async () => (await import('./diff.ts')).diffAction(options)));

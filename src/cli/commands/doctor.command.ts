@@ -17,7 +17,7 @@ import { version } from '../version.ts';
 function doctorCommand(program: Command) {
   const doctor = program
     .command('doctor')
-    .description('check this node for all that keeps Services from working; exit with 1 for an error');
+    .description('find out why Services do not work on this node; exit with 1 for an error');
   const withOwn = addManifestsOption(
     doctor,
     'manifests of the cluster: a file, a folder, or - for standard input; may be repeated',
@@ -42,20 +42,20 @@ export type DoctorCommandOptions = OptionsOf<typeof doctorCommand>;
 
 export function addDoctor(program: Command): void {
   addNotes(doctorCommand(program), {
-    text: 'Needs root on the node. Nothing is changed. Without a cluster, checks that need one are not made. Exit codes: 0, nothing found that counts; 1, something found (--fail-on); 2, failed, as with a missing file or a wrong option.',
+    text: 'Needs root on the node, and changes nothing. Without a cluster, it leaves out the checks that need one. Exit codes: 0, no finding counts; 1, a finding counts (--fail-on); 2, failed, for example because of a missing file or a wrong option.',
     examples: [
-      { line: 'svc2ipt doctor', about: 'by what this node says alone' },
+      { line: 'svc2ipt doctor', about: 'check this node without its cluster' },
       {
         line: 'svc2ipt doctor --context prod --node-name node1',
-        about: 'also against the cluster that the node is part of',
+        about: 'also compare the node with its cluster',
       },
       {
         line: 'svc2ipt doctor --context prod --service shop/web --probe',
-        about: 'one Service, and whether its endpoints on this node answer',
+        about: 'check one Service, and whether its endpoints on this node answer',
       },
       {
         line: 'svc2ipt doctor --bundle node1.tar.gz --redact',
-        about: 'for somebody else, who reads it with --save node1.tar.gz',
+        about: 'write a file for somebody else, who reads it with --save node1.tar.gz',
       },
       { line: 'svc2ipt doctor --all -o json', about: 'every check with its verdict, for programs' },
     ],

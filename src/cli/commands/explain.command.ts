@@ -71,26 +71,26 @@ export type ExplainCommandOptions = OptionsOf<typeof explainCommand>;
 
 export function addExplain(program: Command): void {
   addNotes(explainCommand(program), {
-    text: `${WHOSE_RULES} Only manifests or a cluster tell which endpoints get no traffic and why. ${EXITS}`,
+    text: `${WHOSE_RULES} To see which endpoints get no traffic and why, give manifests or a cluster. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt explain default/web -f manifests/ --node-name node1',
         about: 'addresses, who may use them, endpoints and their shares',
       },
-      { line: 'svc2ipt explain default/web', about: "by the rules in this node's kernel" },
+      { line: 'svc2ipt explain default/web', about: "the same, by the rules in this node's kernel" },
       {
         line: 'svc2ipt explain web:http --context prod --all-nodes',
-        about: 'of a cluster, on each of its nodes',
+        about: 'one port, on each node of a cluster',
       },
       {
         line: 'svc2ipt explain 10.96.0.10 -f manifests/',
-        about: 'whose address it is, and where it leads',
+        about: 'which Service has an address, and where it leads',
       },
       { line: 'svc2ipt explain -A -f manifests/', about: 'every Service' },
-      { line: 'svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2', about: 'whose chain that is' },
+      { line: 'svc2ipt explain KUBE-SVC-EXBNZ76JOZU7PBN2', about: 'which Service a chain belongs to' },
       {
         line: `svc2ipt explain '-A KUBE-SEP-EJERYEAV7XNEU6DK -s 172.17.0.3/32 -m comment --comment "default/simpleservice" -j KUBE-MARK-MASQ'`,
-        about: 'what a rule is there for',
+        about: 'what a rule is for',
       },
     ],
   }).action((what, options) =>

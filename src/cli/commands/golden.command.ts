@@ -35,7 +35,7 @@ export type GoldenCommandOptions = OptionsOf<typeof withFolders>;
 function checkCommand(golden: Command) {
   const check = golden
     .command('check')
-    .description('tell how the rules differ from the golden files; exit with 1 when any does');
+    .description('show how the rules differ from the golden files; exit with 1 if any do');
   return withFolders(check)
     .addOption(
       new Option('-o, --output <format>', 'how to tell it')
@@ -50,29 +50,32 @@ export type GoldenCheckOptions = OptionsOf<typeof checkCommand>;
 export function addGolden(program: Command): void {
   const golden = program
     .command('golden')
-    .description('compare the rules of clusters with golden files, so that a change shows before it ships')
+    .description('compare the rules of clusters with golden files, to see a change before it ships')
     .helpCommand(false);
   addNotes(golden, {
-    text: 'A cluster is a folder with manifests; config.yaml and host.yaml in it are its configuration and its node.',
+    text: 'Each cluster is a folder with manifests, a config.yaml (its configuration) and a host.yaml (its node).',
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',
-        about: 'write the golden files, then see whether they still hold',
+        about: 'write the golden files',
       },
-      { line: 'svc2ipt golden check clusters/ golden/', about: 'exit with 1 when any rule changed' },
+      {
+        line: 'svc2ipt golden check clusters/ golden/',
+        about: 'see whether they still hold; exit with 1 if any rule changed',
+      },
     ],
   });
 
   addNotes(checkCommand(golden), {
-    text: `Tells what changes by cluster and Service, then line by line. A mistake in one cluster does not hide the others. ${EXITS_OF_COMPARING}`,
+    text: `Says what changes by cluster and Service, then shows it line by line. A mistake in one cluster does not stop the check of the others. ${EXITS_OF_COMPARING}`,
     examples: [
       {
         line: 'svc2ipt golden check clusters/ golden/',
-        about: 'what changed in words, and a difference for each chain',
+        about: 'what changed, in words and as a difference of each chain',
       },
       {
         line: 'svc2ipt golden check clusters/ golden/ --cluster shop --no-text',
-        about: 'of one cluster, in words alone',
+        about: 'one cluster, in words only',
       },
       {
         line: 'svc2ipt golden check clusters/ golden/ -o markdown > comment.md',
@@ -80,7 +83,7 @@ export function addGolden(program: Command): void {
       },
       {
         line: 'svc2ipt golden check clusters/ golden/ -o github',
-        about: 'annotations in a workflow of GitHub; junit for other servers',
+        about: 'annotations in a GitHub workflow; use junit for other servers',
       },
     ],
   }).action((fixtures, folder, options) =>
@@ -93,7 +96,7 @@ export function addGolden(program: Command): void {
     examples: [
       {
         line: 'svc2ipt golden update clusters/ golden/',
-        about: 'after a change of rules that is meant',
+        about: 'accept a change of rules',
       },
     ],
   }).action((fixtures, folder, options) =>

@@ -71,7 +71,7 @@ export function addGraph(program: Command): void {
     examples: [
       {
         line: 'svc2ipt graph -f manifests/ > graph.html',
-        about: 'a page of one file: drag, zoom, search, click',
+        about: 'a page in one file, to drag, zoom, search and click',
       },
       {
         line: 'svc2ipt graph -f web.yaml --service default/web -o mermaid',
@@ -79,7 +79,10 @@ export function addGraph(program: Command): void {
       },
       { line: 'svc2ipt graph -f manifests/ -o svg > graph.svg', about: 'a picture' },
       { line: 'svc2ipt graph --kernel > graph.html', about: "the rules in this node's kernel" },
-      { line: 'ssh node1 sudo iptables-save | svc2ipt graph > graph.html', about: "another machine's" },
+      {
+        line: 'ssh node1 sudo iptables-save | svc2ipt graph > graph.html',
+        about: "the rules in another machine's kernel",
+      },
     ],
   }).action((options) => runAction(async () => (await import('./graph.ts')).graphAction(options)));
 }

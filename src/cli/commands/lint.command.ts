@@ -41,11 +41,11 @@ export type LintCommandOptions = OptionsOf<typeof lintCommand>;
 
 export function addLint(program: Command): void {
   addNotes(lintCommand(program), {
-    text: 'Exit codes: 0, nothing found that counts; 1, something found (--fail-on); 2, failed, as with a missing file or a wrong option.',
+    text: 'Exit codes: 0, no finding counts; 1, a finding counts (--fail-on); 2, failed, for example because of a missing file or a wrong option.',
     examples: [
       {
         line: 'svc2ipt lint -f manifests/ --fail-on warning',
-        about: 'in continuous integration, warnings count, too',
+        about: 'in CI, where warnings count, too',
       },
       {
         line: 'svc2ipt lint --context prod --all-nodes',
@@ -53,11 +53,11 @@ export function addLint(program: Command): void {
       },
       {
         line: 'svc2ipt lint -f manifests/ -o sarif > svc2ipt.sarif',
-        about: 'for what shows findings beside the lines of a change',
+        about: 'for tools that show findings beside the lines of a change',
       },
       {
         line: 'svc2ipt lint -f manifests/ -o github',
-        about: 'in a workflow of GitHub; junit for other servers',
+        about: 'in a GitHub workflow; use junit for other servers',
       },
     ],
   }).action((options) => runAction(async () => (await import('./lint.ts')).lintAction(options, version())));

@@ -24,14 +24,14 @@ function portOf(text: string): number {
 
 export function addPlayground(program: Command): void {
   addNotes(playgroundCommand(program), {
-    text: `The page is one file that needs no network and sends nothing anywhere. ${EXITS}`,
+    text: `The page is one file. It needs no network, and sends nothing anywhere. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt playground > playground.html',
-        about: 'a page for a browser, from a disk or any server',
+        about: 'write the page, to open it from disk or put it on a server',
       },
-      { line: 'svc2ipt playground --serve', about: 'on this machine only, until Ctrl-C' },
-      { line: 'svc2ipt playground --serve 8080', about: 'at http://127.0.0.1:8080/' },
+      { line: 'svc2ipt playground --serve', about: 'serve it to this machine only, until Ctrl-C' },
+      { line: 'svc2ipt playground --serve 8080', about: 'serve it on port 8080 of 127.0.0.1' },
     ],
   }).action((options) => runAction(async () => (await import('./playground.ts')).playgroundAction(options)));
 }

@@ -42,14 +42,14 @@ export function addRender(program: Command): void {
     text: EXITS,
     examples: [
       { line: 'svc2ipt render -f manifests/', about: 'every manifest in a folder' },
-      { line: 'helm template shop ./chart | svc2ipt render', about: "what a chart's Services come to" },
+      { line: 'helm template shop ./chart | svc2ipt render', about: "the rules for a chart's Services" },
       {
         line: 'svc2ipt render --context prod --node-name node1',
         about: 'a cluster as it is, seen from one of its nodes',
       },
       {
         line: 'svc2ipt render -k overlays/prod --all-nodes --output-folder rules',
-        about: 'a kustomization, a file for each node',
+        about: 'a kustomization, as a file for each node',
       },
       { line: 'svc2ipt render -f web.yaml --service default/web', about: 'one Service' },
       {

@@ -41,18 +41,18 @@ export type TopCommandOptions = OptionsOf<typeof topCommand>;
 
 export function addTop(program: Command): void {
   addNotes(topCommand(program), {
-    text: `The rules are those in this node's kernel (needs root), of svc2ipt or kube-proxy, or an iptables-save -c. On a terminal, a live table: h shows its keys. Elsewhere, a table for each interval. docs/traffic.md says what the counters count, and what reading them costs. ${EXITS}`,
+    text: `Reads the rules of svc2ipt or kube-proxy from this node's kernel (needs root), or from the output of iptables-save -c. On a terminal, it shows a live table, and h shows the keys. Elsewhere, it prints a table for each interval. docs/traffic.md says what each number means, and what reading the counters costs. ${EXITS}`,
     examples: [
       { line: 'svc2ipt top', about: 'a live table of all Services, on a node' },
       {
         line: 'svc2ipt top --once default/web',
-        about: 'a Service since its counters began, with its endpoints',
+        about: 'one Service with its endpoints, since its counters began',
       },
       {
         line: 'svc2ipt top --since before.save --save after.save',
-        about: 'what came between two outputs of iptables-save -c',
+        about: 'what the rules counted between two outputs of iptables-save -c',
       },
-      { line: 'svc2ipt top -o json --interval 10s', about: 'for programs: a line of JSON every ten seconds' },
+      { line: 'svc2ipt top -o json --interval 10s', about: 'a line of JSON every ten seconds, for programs' },
     ],
   }).action((service, options) =>
     runAction(async () => (await import('./top.ts')).topAction(service, options)),

@@ -52,7 +52,7 @@ export type TraceCommandOptions = OptionsOf<typeof traceCommand>;
 
 export function addTrace(program: Command): void {
   addNotes(traceCommand(program), {
-    text: `${WHOSE_RULES} Without manifests or a cluster, names come from the comments in the rules. A match that cannot be decided, as one of another program, is reported and never guessed. ${EXITS}`,
+    text: `${WHOSE_RULES} Without manifests or a cluster, names come from the comments in the rules. If a match cannot be decided, such as one of another program, it says so and guesses nothing. ${EXITS}`,
     examples: [
       {
         line: 'svc2ipt trace --from 10.244.1.5 --to 10.96.0.10:80/tcp',
@@ -60,7 +60,7 @@ export function addTrace(program: Command): void {
       },
       {
         line: 'svc2ipt trace --from pod/default/a --to default/web:http -f manifests/ --node-name node1',
-        about: 'with the rules for manifests; names work too',
+        about: 'by the rules for manifests, and with names',
       },
       {
         line: 'ssh node1 iptables-save | svc2ipt trace --save - --from outside --to node-port/default/web --node-ip 192.168.0.1',
