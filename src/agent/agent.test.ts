@@ -465,7 +465,8 @@ describe('rules that are in the kernel', () => {
   test('a full comparison of what is right writes nothing', async () => {
     const [before, { synced }] = [lab.writes, { ...lab.told }];
     lab.agent.compare();
-    await eventually(() => lab.told.synced, synced + 2);
+    // What was on its way before is counted, too.
+    await eventually(() => lab.told.synced >= synced + 2, true);
     expect([lab.writes - before, lab.told.drift]).toEqual([0, 0]);
   });
 

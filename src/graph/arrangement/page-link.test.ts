@@ -12,6 +12,7 @@ test.each<[string, PageLink]>([
     '#chain=nat/KUBE-SVC-10.96.16.0%2F20&namespace=shop',
     { namespace: 'shop', chain: { table: 'nat', chain: 'KUBE-SVC-10.96.16.0/20' } },
   ],
+  ['#chain=nat/%E2%80%A8%0A', { ...NOWHERE, chain: { table: 'nat', chain: '\u2028\n' } }],
 ])('%s', (fragment, link) => {
   expect(printPageLink(link)).toBe(fragment);
   expect(readPageLink(fragment)).toEqual(link);

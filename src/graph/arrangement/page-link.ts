@@ -18,7 +18,7 @@ export function printPageLink({ namespace, chain }: PageLink): string {
 /** What a fragment leads to; what it does not say, or says in another way, is undefined. */
 export function readPageLink(fragment: string): PageLink {
   const parts = new URLSearchParams(fragment.replace(/^#/, '').replaceAll('+', '%2B'));
-  const [, table, chain] = /^([^/]+)\/(.+)$/.exec(parts.get('chain') ?? '') ?? [];
+  const [, table, chain] = /^([^/]+)\/(.+)$/s.exec(parts.get('chain') ?? '') ?? [];
   return {
     namespace: parts.get('namespace') ?? undefined,
     chain: table !== undefined && chain !== undefined ? { table, chain } : undefined,
