@@ -32,6 +32,13 @@ interface SavedImage {
   readonly Layers: readonly string[];
 }
 
+/** What an image is, in the file that `docker save` calls its Config. */
+interface SavedConfig {
+  readonly config: RunConfiguration;
+  /** The layers by their bytes; an engine may save one of them once for each image, in files of other names. */
+  readonly rootfs: { readonly diff_ids: readonly string[] };
+}
+
 /** What decides how an image runs; the rest tells of the build. */
 const CONFIGURED = ['User', 'Env', 'Entrypoint', 'Cmd', 'Healthcheck', 'Labels'] as const;
 
@@ -58,8 +65,12 @@ export async function writeImageArchive(
   try {
     await execa`tar -xf ${saved} -C ${unpacked}`;
     const images: readonly SavedImage[] = JSON.parse(await readFile(join(unpacked, 'manifest.json'), 'utf8'));
-    const [saveLayer, ...others] = new Set(images.flatMap(({ Layers }) => Layers));
-    if (saveLayer === undefined || others.length > 0)
+    const configs = new Map<string, SavedConfig>();
+    for (const { Config } of images)
+      configs.set(Config, JSON.parse(await readFile(join(unpacked, Config), 'utf8')));
+    const layers = new Set([...configs.values()].flatMap(({ rootfs }) => rootfs.diff_ids));
+    const [saveLayer] = images.flatMap(({ Layers }) => Layers);
+    if (saveLayer === undefined || layers.size !== 1)
       throw new Error(`expected images of one and the same layer, got ${JSON.stringify(images)}`);
     await execa`tar -xpf ${join(unpacked, saveLayer)} -C ${root}`;
     await look(root);
@@ -75,14 +86,14 @@ export async function writeImageArchive(
     const entries: object[] = [];
     const forDocker: SavedImage[] = [];
     for (const { Config, RepoTags } of images) {
-      const told: { config: RunConfiguration } = JSON.parse(await readFile(join(unpacked, Config), 'utf8'));
+      const told = configs.get(Config)?.config ?? {};
       const created = new Date(Number(epoch) * 1000).toISOString();
       const config = await addJSON(blobs, work, `${OCI}.config.v1+json`, {
         created,
         architecture,
         os: 'linux',
         config: Object.fromEntries(
-          CONFIGURED.flatMap((key) => (told.config[key] == null ? [] : [[key, told.config[key]]])),
+          CONFIGURED.flatMap((key) => (told[key] == null ? [] : [[key, told[key]]])),
         ),
         rootfs: { type: 'layers', diff_ids: [diffId] },
         history: [{ created, created_by: 'Dockerfile' }],

@@ -1,5 +1,5 @@
 /** Images as files of a release, from what an engine saves, in the ways that engines and builders do. */
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -15,7 +15,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** What `docker save` would write of two images of one layer; builders differ in times, names, and what else they say. */
-async function save(name: string, { time, layer }: { readonly time: number; readonly layer: string }) {
+async function save(
+  name: string,
+  { time, layers: [layer, other = layer] }: { readonly time: number; readonly layers: [string, string?] },
+) {
   const [root, saved] = [join(folder, name, 'root'), join(folder, name, 'saved')];
   await mkdir(join(root, 'usr/bin'), { recursive: true });
   await mkdir(join(saved, layer, '..'), { recursive: true });
@@ -23,10 +26,15 @@ async function save(name: string, { time, layer }: { readonly time: number; read
   await execa`ln -s program ${join(root, 'usr/bin/link')}`;
   await utimes(join(root, 'usr/bin/program'), time, time);
   await execa`tar -C ${root} -cf ${join(saved, layer)} usr`;
+  const rootfs = { type: 'layers', diff_ids: [`sha256:${await sha256Of(join(saved, layer))}`] };
+  if (other !== layer) {
+    await mkdir(join(saved, other, '..'), { recursive: true });
+    await copyFile(join(saved, layer), join(saved, other));
+  }
   const configs = ['', '-debug'].map((suffix) => ({
     Config: `config${suffix}-${time}.json`,
     RepoTags: [`svc2ipt:1.2.3${suffix}`],
-    Layers: [layer],
+    Layers: [suffix === '' ? layer : other],
     User: suffix === '' ? '65532:65532' : '0:0',
   }));
   for (const { Config, User } of configs) {
@@ -36,7 +44,10 @@ async function save(name: string, { time, layer }: { readonly time: number; read
       WorkingDir: time === 1 ? '' : '/',
       Image: `sha256:${time}`,
     };
-    await writeFile(join(saved, Config), JSON.stringify({ created: String(time), container: 'abc', config }));
+    await writeFile(
+      join(saved, Config),
+      JSON.stringify({ created: String(time), container: 'abc', config, rootfs }),
+    );
   }
   await writeFile(
     join(saved, 'manifest.json'),
@@ -60,15 +71,21 @@ async function archive(name: string, saved: string) {
 
 describe('an archive of images', () => {
   test('is the same, whenever and by whatever builder', async () => {
-    const one = await archive('one', await save('older', { time: 1, layer: 'abc/layer.tar' }));
-    const other = await archive('other', await save('newer', { time: 2, layer: 'blobs/sha256/def' }));
+    const one = await archive(
+      'one',
+      await save('older', { time: 1, layers: ['abc/layer.tar', 'def/layer.tar'] }),
+    );
+    const other = await archive('other', await save('newer', { time: 2, layers: ['blobs/sha256/def'] }));
     expect(other.images).toEqual(one.images);
     expect(await sha256Of(other.file)).toBe(await sha256Of(one.file));
     expect([...one.seen, ...other.seen]).toEqual(['text', 'text']);
   });
 
   test('is an OCI image layout, and what docker load reads', async () => {
-    const { file, images } = await archive('third', await save('third', { time: 3, layer: 'l/layer.tar' }));
+    const { file, images } = await archive(
+      'third',
+      await save('third', { time: 3, layers: ['l/layer.tar'] }),
+    );
     const read = async (path: string) => JSON.parse((await execa`tar -xOf ${file} ${path}`).stdout);
     const blob = (digest: string) => read(`blobs/sha256/${digest.replace('sha256:', '')}`);
     expect(await read('oci-layout')).toEqual({ imageLayoutVersion: '1.0.0' });
@@ -106,7 +123,9 @@ describe('an archive of images', () => {
   test('images that share no layer are refused', async () => {
     const saved = join(folder, 'two');
     await mkdir(saved);
-    const images = ['a', 'b'].map((layer) => ({ Config: 'c.json', RepoTags: null, Layers: [layer] }));
+    const images = ['a', 'b'].map((layer) => ({ Config: `${layer}.json`, RepoTags: null, Layers: [layer] }));
+    for (const { Config } of images)
+      await writeFile(join(saved, Config), JSON.stringify({ config: {}, rootfs: { diff_ids: [Config] } }));
     await writeFile(join(saved, 'manifest.json'), JSON.stringify(images));
     await execa`tar -C ${saved} -cf ${`${saved}.saved`} .`;
     await expect(archive('two', `${saved}.saved`)).rejects.toThrow(

@@ -164,7 +164,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await poll(() => explained.textContent()).toContain('Goes on in chain KUBE-');
     await page.keyboard.press('Enter');
     await poll(() => page.locator('.chain.lit').count()).toBeGreaterThan(0);
-    await poll(fragment).toContain('chain=KUBE-');
+    await poll(fragment).toContain('chain=nat/KUBE-');
     await page.keyboard.press('Escape');
     expect(await explained.count()).toBe(0);
     const parts = await page.locator('.part').count();
@@ -172,7 +172,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
   });
 
   test('a link leads to a chain of the picture', async () => {
-    await open('#tab=picture&chain=KUBE-NODEPORTS');
+    await open('#tab=picture&chain=nat/KUBE-NODEPORTS');
     await page.locator('.panel .rules h2', { hasText: 'KUBE-NODEPORTS' }).waitFor();
     await page.getByRole('button', { name: 'Zoom in' }).click();
     await page.getByRole('button', { name: 'Legend' }).click();
@@ -239,7 +239,7 @@ describe.skipIf(!CHROMIUM)('the playground in Chromium', () => {
     await page.getByLabel('Node', { exact: true }).selectOption('node-b');
     await see(/It goes to 10\.244\.2\.10:8080|10\.244\.2\.10:8080/);
     await tab('Rules');
-    const endpointChains = () => page.locator('.chain[data-chain^="KUBE-SEP-"]').count();
+    const endpointChains = () => page.locator('.chain[data-chain^="nat/KUBE-SEP-"]').count();
     await poll(endpointChains).toBeGreaterThan(0);
     await page.getByLabel('Layout', { exact: true }).selectOption('fast');
     // There, an endpoint is a rule and no chain.

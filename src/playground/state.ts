@@ -22,7 +22,7 @@ export interface PlaygroundState extends PlaygroundInput {
   readonly tab: Tab;
   /** The Service whose rules are shown, `namespace/name`; '' for all of them. */
   readonly service: string;
-  /** The chain that is looked at, in the picture or among the rules; '' for none. */
+  /** The chain that is looked at, in the picture or among the rules, `nat/KUBE-SERVICES`; '' for none. */
   readonly chain: string;
   /** Who sends a packet, and where to, as `svc2ipt trace` takes it; '' where nobody has chosen yet. */
   readonly from: string;

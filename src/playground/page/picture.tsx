@@ -16,7 +16,7 @@ export function PictureTab({ ask, input, state, look, set }: TabProps) {
         <ServiceChoice look={look} service={service} set={set} />
         {chain !== '' && (
           <button type="button" onClick={() => set({ tab: 'rules' })}>
-            The rules of {chain}
+            The rules of {chainOf(chain).chain}
           </button>
         )}
       </div>
@@ -44,23 +44,22 @@ export function Drawing({
     if (element.current === null) return;
     const mounted = mountPicture(element.current, data, {
       list: false,
-      onSelect: (place) => choose.current(place?.chain ?? ''),
+      onSelect: (place) => choose.current(place ? `${place.table}/${place.chain}` : ''),
     });
     picture.current = mounted;
-    if (chain !== '') mounted.show(placeOf(data, chain));
+    if (chain !== '') mounted.show(chainOf(chain));
     return () => mounted.destroy();
     // It has the data from then on.
   }, []);
   useEffect(() => picture.current?.update(data), [data]);
   useEffect(() => {
-    if (chain !== '') picture.current?.show(placeOf(data, chain));
+    if (chain !== '') picture.current?.show(chainOf(chain));
   }, [chain]);
   return <div class="drawing" ref={element} />;
 }
 
-/** A chain of a link is known by its name alone; what decides where packets go comes first. */
-function placeOf({ nodes }: PageData, chain: string) {
-  const found = nodes.filter(({ label, kind }) => kind !== 'target' && label === chain);
-  const { table } = found.find((node) => node.table === 'nat') ?? found[0] ?? { table: 'nat' };
-  return { table, chain };
+/** @param place `nat/KUBE-SERVICES` */
+function chainOf(place: string): { readonly table: string; readonly chain: string } {
+  const at = place.indexOf('/');
+  return { table: place.slice(0, at), chain: place.slice(at + 1) };
 }

@@ -20,7 +20,7 @@ interface Pointed {
 
 export interface RuleLinesProps {
   readonly tables: readonly ShownTable[];
-  /** The chain to bring into view; '' for none. */
+  /** The chain to bring into view, `nat/KUBE-SERVICES`; '' for none. */
   readonly chain: string;
   readonly onChain: (chain: string) => void;
   /** Distinguishes several on one page. */
@@ -116,8 +116,8 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
           {chains.map((one, c) => (
             <section
               key={one.chain}
-              class={`chain ${one.chain === chain ? 'lit' : ''}`}
-              data-chain={one.chain}
+              class={`chain ${`${table}/${one.chain}` === chain ? 'lit' : ''}`}
+              data-chain={`${table}/${one.chain}`}
               aria-label={`Chain ${one.chain}`}
             >
               <h3>
@@ -134,7 +134,7 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
                       key={`${p} ${part.text}`}
                       class={`part ${part.kind}`}
                       data-at={`${t} ${c} ${r} ${p}`}
-                      data-to={part.chain}
+                      data-to={part.chain && `${table}/${part.chain}`}
                       aria-description={part.words}
                     >
                       {part.text.trim()}
