@@ -9,25 +9,47 @@ import { type BillOfMaterials, billOf, type Component, licenses, printBill } fro
 import {
   dependencyPaths,
   type LockFile,
+  lockedPackages,
   type PlacedPackage,
   productionPackages,
   readLockFile,
 } from './lock-file.ts';
 
-/** What users install with the project of a lock file. */
+/** What the page of the playground is made of, by the names that its sources import; what these need is in it as well. */
+const IN_PAGE = [
+  '@codemirror/autocomplete',
+  '@codemirror/commands',
+  '@codemirror/lang-yaml',
+  '@codemirror/language',
+  '@codemirror/lint',
+  '@codemirror/state',
+  '@codemirror/view',
+  '@lezer/highlight',
+  'preact',
+];
+
+/** CycloneDX's own name for a package that is inside of another one. */
+const BUNDLED = { name: 'cdx:npm:package:bundled', value: 'true' } as const;
+
+/** What users install with the project of a lock file, and what its page has in it. */
 export function billOfMaterials(lock: LockFile): BillOfMaterials {
-  const placed = productionPackages(lock);
+  const installed = productionPackages(lock);
+  const inPage = pagePackages(lock);
+  const placed = [...installed, ...inPage];
   const own = npmPurl(lock.name, lock.version);
   const refs = new Map([
     ['', own],
     ...placed.map((one) => [one.path, npmPurl(one.name, one.version)] as const),
   ]);
   // A package that is in two places is one component.
-  const components = new Map(placed.map((one) => [refs.get(one.path), npmComponent(one)]));
+  const components = new Map([
+    ...inPage.map((one) => [refs.get(one.path), { ...npmComponent(one), properties: [BUNDLED] }] as const),
+    ...installed.map((one) => [refs.get(one.path), npmComponent(one)] as const),
+  ]);
   const needs = new Map(
     [...refs].map(([path, ref]) => [
       ref,
-      dependencyPaths(lock, path)
+      [...dependencyPaths(lock, path), ...(path === '' ? inPage.map((one) => one.path) : [])]
         .flatMap((needed) => refs.get(needed) ?? [])
         .sort(),
     ]),
@@ -44,6 +66,18 @@ export function billOfMaterials(lock: LockFile): BillOfMaterials {
     components: [...components.values()],
     dependencies: [...needs].map(([ref, dependsOn]) => ({ ref, dependsOn })),
   });
+}
+
+/** Those that are not installed: users get them in the page. */
+function pagePackages(lock: LockFile): PlacedPackage[] {
+  const known = new Map(lockedPackages(lock).map((one) => [one.path, one]));
+  const paths = new Set(IN_PAGE.map((name) => `node_modules/${name}`).filter((path) => known.has(path)));
+  // A set that grows while it is gone through.
+  for (const path of paths) for (const needed of dependencyPaths(lock, path)) paths.add(needed);
+  return [...paths]
+    .sort()
+    .flatMap((path) => known.get(path) ?? [])
+    .filter(({ dev }) => dev);
 }
 
 function npmComponent({ name: fullName, version, license, integrity, optional }: PlacedPackage): Component {

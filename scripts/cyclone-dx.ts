@@ -13,6 +13,7 @@ export interface Component {
   readonly licenses?: readonly License[];
   readonly cpe?: string;
   readonly purl?: string;
+  readonly properties?: readonly { readonly name: string; readonly value: string }[];
 }
 
 type License = { readonly license: { readonly id: string } } | { readonly expression: string };

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { printPlayground } from '../src/playground/html.ts';
-import { licencesOf, packagesOf } from './bundled-packages.ts';
+import { type BundledPackage, licencesOf, packagesOf } from './bundled-packages.ts';
 import { lockedPackages, readLockFile } from './lock-file.ts';
 import { playgroundExamples } from './playground-examples.ts';
 
@@ -15,22 +15,35 @@ const PROJECT = join(import.meta.dirname, '..');
 
 export const PLAYGROUND_PAGE = join(PROJECT, 'docs/playground/index.html');
 
+/** The packages that are in the page. */
+export async function playgroundPackages(): Promise<BundledPackage[]> {
+  return (await scripts()).packages;
+}
+
 /** The text of the page. */
 export async function playgroundPage(): Promise<string> {
-  const [page, thread, style, examples] = await Promise.all([
-    bundled('src/playground/page/main.tsx'),
-    bundled('src/playground/page/worker.ts'),
+  const [{ page, thread, packages }, style, examples] = await Promise.all([
+    scripts(),
     readFile(join(PROJECT, 'src/playground/page/style.css'), 'utf8'),
     playgroundExamples(),
   ]);
-  const packages = packagesOf([...page.modules, ...thread.modules], lockedPackages(readLockFile(PROJECT)));
   return printPlayground({
-    script: page.code,
-    thread: thread.code,
+    script: page,
+    thread,
     style: style.replaceAll(/\/\*.*?\*\/\n?/gs, ''),
     examples,
     licences: licencesOf(packages),
   });
+}
+
+/** Its two scripts, and the packages in them. */
+async function scripts() {
+  const [page, thread] = await Promise.all([
+    bundled('src/playground/page/main.tsx'),
+    bundled('src/playground/page/worker.ts'),
+  ]);
+  const packages = packagesOf([...page.modules, ...thread.modules], lockedPackages(readLockFile(PROJECT)));
+  return { page: page.code, thread: thread.code, packages };
 }
 
 /** A script in one text, and the modules that are in it. */

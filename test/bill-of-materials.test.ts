@@ -7,6 +7,7 @@ import { billOfMaterials } from '../scripts/bill-of-materials.ts';
 import { type BillOfMaterials, printBill } from '../scripts/cyclone-dx.ts';
 import { imageBillOfMaterials } from '../scripts/image-bill-of-materials.ts';
 import { type LockFile, readLockFile } from '../scripts/lock-file.ts';
+import { playgroundPackages } from '../scripts/playground-page.ts';
 import { problemsOfBill } from './support/bill-of-materials-schema.ts';
 import { PROJECT } from './support/project.ts';
 
@@ -39,6 +40,10 @@ function reachable({ packages }: LockFile): Set<string> {
   return seen;
 }
 
+function fullName({ group, name }: { readonly group?: string | undefined; readonly name: string }): string {
+  return group === undefined ? name : `${group}/${name}`;
+}
+
 describe('of the package', () => {
   test('is valid', async () => expect(await problemsOfBill(printBill(BILL))).toEqual([]));
 
@@ -49,6 +54,7 @@ describe('of the package', () => {
   });
 
   test('names every package that users install, with its version, its licence and its hash, and no other', () => {
+    // The page's own are told below.
     const wanted = [...reachable(LOCK)].map((path) => {
       const { version, license, integrity = '' } = LOCK.packages[path] ?? {};
       const [algorithm, digest = ''] = integrity.split('-');
@@ -60,8 +66,9 @@ describe('of the package', () => {
         hashes: [{ alg: 'SHA-512', content: Buffer.from(digest, 'base64').toString('hex') }],
       };
     });
-    const told = BILL.components.map(({ group, name, version, licenses, hashes }) => ({
-      name: group === undefined ? name : `${group}/${name}`,
+    const installed = BILL.components.filter(({ properties }) => properties === undefined);
+    const told = installed.map(({ group, name, version, licenses, hashes }) => ({
+      name: fullName({ group, name }),
       version,
       licenses,
       hashes,
@@ -72,6 +79,23 @@ describe('of the package', () => {
     expect(told.length).toBeGreaterThan(50);
   });
 
+  test('names every package in the page of the playground as one that is bundled, or as one that is installed', async () => {
+    const inPage = await playgroundPackages();
+    const bundled = new Map(
+      BILL.components.map(({ group, name, version, properties }) => [
+        `${fullName({ group, name })} ${version}`,
+        properties !== undefined,
+      ]),
+    );
+    const told = inPage.map(({ name, version, dev }) => [
+      name,
+      dev === true,
+      bundled.get(`${name} ${version}`),
+    ]);
+    expect(told.length).toBeGreaterThan(15);
+    expect(told).toEqual(told.map(([name, dev]) => [name, dev, dev]));
+  });
+
   test('is of an application, by its version', () => {
     expect(BILL.metadata.component).toMatchObject({ type: 'application', name: 'svc2ipt', purl: OWN });
   });
@@ -79,10 +103,11 @@ describe('of the package', () => {
   test('tells for each package what it needs', () => {
     const { dependencies = {} } = LOCK.packages[''] ?? {};
     const [own] = BILL.dependencies;
+    const inPage = BILL.components.flatMap(({ properties, ...one }) => (properties ? [fullName(one)] : []));
     const version = (name: string) => LOCK.packages[`node_modules/${name}`]?.version;
     expect(own).toEqual({
       ref: OWN,
-      dependsOn: Object.keys(dependencies)
+      dependsOn: [...Object.keys(dependencies), ...inPage]
         .map((name) => `pkg:npm/${name.replace('@', '%40')}@${version(name)}`)
         .sort(),
     });
