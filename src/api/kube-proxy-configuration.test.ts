@@ -227,7 +227,10 @@ describe('accepted', () => {
     ['a port', { portRange: '80' }],
     ['a range of ports', { portRange: ' 300-2000 ' }],
     ['a range of ports by its size', { portRange: '300+100' }],
-    ['the version before', { showHiddenMetricsForVersion: '1.35' }],
+    ...['1.35', '1.36'].map((showHiddenMetricsForVersion): [string, Fields] => [
+      `the version before v1.36 or v1.37: ${showHiddenMetricsForVersion}`,
+      { showHiddenMetricsForVersion },
+    ]),
     ['no limit', { clientConnection: { qps: -1 } }],
     ['the shortest period as long as the other', { iptables: { syncPeriod: '1s', minSyncPeriod: '1s' } }],
     [
@@ -239,6 +242,16 @@ describe('accepted', () => {
       },
     ],
     ['feature gates', { featureGates: { AllAlpha: true, AllBeta: false } }],
+    [
+      'feature gates of v1.37',
+      {
+        featureGates: {
+          KubeProxyIPVS: false,
+          KubeProxyNFTablesLocalhostNodePorts: true,
+          NFTablesNetlink: false,
+        },
+      },
+    ],
     [
       'logging',
       {
@@ -482,7 +495,7 @@ describe('refused, as kube-proxy does', () => {
     [
       'an older version',
       configuration({ showHiddenMetricsForVersion: '1.34' }),
-      ['showHiddenMetricsForVersion: expected 1.35 or nothing, got "1.34"'],
+      ['showHiddenMetricsForVersion: expected 1.35, 1.36 or nothing, got "1.34"'],
     ],
     ...['2000-300', '70000', '65000+1000', '-5', '1-2-3', 'x'].map(
       (portRange): [string, Fields, string[]] => [

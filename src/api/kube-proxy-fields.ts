@@ -199,8 +199,8 @@ function isPortRange(value: string): boolean {
   return low <= high && high <= 65535;
 }
 
-/** kube-proxy v1.36 can show what v1.35 had hidden metrics for, and nothing older. */
-const HIDDEN_METRICS_VERSION = '1.35';
+/** kube-proxy can show what the version before had: v1.36 takes 1.35 alone, and v1.37 takes 1.36. */
+const HIDDEN_METRICS = '1.35, 1.36 or nothing';
 
 /** Rules of another mode would stay beside ours: kube-proxy alone removes them. */
 const MODE =
@@ -218,9 +218,7 @@ export const givenConfigurationSchema = z.strictObject({
   metricsBindAddress: ipPort(10249),
   bindAddressHardFail: flag,
   enableProfiling: flag,
-  showHiddenMetricsForVersion: optional(
-    z.literal(['', HIDDEN_METRICS_VERSION], { error: `${HIDDEN_METRICS_VERSION} or nothing` }),
-  ),
+  showHiddenMetricsForVersion: optional(z.literal(['', '1.35', '1.36'], { error: HIDDEN_METRICS })),
   mode: optional(z.literal(['', 'iptables'], { error: MODE })).transform((mode) => mode || undefined),
   iptables: optional(iptables),
   ipvs: optional(ipvs),

@@ -53,7 +53,7 @@ const document = some({
   metricsBindAddress: ipPort,
   bindAddressHardFail: flag,
   enableProfiling: flag,
-  showHiddenMetricsForVersion: fc.constantFrom('', '1.35'),
+  showHiddenMetricsForVersion: fc.constantFrom('', '1.35', '1.36'),
   mode: fc.constantFrom('', 'iptables'),
   iptables: some({
     ...mark,

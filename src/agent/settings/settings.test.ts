@@ -280,7 +280,7 @@ describe('a flag', () => {
     ['--kube-api-burst -1', '--kube-api-burst: expected 0 to 2147483647, got -1'],
     [
       '--show-hidden-metrics-for-version 1.30',
-      '--show-hidden-metrics-for-version: expected 1.35 or nothing, got "1.30"',
+      '--show-hidden-metrics-for-version: expected 1.35, 1.36 or nothing, got "1.30"',
     ],
     ['--proxy-mode x --backend y --v z', 'and everything else'],
   ])('refused: %s', (line, expected) => {
