@@ -1,6 +1,7 @@
 /** From a field of an object to the line that it stands on. */
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
-import { type DocumentText, documentTexts, withoutByteOrderMarks } from '../sources/document-texts.ts';
+import { type Document, isMap, isScalar, isSeq, LineCounter } from 'yaml';
+import { type DocumentText, documentTexts } from '../sources/document-texts.ts';
+import { composeYAML } from '../sources/documents.ts';
 
 /** Both count from 1. */
 export interface Position {
@@ -19,7 +20,7 @@ const LONGEST_TEXT = 2_000_000;
  */
 export function positionsIn(text: string): (place: readonly string[], field: string) => Position | undefined {
   if (text.length > LONGEST_TEXT) return () => undefined;
-  const documentOf = documentsIn(withoutByteOrderMarks(text));
+  const documentOf = documentsIn(text);
   return (place, field) => {
     const [number] = place.flatMap((words) => /^document (\d+)$/.exec(words)?.[1] ?? []);
     const found = documentOf(Number(number));
@@ -60,21 +61,8 @@ function documentsIn(text: string): (number: number) => FoundDocument | undefine
 
 function parse({ text, linesBefore }: DocumentText): readonly FoundDocument[] {
   const lines = new LineCounter();
-  try {
-    const documents = parseAllDocuments(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      logLevel: 'silent',
-      uniqueKeys: false,
-      schema: 'core',
-      resolveKnownTags: false,
-    });
-    return documents.map((document) => ({ document, lines, linesBefore }));
-  } catch (error) {
-    // The parser recurses, and a text may nest more deeply than it can.
-    if (error instanceof RangeError) return [];
-    throw error;
-  }
+  const composed = composeYAML(text, lines);
+  return composed.ok ? composed.value.map((document) => ({ document, lines, linesBefore })) : [];
 }
 
 /** `spec.ports[0].port` or `spec.selector["a/b"]` as keys and indices. */

@@ -19,10 +19,11 @@ const EMPTY = /^\s*(?:#|$)/;
  * @returns undefined where the text has more than dashes between its documents
  */
 export function documentTexts(text: string): readonly DocumentText[] | undefined {
-  if (BEYOND_DASHES.test(text)) return undefined;
+  const unmarked = withoutByteOrderMarks(text);
+  if (BEYOND_DASHES.test(unmarked)) return undefined;
   const texts: DocumentText[] = [];
   let linesBefore = 0;
-  for (const [i, piece] of text.split(/(?<=^|\n)---(?=\n|$)/).entries()) {
+  for (const [i, piece] of unmarked.split(/(?<=^|\n)---(?=\n|$)/).entries()) {
     const lines = piece.split('\n');
     if (i > 0 || !lines.every((line) => EMPTY.test(line))) texts.push({ text: piece, linesBefore });
     linesBefore += lines.length - 1;

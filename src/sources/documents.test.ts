@@ -322,3 +322,15 @@ describe('mistakes', () => {
     expect(documents.length + problems.length).toBe(1);
   });
 });
+
+test.each<[string, KnownDocuments?]>([['as a whole'], ['document by document', new Map()]])(
+  'tells how far it has read what is not plain, %s',
+  (_, known) => {
+    const told: number[] = [];
+    const text = '{a: 1}\n---\n{b: 2}\n---\n{c: 3}\n';
+    parseDocuments({ name: 'f', text }, (characters) => told.push(characters), known);
+    expect(told).toHaveLength(3);
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(told.at(-1)).toBeLessThanOrEqual(text.length);
+  },
+);

@@ -30,7 +30,7 @@ export function parseDocuments(
   onProgress?: (characters: number) => void,
   known?: KnownDocuments,
 ): ParsedDocuments {
-  return parseJSON(source) ?? parseQuickly(source, known) ?? parseYAML(source, onProgress);
+  return parseJSON(source) ?? parseQuickly(source, known, onProgress) ?? parseYAML(source, onProgress);
 }
 
 /** JSON is YAML, too, but its own parser is a hundred times as fast. Undefined where the text is not JSON. */
@@ -62,8 +62,12 @@ function parseJSONLines({ name, text }: SourceText): ParsedDocuments | undefined
 }
 
 /** Undefined where the text needs all that YAML is, or is wrong. */
-function parseQuickly({ name, text }: SourceText, known?: KnownDocuments): ParsedDocuments | undefined {
-  const values = known ? readKnownYAML(text, known) : readPlainYAML(text);
+function parseQuickly(
+  { name, text }: SourceText,
+  known?: KnownDocuments,
+  onProgress?: (characters: number) => void,
+): ParsedDocuments | undefined {
+  const values = known ? readKnownYAML(text, known, onProgress) : readPlainYAML(text);
   const documents = values?.map((value, i) => ({ value, at: [name, `document ${i + 1}`] }));
   return documents && { documents: documents.filter(({ value }) => isThere(value)), problems: [] };
 }
@@ -73,15 +77,22 @@ function isThere(value: unknown): boolean {
 }
 
 /** Reads document by document what was not read before. */
-function readKnownYAML(text: string, known: KnownDocuments): readonly unknown[] | undefined {
-  const texts = documentTexts(withoutByteOrderMarks(text));
+function readKnownYAML(
+  text: string,
+  known: KnownDocuments,
+  onProgress: (characters: number) => void = () => {},
+): readonly unknown[] | undefined {
+  const texts = documentTexts(text);
   if (texts === undefined) return readPlainYAML(text);
   const values: unknown[] = [];
+  let characters = 0;
   for (const { text: own } of texts) {
     const read = known.get(own) ?? readPlainYAML(own) ?? readYAML(own);
     if (read === undefined) return undefined;
     known.set(own, read);
     values.push(...(read.length > 0 ? read : [null]));
+    characters += own.length;
+    onProgress(characters);
   }
   return values;
 }
@@ -105,7 +116,7 @@ export function parseYAML(
   const documents: SourceDocument[] = [];
   const problems: Problem[] = [];
   const lines = new LineCounter();
-  const parsed = compose(text, lines, onProgress);
+  const parsed = composeYAML(text, lines, onProgress);
   if (!parsed.ok) return { documents, problems: [{ at: [name], message: parsed.message }] };
 
   for (const [i, document] of parsed.value.entries()) {
@@ -123,13 +134,23 @@ export function parseYAML(
 
 /** The values of a text's documents, by the library; undefined where something is wrong in it. */
 function readYAML(text: string): readonly unknown[] | undefined {
-  const parsed = compose(text, new LineCounter());
+  const parsed = composeYAML(text, new LineCounter());
   if (!parsed.ok) return undefined;
   const read = parsed.value.map(readDocument);
   return read.some(({ mistakes }) => mistakes.length > 0) ? undefined : read.map(({ value }) => value);
 }
 
-function compose(text: string, lines: LineCounter, onProgress: (characters: number) => void = () => {}) {
+/**
+ * Has the library read a text, with all that it says of each document.
+ * @param lines is told where lines begin, without byte order marks
+ * @param onProgress is told how many characters are read
+ * @returns the documents, or why there are none: the text nests too deeply
+ */
+export function composeYAML(
+  text: string,
+  lines: LineCounter,
+  onProgress: (characters: number) => void = () => {},
+): { ok: true; value: Document.Parsed[] } | { ok: false; message: string } {
   return attempt(() => {
     const found: Document.Parsed[] = [];
     const tokens = new Parser(lines.addNewLine).parse(withoutByteOrderMarks(text));
