@@ -9,6 +9,7 @@ import { shapesOf } from '../arrangement/drawing.ts';
 import type { Area } from '../arrangement/frames.ts';
 import { LETTER_WIDTH, LETTERS, type Theme } from '../arrangement/look.ts';
 import { namespaceOfService } from '../arrangement/namespaces.ts';
+import type { ChainPlace } from '../arrangement/page-link.ts';
 import type { Direction, PageData } from '../arrangement/page-types.ts';
 import { type Hit, search } from '../arrangement/search.ts';
 import type { WalkStep } from '../arrangement/walk-steps.ts';
@@ -19,12 +20,6 @@ import { PICTURE_STYLE } from './picture-style.ts';
 import { resultEntries } from './results.ts';
 import { isStill, viewOf } from './view.ts';
 import { type PictureWalk, type WalkOptions, walker } from './walker.ts';
-
-/** A chain, by the names that iptables knows it by. */
-export interface ChainPlace {
-  readonly table: string;
-  readonly chain: string;
-}
 
 export interface PictureOptions {
   /** Unless given, as the page around it is. */

@@ -1,5 +1,6 @@
 /** The picture of the rules. */
 import { useEffect, useRef } from 'preact/hooks';
+import { printChainPlace, readChainPlace } from '../../graph/arrangement/page-link.ts';
 import type { PageData } from '../../graph/arrangement/page-types.ts';
 import { mountPicture, type Picture } from '../../graph/page/picture.ts';
 import { useAnswer } from './ask.ts';
@@ -9,14 +10,15 @@ import type { TabProps } from './tab.ts';
 
 export function PictureTab({ ask, input, state, look, set }: TabProps) {
   const { service, chain } = state;
+  const place = readChainPlace(chain);
   const { answer, problems } = useAnswer(ask, 'picture', { input, service });
   return (
     <>
       <div class="bar">
         <ServiceChoice look={look} service={service} set={set} />
-        {chain !== '' && (
+        {place && (
           <button type="button" onClick={() => set({ tab: 'rules' })}>
-            The rules of {chainOf(chain).chain}
+            The rules of {place.chain}
           </button>
         )}
       </div>
@@ -44,22 +46,16 @@ export function Drawing({
     if (element.current === null) return;
     const mounted = mountPicture(element.current, data, {
       list: false,
-      onSelect: (place) => choose.current(place ? `${place.table}/${place.chain}` : ''),
+      onSelect: (place) => choose.current(place ? printChainPlace(place) : ''),
     });
     picture.current = mounted;
-    if (chain !== '') mounted.show(chainOf(chain));
+    if (chain !== '') mounted.show(readChainPlace(chain));
     return () => mounted.destroy();
     // It has the data from then on.
   }, []);
   useEffect(() => picture.current?.update(data), [data]);
   useEffect(() => {
-    if (chain !== '') picture.current?.show(chainOf(chain));
+    if (chain !== '') picture.current?.show(readChainPlace(chain));
   }, [chain]);
   return <div class="drawing" ref={element} />;
-}
-
-/** @param place `nat/KUBE-SERVICES` */
-function chainOf(place: string): { readonly table: string; readonly chain: string } {
-  const at = place.indexOf('/');
-  return { table: place.slice(0, at), chain: place.slice(at + 1) };
 }

@@ -1,5 +1,6 @@
 /** Rules with every part explained, where somebody points at it or goes there with the arrow keys. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { printChainPlace } from '../../graph/arrangement/page-link.ts';
 import type { ShownTable } from '../answers.ts';
 import type { RulePart } from '../rule-parts.ts';
 
@@ -87,7 +88,8 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
     chains: chains.map((one) => {
       const rules = one.rules.slice(0, Math.max(0, left));
       left -= one.rules.length;
-      return { ...one, rules, hidden: one.rules.length - rules.length };
+      const place = printChainPlace({ table, chain: one.chain });
+      return { ...one, place, rules, hidden: one.rules.length - rules.length };
     }),
   }));
   return (
@@ -116,8 +118,8 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
           {chains.map((one, c) => (
             <section
               key={one.chain}
-              class={`chain ${`${table}/${one.chain}` === chain ? 'lit' : ''}`}
-              data-chain={`${table}/${one.chain}`}
+              class={`chain ${one.place === chain ? 'lit' : ''}`}
+              data-chain={one.place}
               aria-label={`Chain ${one.chain}`}
             >
               <h3>
@@ -134,7 +136,7 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
                       key={`${p} ${part.text}`}
                       class={`part ${part.kind}`}
                       data-at={`${t} ${c} ${r} ${p}`}
-                      data-to={part.chain && `${table}/${part.chain}`}
+                      data-to={part.chain && printChainPlace({ table, chain: part.chain })}
                       aria-description={part.words}
                     >
                       {part.text.trim()}
