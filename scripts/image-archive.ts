@@ -64,14 +64,14 @@ export async function writeImageArchive(
   for (const folder of [unpacked, root, blobs]) await mkdir(folder, { recursive: true });
   try {
     await execa`tar -xf ${saved} -C ${unpacked}`;
-    const images: readonly SavedImage[] = JSON.parse(await readFile(join(unpacked, 'manifest.json'), 'utf8'));
-    const configs = new Map<string, SavedConfig>();
-    for (const { Config } of images)
-      configs.set(Config, JSON.parse(await readFile(join(unpacked, Config), 'utf8')));
-    const layers = new Set([...configs.values()].flatMap(({ rootfs }) => rootfs.diff_ids));
+    const read = async (name: string) => JSON.parse(await readFile(join(unpacked, name), 'utf8'));
+    const manifest: readonly SavedImage[] = await read('manifest.json');
+    const images = await Promise.all(
+      manifest.map(async (image) => ({ ...image, ...((await read(image.Config)) as SavedConfig) })),
+    );
     const [saveLayer] = images.flatMap(({ Layers }) => Layers);
-    if (saveLayer === undefined || layers.size !== 1)
-      throw new Error(`expected images of one and the same layer, got ${JSON.stringify(images)}`);
+    if (saveLayer === undefined || new Set(images.flatMap(({ rootfs }) => rootfs.diff_ids)).size !== 1)
+      throw new Error(`expected images of one and the same layer, got ${JSON.stringify(manifest)}`);
     await execa`tar -xpf ${join(unpacked, saveLayer)} -C ${root}`;
     await look(root);
 
@@ -85,8 +85,7 @@ export async function writeImageArchive(
     const archived: ArchivedImage[] = [];
     const entries: object[] = [];
     const forDocker: SavedImage[] = [];
-    for (const { Config, RepoTags } of images) {
-      const told = configs.get(Config)?.config ?? {};
+    for (const { RepoTags, config: told } of images) {
       const created = new Date(Number(epoch) * 1000).toISOString();
       const config = await addJSON(blobs, work, `${OCI}.config.v1+json`, {
         created,
