@@ -40,8 +40,8 @@ RUN set -eu; \
   for name in iptables ip6tables; do for what in '' -save -restore; do ln -s "$name-nft$what" "usr/sbin/$name$what"; done; done; \
   mkdir -p opt run tmp; chmod 1777 tmp; \
   # Whoever runs it, the program has been compiled already: Node.js looks for that by its place and by user ID, and
-  # writes it when it ends. With a seed, V8 hashes names alike each time, and so writes the same; what it has numbered before
-  # depends on the environment, and on what the streams are, which each builder has in its own way.
+  # writes it when it ends. With a seed, V8 hashes names alike each time, and so writes the same. It numbers functions as they
+  # run, and which do depends on the environment and the streams: each builder has its own, so here are none but ours.
   mkdir -p /opt; mv /build/build/bundle /opt/svc2ipt; \
   for command in render 'lint --fail-on never' 'explain shop/web' 'trace --from 198.51.100.1 --to shop/web'; do \
     env -i PATH="$PATH" NODE_COMPILE_CACHE=/opt/svc2ipt/compiled node --random-seed=1 /opt/svc2ipt/dist/cli/main.js \

@@ -200,7 +200,7 @@ function isPortRange(value: string): boolean {
 }
 
 /** kube-proxy can show what the version before had: v1.36 takes 1.35 alone, and v1.37 takes 1.36. */
-const HIDDEN_METRICS = '1.35, 1.36 or nothing';
+const HIDDEN_METRICS_VERSIONS = ['1.35', '1.36'] as const;
 
 /** Rules of another mode would stay beside ours: kube-proxy alone removes them. */
 const MODE =
@@ -218,7 +218,11 @@ export const givenConfigurationSchema = z.strictObject({
   metricsBindAddress: ipPort(10249),
   bindAddressHardFail: flag,
   enableProfiling: flag,
-  showHiddenMetricsForVersion: optional(z.literal(['', '1.35', '1.36'], { error: HIDDEN_METRICS })),
+  showHiddenMetricsForVersion: optional(
+    z.literal(['', ...HIDDEN_METRICS_VERSIONS], {
+      error: `${HIDDEN_METRICS_VERSIONS.join(', ')} or nothing`,
+    }),
+  ),
   mode: optional(z.literal(['', 'iptables'], { error: MODE })).transform((mode) => mode || undefined),
   iptables: optional(iptables),
   ipvs: optional(ipvs),
