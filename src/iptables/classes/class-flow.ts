@@ -87,9 +87,13 @@ function labelOfWay(flow: ClassFlow): string {
     flow.isSNAT,
     flow.redirected,
     typeof translation === 'object' ? translation.to : translation,
-    flow.recent.join(),
-    flow.met.join(),
+    listLabel(flow.recent),
+    listLabel(flow.met),
   ].join(' ');
+}
+
+function listLabel(words: readonly string[]): string {
+  return words.length === 0 ? '' : JSON.stringify(words);
 }
 
 /** So many are compared with each other faster than by texts. */

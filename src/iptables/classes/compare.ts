@@ -173,7 +173,7 @@ function wayOf({ flow, verdict, rejectWith }: ClassEnd, family: Family): Way {
   const { packets, translation, recent, met, probability, chances } = flow;
   const dnat = sentTo(flow, family);
   const source = typeof translation === 'object' ? translation.to : translation;
-  const label = [verdict, rejectWith, dnat, source, recent.join(), met.join()].join('|');
+  const label = JSON.stringify([verdict, rejectWith, dnat, source, recent, met]);
   const mark = markOf(flow.mark, packets);
   const outcome: ClassOutcome = {
     verdict,

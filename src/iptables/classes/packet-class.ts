@@ -254,8 +254,5 @@ export function labelWithout(packets: PacketClass, dimension: ClassDimension): s
 
 function factsLabel(facts: Facts): string {
   if (facts.size === 0) return '';
-  return [...facts]
-    .map(([name, is]) => `${name}=${is}`)
-    .sort()
-    .join();
+  return JSON.stringify([...facts].map(([name, is]) => `${is} ${name}`).sort());
 }

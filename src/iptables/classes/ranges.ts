@@ -104,12 +104,15 @@ export function sameRanges(a: Ranges, b: Ranges): boolean {
   return true;
 }
 
-/** A short text that two sets of numbers share only if they are nearly sure to be the same; see {@link sameRanges}. */
+const LABELS = new WeakMap<Ranges, string>();
+
+/** A text that two sets of numbers share only if they are the same. */
 export function labelOf(ranges: Ranges): string {
-  if (ranges.length <= 8) return ranges.join();
-  let sum = 0n;
-  for (const value of ranges) sum = (sum * 31n + value) & 0xffffffffffffn;
-  return `${ranges.length}:${ranges[0]}:${ranges.at(-1)}:${sum}`;
+  const known = LABELS.get(ranges);
+  if (known !== undefined) return known;
+  const label = ranges.map((value) => value.toString(32)).join();
+  LABELS.set(ranges, label);
+  return label;
 }
 
 /** How many numbers there are. */

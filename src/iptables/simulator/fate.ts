@@ -48,7 +48,7 @@ export function outcomesOf(ended: readonly Ended[]): Outcome[] {
   const outcomes = new Map<string, Outcome>();
   for (const outcome of ended.map(outcomeOf)) {
     const { probability, recent, ...rest } = outcome;
-    const key = [...Object.values(rest), ...recent].join(' ');
+    const key = JSON.stringify([rest, recent]);
     const same = outcomes.get(key);
     outcomes.set(key, same ? { ...same, probability: same.probability + probability } : outcome);
   }

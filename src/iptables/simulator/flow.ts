@@ -87,7 +87,7 @@ function keyOf({ header, mark, states, recent, redirected, source }: Flow): stri
   const to = typeof source === 'object' ? source.to : source;
   const key = `${header.destination.text} ${header.destinationPort} ${mark} ${states.join()} ${redirected} ${to}`;
   if (recent.length === 0) return key;
-  return [key, ...recent.map(({ list, address }) => `${list} ${address}`).sort()].join(' ');
+  return `${key} ${JSON.stringify(recent.map(({ list, address }) => `${address} ${list}`).sort())}`;
 }
 
 /** How probable it is that there is any of these packets. */
