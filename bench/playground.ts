@@ -49,6 +49,8 @@ async function opening(page: Page, address: string): Promise<number> {
 /** Types a character, in milliseconds: how long that keeps the page busy, and when rules of it are shown. */
 async function keystroke(page: Page, port: number): Promise<{ busy: number; shown: number }> {
   await page.keyboard.press('Backspace');
+  // Its rules are not those that are waited for.
+  await page.waitForTimeout(300);
   await page.locator('.cm-content').evaluate('(element) => element.focus()');
   return await page.evaluate<{ busy: number; shown: number }>(`new Promise((resolve) => {
     const start = performance.now();
@@ -99,7 +101,7 @@ try {
         ['size, gzipped', `${(gzipSync(text).length / 1e6).toFixed(2)} MB`, '1.5 MB'],
         ['from opening to the first rules', ms(openings), '1000 ms'],
         ['20 Services: a keystroke keeps the page busy', ms(taken.map(({ busy }) => busy)), '50 ms'],
-        ['20 Services: rules of a keystroke are shown', ms(taken.map(({ shown }) => shown)), ''],
+        ['20 Services: rules of a keystroke are shown', ms(taken.map(({ shown }) => shown)), '50 ms'],
       ],
     ),
   );

@@ -1,7 +1,8 @@
 /** Questions to the other thread. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Answered, Inquiries, InquiryAnswers, InquiryKind } from '../answers.ts';
-import type { Letter } from './worker.ts';
+import { withNews } from '../news.ts';
+import type { Letter, Reply } from './worker.ts';
 
 /** Asks; undefined where somebody has asked the same kind of question anew before this one was sent. */
 export type Ask = <Kind extends InquiryKind>(
@@ -19,8 +20,8 @@ export function startThread(script: string): Ask {
   const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(address);
   const waiting = new Map<InquiryKind, Waiting>();
+  const last = new Map<InquiryKind, Answered>();
   let sent: Waiting | undefined;
-  let count = 0;
   const next = () => {
     const [first] = waiting.values();
     if (sent !== undefined || first === undefined) return;
@@ -28,8 +29,11 @@ export function startThread(script: string): Ask {
     sent = first;
     worker.postMessage(first.letter);
   };
-  worker.addEventListener('message', ({ data }: MessageEvent<{ readonly answered: Answered }>) => {
-    sent?.resolve(data.answered);
+  worker.addEventListener('message', ({ data: { kind, news } }: MessageEvent<Reply>) => {
+    // The other thread sends what is new since its last answer of this kind.
+    const answered = withNews(last.get(kind), news) as Answered;
+    last.set(kind, answered);
+    sent?.resolve(answered);
     sent = undefined;
     next();
   });
@@ -37,8 +41,7 @@ export function startThread(script: string): Ask {
     new Promise<Answered | undefined>((resolve) => {
       // Whoever types fast wants to know of the last state alone.
       waiting.get(kind)?.resolve(undefined);
-      count += 1;
-      waiting.set(kind, { letter: { id: count, kind, inquiry }, resolve });
+      waiting.set(kind, { letter: { kind, inquiry }, resolve });
       next();
     });
   // The other thread answers what it is asked.

@@ -1,7 +1,8 @@
 /** Rules with every part explained, where somebody points at it or goes there with the arrow keys. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { printChainPlace } from '../../graph/arrangement/page-link.ts';
-import type { ShownTable } from '../answers.ts';
+import type { TableName } from '../../iptables/types.ts';
+import type { ShownChain, ShownTable } from '../answers.ts';
 import type { RulePart } from '../rule-parts.ts';
 
 /** What the tables are there for. */
@@ -86,10 +87,9 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
   const shown = tables.map(({ table, chains }) => ({
     table,
     chains: chains.map((one) => {
-      const rules = one.rules.slice(0, Math.max(0, left));
+      const most = Math.max(0, Math.min(left, one.rules.length));
       left -= one.rules.length;
-      const place = printChainPlace({ table, chain: one.chain });
-      return { ...one, place, rules, hidden: one.rules.length - rules.length };
+      return { one, most };
     }),
   }));
   return (
@@ -115,36 +115,8 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
           <h2>
             table {table} <small>{TABLES[table] ?? ''}</small>
           </h2>
-          {chains.map((one, c) => (
-            <section
-              key={one.chain}
-              class={`chain ${one.place === chain ? 'lit' : ''}`}
-              data-chain={one.place}
-              aria-label={`Chain ${one.chain}`}
-            >
-              <h3>
-                {one.chain} <small>{one.words}</small>
-              </h3>
-              {one.rules.length === 0 && <p class="empty">{one.hidden > 0 ? '…' : 'no rules'}</p>}
-              {one.rules.map((parts, r) => (
-                // Rules have no name but their place.
-                <p class="rule" key={`${r} ${parts.at(-1)?.text}`}>
-                  {parts.map((part, p) => (
-                    <button
-                      type="button"
-                      tabIndex={-1}
-                      key={`${p} ${part.text}`}
-                      class={`part ${part.kind}`}
-                      data-at={`${t} ${c} ${r} ${p}`}
-                      data-to={part.chain && printChainPlace({ table, chain: part.chain })}
-                      aria-description={part.words}
-                    >
-                      {part.text.trim()}
-                    </button>
-                  ))}
-                </p>
-              ))}
-            </section>
+          {chains.map(({ one, most }, c) => (
+            <ChainLines key={one.chain} table={table} one={one} most={most} at={`${t} ${c}`} lit={chain} />
           ))}
         </section>
       ))}
@@ -155,6 +127,52 @@ export function RuleLines({ tables, chain, onChain, name }: RuleLinesProps) {
       )}
       {pointed && <Explained name={name} pointed={pointed} />}
     </div>
+  );
+}
+
+interface ChainLinesProps {
+  readonly table: TableName;
+  readonly one: ShownChain;
+  /** So many of its rules are shown. */
+  readonly most: number;
+  /** Its table and its own place among those that are shown. */
+  readonly at: string;
+  /** The chain that somebody has gone to. */
+  readonly lit: string;
+}
+
+/** A chain, drawn anew only where it is another: browsers take their time to compare thousands of parts. */
+function ChainLines({ table, one, most, at, lit }: ChainLinesProps) {
+  const place = printChainPlace({ table, chain: one.chain });
+  const isLit = place === lit;
+  return useMemo(
+    () => (
+      <section class={`chain ${isLit ? 'lit' : ''}`} data-chain={place} aria-label={`Chain ${one.chain}`}>
+        <h3>
+          {one.chain} <small>{one.words}</small>
+        </h3>
+        {most === 0 && <p class="empty">{one.rules.length > 0 ? '…' : 'no rules'}</p>}
+        {one.rules.slice(0, most).map((parts, r) => (
+          // Rules have no name but their place.
+          <p class="rule" key={`${r} ${parts.at(-1)?.text}`}>
+            {parts.map((part, p) => (
+              <button
+                type="button"
+                tabIndex={-1}
+                key={`${p} ${part.text}`}
+                class={`part ${part.kind}`}
+                data-at={`${at} ${r} ${p}`}
+                data-to={part.chain && printChainPlace({ table, chain: part.chain })}
+                aria-description={part.words}
+              >
+                {part.text.trim()}
+              </button>
+            ))}
+          </p>
+        ))}
+      </section>
+    ),
+    [table, one, most, at, isLit, place],
   );
 }
 

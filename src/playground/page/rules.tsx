@@ -1,5 +1,5 @@
 /** The rules of the text, with all of their parts explained. */
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { useAnswer } from './ask.ts';
 import { Problems } from './problems.tsx';
 import { RuleLines } from './rule-lines.tsx';
@@ -8,6 +8,14 @@ import type { TabProps } from './tab.ts';
 export function RulesTab({ ask, input, state, look, set }: TabProps) {
   const { service, chain } = state;
   const { answer, problems } = useAnswer(ask, 'rules', { input, service });
+  // While somebody types, they stay as they are until there are others.
+  const lines = useMemo(
+    () =>
+      answer && (
+        <RuleLines name="rules" tables={answer.tables} chain={chain} onChain={(to) => set({ chain: to })} />
+      ),
+    [answer, chain, set],
+  );
   return (
     <>
       <div class="bar">
@@ -18,9 +26,7 @@ export function RulesTab({ ask, input, state, look, set }: TabProps) {
         {answer && <CopyButton text={answer.text} />}
       </div>
       <Problems problems={problems} hasAnswer={answer !== undefined} look={look} />
-      {answer && (
-        <RuleLines name="rules" tables={answer.tables} chain={chain} onChain={(to) => set({ chain: to })} />
-      )}
+      {lines}
     </>
   );
 }
