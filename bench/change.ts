@@ -128,10 +128,12 @@ async function measure(size: Size): Promise<ReadonlyMap<Part, number[]>> {
     const start = performance.now();
     const report: SyncReport = await rules.sync(input());
     took('in all: compiled, planned, printed, counted', performance.now() - start);
-    const { result, full, totals, milliseconds } = report;
+    const { result, full, flows, totals, milliseconds } = report;
     took(
       'metrics',
-      time(() => metrics.synced({ family: 'ipv4', seconds: milliseconds / 1000, full, result, ...totals })),
+      time(() =>
+        metrics.synced({ family: 'ipv4', seconds: milliseconds / 1000, full, result, flows, ...totals }),
+      ),
     );
   }
   return times;

@@ -49,9 +49,9 @@ export function observerOf(
       health.queued(family);
     },
     syncing: (family) => metrics.syncing(family),
-    synced(family, { result, full, totals, milliseconds }) {
+    synced(family, { result, full, totals, flows, milliseconds }) {
       // What was not written is no sync.
-      if (!dryRun) metrics.synced({ family, seconds: milliseconds / 1000, full, result, ...totals });
+      if (!dryRun) metrics.synced({ family, seconds: milliseconds / 1000, full, result, flows, ...totals });
       health.synced(family);
       synced(family);
     },

@@ -245,14 +245,15 @@ describe('flows that end by themselves while they are deleted', () => {
 case $1 in
 -L) echo '${FLOW}' ;;
 -D) echo >>'${calls}'
-  if [ "$(wc -l <'${calls}')" -le ${times} ]; then echo "${GONE}" >&2; exit 1; fi ;;
+  if [ "$(wc -l <'${calls}')" -le ${times} ]; then echo "${GONE}" >&2; exit 1; fi
+  echo '${FLOW}'; echo '${FLOW.replace('sport=1 ', 'sport=2 ')}' ;;
 esac
 `;
       await writeFile(join(folder, 'conntrack'), script);
       await chmod(join(folder, 'conntrack'), 0o755);
       vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
       const current = [{ address: '10.96.0.10', port: 53, endpoints: new Set(['10.0.0.9:53']) }];
-      expect(await deleteStaleFlows('ipv4', { current, former: [] })).toBe(1);
+      expect(await deleteStaleFlows('ipv4', { current, former: [] })).toBe(2);
       return (await readFile(calls, 'utf8')).length;
     } finally {
       vi.unstubAllEnvs();

@@ -31,15 +31,20 @@ export interface Destinations {
 /**
  * Deletes the flows to addresses of Services, current and former, that the rules would not send where they go. Does
  * not look where there are none.
- * @returns how many kinds of flow (by destination and answering endpoint) were deleted
+ * @returns how many flows were deleted. Where some ended by themselves meanwhile, those may be missing that were deleted before
  * @throws HostError where conntrack is not installed; OperationalError where it fails, or prints what are
  *   no flows
  */
 export async function deleteStaleFlows(family: Family, destinations: Destinations): Promise<number> {
   if (destinations.current.length + destinations.former.length === 0) return 0;
   const stale = staleFlows(await listFlows(family), destinations, localAddresses());
-  for (const flow of stale) await conntrack(['-D', '-f', family, '-p', 'udp', ...selector(flow)]);
-  return stale.length;
+  let deleted = 0;
+  for (const flow of stale) {
+    const { stdout } = await conntrack(['-D', '-f', family, '-p', 'udp', ...selector(flow)]);
+    // A line for each.
+    deleted += stdout.split('\n').length - 1;
+  }
+  return deleted;
 }
 
 /**

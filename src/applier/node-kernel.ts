@@ -34,8 +34,10 @@ export interface RulesFollowed {
 }
 
 export interface Followed {
-  /** Kinds of UDP flow that were deleted, since they went where no rule sends them any more. */
+  /** UDP flows that were deleted, since they went where no rule sends them any more. */
   readonly flowsDeleted: number;
+  /** How many milliseconds the look at them took. */
+  readonly flowsMilliseconds: number;
   /** Why flows stay where they are, and what to do about it, for people. */
   readonly warning: string | undefined;
 }
@@ -53,11 +55,17 @@ export async function followRules(
   { localhostNodePorts, udpDestinations }: RulesFollowed,
 ): Promise<Followed> {
   if (localhostNodePorts) await kernel.allowLocalnetRouting();
+  const start = performance.now();
+  const followed = (flowsDeleted: number, warning?: string): Followed => ({
+    flowsDeleted,
+    flowsMilliseconds: performance.now() - start,
+    warning,
+  });
   try {
-    return { flowsDeleted: await flows.follow(udpDestinations), warning: undefined };
+    return followed(await flows.follow(udpDestinations));
   } catch (error) {
     // Without conntrack, rules are right all the same.
     if (!(error instanceof HostError)) throw error;
-    return { flowsDeleted: 0, warning: error.message };
+    return followed(0, error.message);
   }
 }

@@ -59,7 +59,7 @@ export class UdpFlows {
    * After rules were written: deletes the flows that go elsewhere than they lead. Looks at connection tracking only
    * where destinations are others than when it did so last, or where that failed.
    * @param destinations as they were expected last
-   * @returns how many kinds of flow were deleted
+   * @returns how many flows were deleted
    * @throws as `deleteStaleFlows`; the next call then tries again
    */
   async follow(destinations: readonly UdpDestination[]): Promise<number> {

@@ -117,6 +117,16 @@ export function defineMetrics(registry: Registry) {
       'ip_family',
       'traffic_policy',
     ),
+    flowsSeconds: seconds(
+      'kubeproxy_conntrack_reconciler_sync_duration_seconds',
+      'ReconcileConntrackFlowsLatency latency in seconds',
+      SYNC_SECONDS,
+    ),
+    flowsDeleted: counter(
+      'kubeproxy_conntrack_reconciler_deleted_entries_total',
+      'Cumulative conntrack flows deleted by conntrack reconciler',
+      'ip_family',
+    ),
     healthzAnswers: counter('kubeproxy_proxy_healthz_total', 'Cumulative proxy healthz HTTP status', 'code'),
     livezAnswers: counter('kubeproxy_proxy_livez_total', 'Cumulative proxy livez HTTP status', 'code'),
     apiRequests: counter(

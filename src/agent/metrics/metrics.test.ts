@@ -41,6 +41,7 @@ const SYNC: SuccessfulSync = {
       },
     ],
   },
+  flows: { flowsDeleted: 3, flowsMilliseconds: 20 },
   rules: { filter: 7, nat: 26 },
   withoutLocalEndpoints: { internal: 2, external: 3 },
 };
@@ -146,6 +147,8 @@ describe('against what kube-proxy v1.36 gave', () => {
   test('beyond it only what kube-proxy shows when it happens, what is ours, and the process', async () => {
     const added = [...(await ours()).keys()].filter((name) => !recorded.has(name));
     expect(added.filter((name) => !/^(svc2ipt|process|nodejs)_/.test(name)).sort()).toEqual([
+      'kubeproxy_conntrack_reconciler_deleted_entries_total',
+      'kubeproxy_conntrack_reconciler_sync_duration_seconds',
       'kubeproxy_network_programming_duration_seconds',
       'kubeproxy_sync_proxy_rules_iptables_partial_restore_failures_total',
       'kubeproxy_sync_proxy_rules_iptables_restore_failures_total',
@@ -192,6 +195,10 @@ test.each<[string, Record<string, string>, (metrics: Metrics) => void, number | 
   [`${KUBE_PROXY}_duration_seconds_count`, IPV4, (metrics) => metrics.synced(SYNC), 1],
   [`${KUBE_PROXY}_duration_seconds_sum`, IPV4, (metrics) => metrics.synced(SYNC), 0.05],
   ['kubeproxy_sync_full_proxy_rules_duration_seconds_count', IPV4, (metrics) => metrics.synced(SYNC), 1],
+  ['kubeproxy_conntrack_reconciler_sync_duration_seconds_sum', IPV4, (metrics) => metrics.synced(SYNC), 0.02],
+  ['kubeproxy_conntrack_reconciler_sync_duration_seconds_count', IPV4, (metrics) => metrics.synced(SYNC), 1],
+  ['kubeproxy_conntrack_reconciler_deleted_entries_total', IPV4, () => {}, 0],
+  ['kubeproxy_conntrack_reconciler_deleted_entries_total', IPV4, (metrics) => metrics.synced(SYNC), 3],
   [
     'kubeproxy_sync_partial_proxy_rules_duration_seconds_count',
     IPV4,

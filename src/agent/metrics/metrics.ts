@@ -1,6 +1,7 @@
 /** What the agent measures, for Prometheus. It says what happens; what that counts for is known here. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ApplyResult } from '../../applier/applier.ts';
+import type { Followed } from '../../applier/node-kernel.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
 import type { ConntrackTable } from '../../applier/sysctl.ts';
 import type { ServiceTable } from '../../chains/names.ts';
@@ -42,6 +43,8 @@ export interface SuccessfulSync extends Sync {
     readonly input: Pick<RestoreInput, 'lineCount' | 'rulesOf'>;
     readonly tables: ApplyResult['tables'];
   };
+  /** What became of UDP flows. */
+  readonly flows: Pick<Followed, 'flowsDeleted' | 'flowsMilliseconds'> | undefined;
   /** Rules of ours in each table, afterwards. */
   readonly rules: Readonly<Record<ServiceTable, number>>;
   /** Service ports whose traffic is dropped, as the policy is Local and all endpoints are elsewhere. */
@@ -91,8 +94,8 @@ export class Metrics {
     metrics.buildInfo.set({ version: options.version }, 1);
     for (const family of options.families) {
       // There from the start, so that the first one shows as an increase.
-      const { syncFailures, restoreFailures, driftFound, restoreLines } = metrics;
-      const counters = [syncFailures, restoreFailures, driftFound, restoreLines];
+      const { syncFailures, restoreFailures, driftFound, restoreLines, flowsDeleted } = metrics;
+      const counters = [syncFailures, restoreFailures, driftFound, restoreLines, flowsDeleted];
       for (const counter of counters) counter.inc(familyLabel(family), 0);
     }
   }
@@ -117,7 +120,7 @@ export class Metrics {
     this.#pending.get(family)?.begin();
   }
 
-  synced({ result, rules, withoutLocalEndpoints, ...sync }: SuccessfulSync): void {
+  synced({ result, flows, rules, withoutLocalEndpoints, ...sync }: SuccessfulSync): void {
     const metrics = this.#metrics;
     const label = familyLabel(sync.family);
     this.#observeSync(sync);
@@ -128,6 +131,10 @@ export class Metrics {
     }
     this.#showPending();
 
+    if (flows) {
+      metrics.flowsSeconds.observe(label, flows.flowsMilliseconds / 1000);
+      metrics.flowsDeleted.inc(label, flows.flowsDeleted);
+    }
     metrics.restoreLines.inc(label, result.input.lineCount);
     for (const table of ['filter', 'nat'] as const) {
       metrics.rulesLast.set({ ...label, table }, result.input.rulesOf(table));

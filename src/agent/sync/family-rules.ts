@@ -6,7 +6,7 @@ import { Applier, type ApplyResult } from '../../applier/applier.ts';
 import { type ChainDifference, chainDifferences } from '../../applier/chain-diff.ts';
 import { currentTables } from '../../applier/current.ts';
 import type { IptablesHost } from '../../applier/host.ts';
-import { followRules, type NodeKernel } from '../../applier/node-kernel.ts';
+import { type Followed, followRules, type NodeKernel } from '../../applier/node-kernel.ts';
 import { planChanges } from '../../applier/plan.ts';
 import { RestoreError } from '../../applier/restore.ts';
 import type { RestoreInput } from '../../applier/restore-input.ts';
@@ -32,6 +32,8 @@ export interface SyncReport {
   /** Everything was compared with the kernel, not only what has changed. */
   readonly full: boolean;
   readonly totals: RulesetTotals;
+  /** What became of UDP flows; undefined where nothing is written. */
+  readonly flows: Followed | undefined;
   /** From the cluster to rules in the kernel and stale flows deleted. */
   readonly milliseconds: number;
 }
@@ -224,12 +226,13 @@ export class FamilyRules {
     const changes = compiler.update(cluster);
     if (!this.dryRun) this.#flows.expect(compiler.udpDestinations());
     const result = await this.#apply(known && changes, compiler);
-    if (!this.dryRun) await this.#afterRules(compiler);
+    const flows = this.dryRun ? undefined : await this.#afterRules(compiler);
     const full = known === undefined || result.milliseconds.read > 0;
     const foreign = result.foreign();
     const by = foreign.length > 0 ? [...suspects(), ...(this.#kernel.watch.doubt()?.by ?? [])] : [];
     const mended = foreign.length > 0 ? this.#remember([...new Set(by)], foreign) : undefined;
-    return { result, mended, full, totals: compiler.totals, milliseconds: performance.now() - start };
+    const { totals } = compiler;
+    return { result, mended, full, totals, flows, milliseconds: performance.now() - start };
   }
 
   async #apply(changes: RulesetChanges | undefined, compiler: IncrementalCompiler): Promise<ApplyResult> {
@@ -246,14 +249,16 @@ export class FamilyRules {
     }
   }
 
-  async #afterRules(compiler: IncrementalCompiler): Promise<void> {
+  async #afterRules(compiler: IncrementalCompiler): Promise<Followed> {
     const { family } = this.host;
-    const { flowsDeleted, warning } = await followRules(this.#kernel, this.#flows, {
+    const followed = await followRules(this.#kernel, this.#flows, {
       localhostNodePorts: compiler.nodePlan.localhostNodePorts,
       udpDestinations: compiler.udpDestinations(),
     });
+    const { flowsDeleted, warning } = followed;
     if (warning !== undefined && warning !== this.#flowsWarning) this.#log.warning(warning, { family });
     this.#flowsWarning = warning;
-    if (flowsDeleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, kinds: flowsDeleted });
+    if (flowsDeleted > 0) this.#log.detail(2, 'Stale UDP flows deleted', { family, flows: flowsDeleted });
+    return followed;
   }
 }
