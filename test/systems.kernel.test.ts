@@ -12,6 +12,7 @@ import { type LabService, labCluster } from './support/kernel/cluster.ts';
 import { clusterCommand } from './support/kernel/command-line.ts';
 import { Lab } from './support/kernel/lab.ts';
 import { BACKENDS, type Backend, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { PYTHON } from './support/kernel/python.ts';
 import { expectTraffic } from './support/kernel/traffic.ts';
 import { PROJECT } from './support/project.ts';
 
@@ -90,7 +91,7 @@ ${program}-restore: line 9 failed' >&2; exit 1; fi`;
 
 /** The kernel itself refuses what one would that lacks it. */
 const onKernelWithout = async (what: 'ipv6' | 'ip_tables'): Promise<Circumstance> => ({
-  through: ['python3', join(PROJECT, 'test/support/kernel/without.py'), what],
+  through: [PYTHON, join(PROJECT, 'test/support/kernel/without.py'), what],
 });
 
 /** The objects that kube-proxy's rules count with, which nfacct makes where the kernel can. */
@@ -187,13 +188,13 @@ const LACKS: readonly Lack[] = [
   },
 ];
 
-let lab: Lab;
-beforeEach(async () => {
-  if (MAY_USE_NAMESPACES) lab = await Lab.create();
-});
-afterEach(async () => await lab?.[Symbol.asyncDispose]());
-
 describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s, on a node without', (backend) => {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.create();
+  });
+  afterEach(async () => await lab[Symbol.asyncDispose]());
+
   test.each(LACKS.filter(({ on = BACKENDS }) => on.includes(backend)))(
     '$name',
     async ({ how, services = [ONE], says = [], refused, families = FAMILIES }) => {

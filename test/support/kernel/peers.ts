@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Conversation } from './conversation.ts';
 import { nameOf, type Place } from './lab.ts';
+import { PYTHON } from './python.ts';
 
 export const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -45,7 +46,7 @@ export class Peers implements AsyncDisposable {
   constructor(namespaces: Readonly<Record<Place, string>>) {
     this.#namespaces = namespaces;
     const script = join(import.meta.dirname, 'peers.py');
-    this.#process = new Conversation('python3', [script, ...Object.values(namespaces)], { detached: true });
+    this.#process = new Conversation(PYTHON, [script, ...Object.values(namespaces)], { detached: true });
   }
 
   /** Starts a server, mostly in a pod: TCP, UDP and SCTP, IPv4 and IPv6. */
