@@ -85,7 +85,11 @@ export async function writeImageArchive(
     const archived: ArchivedImage[] = [];
     const entries: object[] = [];
     const forDocker: SavedImage[] = [];
-    for (const { RepoTags, config: told } of images) {
+    const named = images
+      .flatMap(({ RepoTags, config }) => (RepoTags ?? []).map((name) => ({ name, told: config })))
+      // An engine saves them in no certain order.
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { name, told } of named) {
       const created = new Date(Number(epoch) * 1000).toISOString();
       const config = await addJSON(blobs, work, `${OCI}.config.v1+json`, {
         created,
@@ -104,18 +108,16 @@ export async function writeImageArchive(
         layers: [packed],
       });
       const pathOf = ({ digest }: Descriptor) => `blobs/sha256/${digest.slice('sha256:'.length)}`;
-      for (const name of RepoTags ?? []) {
-        archived.push({ name, digest: manifest.digest, unpackedBytes });
-        entries.push({
-          ...manifest,
-          platform: { architecture, os: 'linux' },
-          annotations: {
-            'io.containerd.image.name': name,
-            'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
-          },
-        });
-        forDocker.push({ Config: pathOf(config), RepoTags: [name], Layers: [pathOf(packed)] });
-      }
+      archived.push({ name, digest: manifest.digest, unpackedBytes });
+      entries.push({
+        ...manifest,
+        platform: { architecture, os: 'linux' },
+        annotations: {
+          'io.containerd.image.name': name,
+          'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
+        },
+      });
+      forDocker.push({ Config: pathOf(config), RepoTags: [name], Layers: [pathOf(packed)] });
     }
     const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: entries };
     await writeFile(join(layout, 'index.json'), JSON.stringify(index));

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What `docker save` would write of two images of one layer; builders differ in times, names, and what else they say. */
+/** What `docker save` would write of two images of one layer; engines differ in times, names, order, and what else they say. */
 async function save(
   name: string,
   { time, layers: [layer, other = layer] }: { readonly time: number; readonly layers: [string, string?] },
@@ -31,7 +31,8 @@ async function save(
     await mkdir(join(saved, other, '..'), { recursive: true });
     await copyFile(join(saved, layer), join(saved, other));
   }
-  const configs = ['', '-debug'].map((suffix) => ({
+  const suffixes = time === 2 ? ['-debug', ''] : ['', '-debug'];
+  const configs = suffixes.map((suffix) => ({
     Config: `config${suffix}-${time}.json`,
     RepoTags: [`svc2ipt:1.2.3${suffix}`],
     Layers: [suffix === '' ? layer : other],
