@@ -69,6 +69,18 @@ test('documents that are read one by one are those of the whole text', () => {
   );
 });
 
+test('of many texts, one after the other, the documents of the last ones stay known', () => {
+  const known: KnownDocuments = new Map();
+  for (let i = 0; i < 11_000; i++)
+    parseDocuments({ name: 'f', text: `same: true\n---\nchanges: ${i}\n` }, undefined, known);
+  expect(known.size).toBeLessThanOrEqual(10_002);
+  const texts = [...known.keys()].join();
+  expect(texts).toContain('same: true');
+  expect(texts).toContain('changes: 10999');
+  expect(texts).toContain('changes: 10000');
+  expect(texts).not.toContain('changes: 1\n');
+});
+
 test('fields stand where they stand in the whole text', () => {
   fc.assert(
     fc.property(

@@ -89,13 +89,22 @@ function readKnownYAML(
   for (const { text: own } of texts) {
     const read = known.get(own) ?? readPlainYAML(own) ?? readYAML(own);
     if (read === undefined) return undefined;
+    // The oldest comes first.
+    known.delete(own);
     known.set(own, read);
     values.push(...(read.length > 0 ? read : [null]));
     characters += own.length;
     onProgress(characters);
   }
+  for (const old of known.keys()) {
+    if (known.size <= texts.length + OTHERS_KNOWN) break;
+    known.delete(old);
+  }
   return values;
 }
+
+/** Beside the documents of the last text, so many of former ones stay known: each keystroke makes another one. */
+const OTHERS_KNOWN = 10_000;
 
 const YAML_OPTIONS = {
   prettyErrors: false,
