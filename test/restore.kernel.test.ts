@@ -68,7 +68,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
   { concurrent: true },
   (on) => {
     // What is in them does not depend on the layout that is tested.
-    const inTurn = LAYOUT === DEFAULT_LAYOUT ? someOf(fixtures, BACKENDS.indexOf(on.backend), 2) : [];
+    const inTurn = LAYOUT === DEFAULT_LAYOUT ? someOf(fixtures, PLACES.indexOf(on), PLACES.length) : [];
     describe.runIf(inTurn.length > 0)('takes the golden files', () => {
       test.each(inTurn)('%s', async (name) => {
         await expectTaken(on, await readFile(join(PROJECT, 'golden', name, `${on.family}.rules`), 'utf8'));

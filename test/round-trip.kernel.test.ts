@@ -39,7 +39,7 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(PLACES)(
   { concurrent: true },
   (on) => {
     describe('holds, and is known to hold, the rules of', () => {
-      test.each(someOf(FIXTURES, BACKENDS.indexOf(on.backend), 2))('%s', async (_, fixture) => {
+      test.each(someOf(FIXTURES, PLACES.indexOf(on), PLACES.length))('%s', async (_, fixture) => {
         const { ruleset, nfacct } = await rulesetOf(fixture, on.family);
         await using firewall = await FirewallNamespace.create(on);
         if (nfacct) await firewall.addCounters();
