@@ -14,6 +14,7 @@ import { cleanup } from './support/kernel/command-line.ts';
 import { Lab } from './support/kernel/lab.ts';
 import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
+import { pairs } from './support/long-form.ts';
 import { MAIN, PROJECT } from './support/project.ts';
 
 /** The oldest with both layouts whose libraries are still those of this checkout. */
@@ -50,11 +51,9 @@ afterAll(async () => {
 });
 
 // A copy of the sources has no history.
-describe
-  .skipIf(!MAY_USE_NAMESPACES || !IS_THERE)
-  .each(BACKENDS.flatMap((backend) => LAYOUT_NAMES.map((layout) => ({ backend, layout }))))(
-  'iptables-$backend, $layout layout',
-  ({ backend, layout }) => {
+describe.skipIf(!MAY_USE_NAMESPACES || !IS_THERE).each(pairs(BACKENDS, LAYOUT_NAMES))(
+  'iptables-%s, %s layout',
+  (backend, layout) => {
     test('the former agent, this one, the former one again: no connection fails, and nothing is left', async () => {
       await using lab = await Lab.create();
       const manifests = join(lab.folder, 'manifests');
