@@ -958,8 +958,8 @@ describe('configuration', () => {
       configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni0' } }),
       configured({}, { detectLocalMode: 'BridgeInterface', detectLocal: { bridgeInterface: 'cni1' } }),
       [
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni1, incoming interface not cni0: no longer masqueraded, so endpoints see the sender's address",
-        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni0, incoming interface not cni1: masqueraded now, so endpoints see the node's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni1: no longer masqueraded, so endpoints see the sender's address",
+        "shop/web | http, cluster IP 10.96.0.10:80 from anybody but this node, incoming interface cni0: masqueraded now, so endpoints see the node's address",
       ],
     ],
     [

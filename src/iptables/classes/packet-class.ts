@@ -91,6 +91,23 @@ function assume(packets: PacketClass, fact: string, is: boolean): PacketClass | 
   return possible({ ...packets, facts });
 }
 
+/**
+ * Facts without those about the interface that others make certain: `eth0` is no `eth1`, and fits `eth+`. So facts are the
+ * same in whatever order questions were asked.
+ */
+function withoutImplied(facts: Facts): Facts {
+  const asked = [...facts.keys()].filter((fact) => inInterfacePattern(fact) !== undefined);
+  if (asked.length < 2) return facts;
+  const needed = new Map(facts);
+  for (const fact of asked) {
+    const is = facts.get(fact) === true;
+    needed.set(fact, !is);
+    if (canBeInterface(needed)) needed.set(fact, is);
+    else needed.delete(fact);
+  }
+  return needed;
+}
+
 /** That a packet goes to where it comes from. */
 export const TO_ITSELF = 'source is destination';
 
@@ -112,7 +129,9 @@ function possible(packets: PacketClass): PacketClass | undefined {
   const { facts } = packets;
   if (facts.size === 0) return packets;
   if (!canBeInterface(facts) || !canBeSeen(facts)) return undefined;
-  const here = withoutOtherOwners(withoutOtherOwners(packets, 'source'), 'destination');
+  const needed = withoutImplied(facts);
+  const told = needed === facts ? packets : { ...packets, facts: needed };
+  const here = withoutOtherOwners(withoutOtherOwners(told, 'source'), 'destination');
   const { source, destination } = here;
   if (isEmpty(source) || isEmpty(destination)) return undefined;
   const same = facts.get(TO_ITSELF);
