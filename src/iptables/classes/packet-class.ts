@@ -105,7 +105,7 @@ function withoutImplied(facts: Facts): Facts {
     if (canBeInterface(needed)) needed.set(fact, is);
     else needed.delete(fact);
   }
-  return needed;
+  return needed.size === facts.size ? facts : needed;
 }
 
 /** That a packet goes to where it comes from. */
