@@ -1,13 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import {
-  type EndpointSlice,
-  endpointSliceSchema,
-  endpointsSchema,
-  firstLabel,
-  SERVICE_NAME_LABEL,
-} from './endpoint-slice.ts';
+import { type EndpointSlice, endpointSliceSchema, endpointsSchema, firstLabel } from './endpoint-slice.ts';
 import { check, formatProblem } from './problem.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -362,83 +355,4 @@ test.each<[string, Readonly<Record<string, string>>, string | undefined]>([
   ['none', { c: '3' }, undefined],
 ])('of two labels, %s', (_, labels, expected) => {
   expect(firstLabel(labels, ['a', 'b'])).toBe(expected);
-});
-
-describe('the short way for what nearly all EndpointSlices are like', () => {
-  /** A value as it should be for the most part; else anything, null and absence among it. */
-  const mostly = <T>(usual: fc.Arbitrary<T>) =>
-    fc.oneof(
-      { weight: 12, arbitrary: usual },
-      { weight: 1, arbitrary: fc.constantFrom(undefined, null, 7, true, '', 'a b', [], ['x'], {}) },
-    );
-  const names = fc.array(mostly(fc.record({ name: mostly(fc.constantFrom('zone-a', 'zone-b')) })), {
-    maxLength: 2,
-  });
-  const address = fc.constantFrom(
-    '10.0.0.1',
-    '10.0.0.2',
-    '010.0.0.3',
-    'fd00::1',
-    'FD00::2',
-    '127.0.0.1',
-    '::',
-    'x',
-  );
-  const endpoint = fc.record(
-    {
-      addresses: mostly(fc.array(mostly(address), { maxLength: 2 })),
-      conditions: mostly(
-        fc.record(
-          {
-            ready: mostly(fc.boolean()),
-            serving: mostly(fc.boolean()),
-            terminating: mostly(fc.boolean()),
-          },
-          { requiredKeys: [] },
-        ),
-      ),
-      nodeName: mostly(fc.constantFrom('node-a', 'node-b')),
-      zone: mostly(fc.constant('zone-a')),
-      hints: mostly(fc.record({ forZones: mostly(names), forNodes: mostly(names) }, { requiredKeys: [] })),
-      deprecatedTopology: mostly(fc.constantFrom(undefined, { 'topology.kubernetes.io/region': 'r' })),
-      hostname: mostly(fc.constant('other')),
-    },
-    { requiredKeys: ['addresses'] },
-  );
-  const slices = fc.record(
-    {
-      metadata: mostly(
-        fc.record({
-          name: mostly(fc.constant('web-abc')),
-          namespace: mostly(fc.constant('shop')),
-          labels: mostly(
-            fc.constantFrom({ [SERVICE_NAME_LABEL]: 'web' }, { 'service.kubernetes.io/headless': '' }),
-          ),
-        }),
-      ),
-      addressType: mostly(fc.constantFrom('IPv4', 'IPv6', 'FQDN')),
-      endpoints: mostly(fc.array(mostly(endpoint), { maxLength: 3 })),
-      ports: mostly(
-        fc.array(fc.record({ name: mostly(fc.constantFrom('http', 'dns')), port: mostly(fc.constant(80)) }), {
-          maxLength: 2,
-        }),
-      ),
-    },
-    { requiredKeys: ['metadata', 'addressType'] },
-  );
-
-  test('gives exactly what the schema gives', () => {
-    let valid = 0;
-    fc.assert(
-      fc.property(slices, (slice) => {
-        const { success, data } = endpointSliceSchema.safeParse(slice);
-        const checked = check(endpointSliceSchema, slice, []);
-        if (success) valid++;
-        expect(checked.ok).toBe(success);
-        if (checked.ok) expect(checked.value).toStrictEqual(data);
-      }),
-      { numRuns: 2000 },
-    );
-    expect(valid).toBeGreaterThan(100);
-  });
 });

@@ -6,6 +6,7 @@ import {
   givenLabels,
   type KnownPart,
   list,
+  meetsRules,
   namespacedMetadata,
   optional,
   ownName,
@@ -19,6 +20,7 @@ import {
 } from './fields.ts';
 import { isMapping, show, withShortcut } from './problem.ts';
 import { SERVICE_PROXY_NAME_LABEL } from './service.ts';
+import { isFlagOrAbsent, isTextOrAbsent, usualList, usualMetadata, usualPort } from './usual.ts';
 
 export type EndpointSlice = Readonly<z.output<typeof wholeSchema>>;
 export type SliceEndpoint = EndpointSlice['endpoints'][number];
@@ -132,28 +134,21 @@ const withoutEndpoints = ({
   ports,
 });
 
-const restSchema = withRules(sliceSchema.omit({ endpoints: true }), (known, rules) =>
-  checkNames(known?.ports, rules),
-).transform(withoutEndpoints);
+export const endpointSliceSchema = withShortcut(wholeSchema, usualSlice);
 
-/** A cluster has hundreds of thousands of endpoints, and zod takes some 15 microseconds for each. */
-export const endpointSliceSchema = withShortcut(
-  wholeSchema,
-  (value): z.output<typeof wholeSchema> | undefined => {
-    if (!isMapping(value) || !Array.isArray(value.endpoints)) return undefined;
-    const rest = restSchema.safeParse(value).data;
-    if (!rest || value.addressType === 'FQDN') return undefined;
-    const endpoints: SliceEndpoint[] = [];
-    for (const one of value.endpoints as readonly unknown[]) {
-      const endpoint = usualEndpoint(one, rest.family);
-      if (!endpoint) return undefined;
-      endpoints.push(endpoint);
-    }
-    return { ...rest, endpoints };
-  },
-);
+/** An EndpointSlice as its controller writes it; undefined for any other, and where anything is wrong with it. */
+function usualSlice(value: unknown): z.output<typeof wholeSchema> | undefined {
+  if (!isMapping(value)) return undefined;
+  const { addressType } = value;
+  if (addressType !== 'IPv4' && addressType !== 'IPv6') return undefined;
+  const family = addressType === 'IPv6' ? 'ipv6' : 'ipv4';
+  const metadata = usualMetadata(value.metadata);
+  const ports = usualList(value.ports, usualPort);
+  const endpoints = usualList(value.endpoints, (one) => usualEndpoint(one, family));
+  if (!metadata || !ports || !endpoints || !meetsRules(ports, checkNames)) return undefined;
+  return { ...withoutEndpoints({ metadata, addressType, ports }), endpoints };
+}
 
-/** An endpoint as the EndpointSlice controller writes it; undefined for any other, and where anything is wrong with it. */
 function usualEndpoint(value: unknown, family: Family): SliceEndpoint | undefined {
   if (!isMapping(value)) return undefined;
   const { addresses, conditions = {}, nodeName, zone, hints = {}, deprecatedTopology } = value;
@@ -185,16 +180,11 @@ function usualEndpoint(value: unknown, family: Family): SliceEndpoint | undefine
 
 function usualNames(value: unknown): readonly string[] | undefined {
   if (value === undefined) return NONE;
-  if (!Array.isArray(value)) return undefined;
-  const names = value.map((one: unknown) => (isMapping(one) ? one.name : undefined));
-  return names.every((name) => typeof name === 'string') ? (names.length === 0 ? NONE : names) : undefined;
+  const names = usualList(value, (one) =>
+    isMapping(one) && typeof one.name === 'string' ? one.name : undefined,
+  );
+  return names?.length === 0 ? NONE : names;
 }
-
-const isTextOrAbsent = (value: unknown): value is string | undefined =>
-  value === undefined || typeof value === 'string';
-
-const isFlagOrAbsent = (value: unknown): value is boolean | undefined =>
-  value === undefined || typeof value === 'boolean';
 
 /** An EndpointSlice that kube-proxy does not even look at, though its label names a Service. */
 interface Skipped {

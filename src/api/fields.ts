@@ -30,20 +30,29 @@ export function list<Schema extends z.ZodType>(schema: Schema) {
 /** A whole number from `min` to `max`, both included. */
 export function integer(min: number, max: number) {
   const error = `${min} to ${max}`;
-  return z
-    .number({ error })
-    .refine((number) => Number.isInteger(number) && number >= min && number <= max, { error });
+  return z.number({ error }).refine((number) => isIntegerWithin(number, min, max), { error });
 }
 
+const isIntegerWithin = (number: number, min: number, max: number): boolean =>
+  Number.isInteger(number) && number >= min && number <= max;
+
+/** The highest number of a port. */
+const LAST_PORT = 65535;
+
 /** The number of a port that exists. */
-export const portNumber = integer(1, 65535);
+export const portNumber = integer(1, LAST_PORT);
+
+export const isPortNumber = (value: unknown): value is number =>
+  typeof value === 'number' && isIntegerWithin(value, 1, LAST_PORT);
 
 /** The number of a port, or 0 for none. */
-export const portNumberOrZero = integer(0, 65535);
+export const portNumberOrZero = integer(0, LAST_PORT);
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const DNS_LABEL = 'a DNS label (1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends)';
+
+export const isDNSLabel = (text: string): boolean => LABEL.test(text);
 
 /** RFC 1123 label: the names of Services, namespaces and service ports. */
 export const dnsLabel = z.string({ error: DNS_LABEL }).regex(LABEL, { error: DNS_LABEL });
@@ -51,12 +60,12 @@ export const dnsLabel = z.string({ error: DNS_LABEL }).regex(LABEL, { error: DNS
 /** The name of a port, or '' for none. */
 export const portName = z
   .string({ error: DNS_LABEL })
-  .refine((name) => name === '' || LABEL.test(name), { error: DNS_LABEL });
+  .refine((name) => name === '' || isDNSLabel(name), { error: DNS_LABEL });
 
 const DNS_SUBDOMAIN =
   'a DNS subdomain (1 to 253 of a-z, 0-9, "-" and ".", with a letter or digit at both ends)';
 
-function isSubdomain(text: string): boolean {
+export function isSubdomain(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
 }
 
@@ -127,9 +136,14 @@ export const interfaceName = z
 const LABEL_NAME = /^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)$/;
 
 /** A name, with a DNS subdomain and a slash before it or not. */
-function isLabelKey(key: string): boolean {
+export function isLabelKey(key: string): boolean {
   const slash = key.indexOf('/');
   return LABEL_NAME.test(key.slice(slash + 1)) && (slash < 0 || isSubdomain(key.slice(0, slash)));
+}
+
+/** The value of a label; it may be empty. */
+export function isLabelValue(text: string): boolean {
+  return text === '' || LABEL_NAME.test(text);
 }
 
 /** Labels. Not a `z.record`, which passes over `__proto__` in silence: a selector must not lose a key. */
@@ -147,7 +161,7 @@ export const givenLabels = z
       }
       if (typeof text !== 'string') {
         context.addIssue({ code: 'custom', path: [key], message: 'a string', input: value });
-      } else if (text !== '' && !LABEL_NAME.test(text)) {
+      } else if (!isLabelValue(text)) {
         const message =
           'the value of a label (up to 63 of A-Z, a-z, 0-9, "-", "_" and ".", with a letter or digit at both ends)';
         context.addIssue({ code: 'custom', path: [key], message, input: value });
@@ -211,6 +225,16 @@ export function withRules<Schema extends z.ZodType>(
     },
     { when: () => true },
   );
+}
+
+/** Whether a value with nothing wrong in its fields meets the rules between them. */
+export function meetsRules<T>(value: T, check: (known: KnownPart<T>, rules: Rules) => void): boolean {
+  let met = true;
+  const complain = () => {
+    met = false;
+  };
+  check(value as KnownPart<T>, { complain, isWrong: () => false });
+  return met;
 }
 
 /** A field that is wrong, or has something wrong in it. */

@@ -5,9 +5,12 @@ import {
   dnsLabel,
   integer,
   ipAddressOrNone,
+  isDNSLabel,
+  isPortNumber,
   type KnownPart,
   labels,
   list,
+  meetsRules,
   namespacedMetadata,
   oneOfEachFamily,
   optional,
@@ -21,7 +24,8 @@ import {
   unicastAddress,
   withRules,
 } from './fields.ts';
-import { show } from './problem.ts';
+import { isMapping, show, withShortcut } from './problem.ts';
+import { isFlagOrAbsent, isWordOrAbsent, usualLabels, usualList, usualMetadata, usualPort } from './usual.ts';
 
 export type Service = Readonly<z.output<typeof serviceSchema>>;
 export type ServicePortSpec = Service['ports'][number];
@@ -96,51 +100,140 @@ const ingressSchema = z.object({
   ipMode: optional(z.enum(['VIP', 'Proxy'])),
 });
 
-export const serviceSchema = z
-  .object({
-    metadata: namespacedMetadata.extend({ name: dnsLabel }),
-    spec: withRules(specSchema, checkSpec),
-    status: optional(z.object({ loadBalancer: optional(z.object({ ingress: list(ingressSchema) })) })),
-  })
-  .transform(({ metadata, spec, status }) => {
-    return {
-      kind: 'Service' as const,
-      namespace: metadata.namespace,
-      name: metadata.name,
-      /** Another proxy's business (the label {@link SERVICE_PROXY_NAME_LABEL}). */
-      otherProxy: SERVICE_PROXY_NAME_LABEL in metadata.labels,
-      type: spec.type,
-      /** Empty where none is assigned yet; `['None']` for a headless Service. */
-      clusterIPs: (spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? '']).filter(
-        (ip) => ip !== '',
-      ),
-      ipFamilies: spec.ipFamilies,
-      ipFamilyPolicy: spec.ipFamilyPolicy,
-      ports: spec.ports.map(({ targetPort, ...port }) => ({ ...port, targetPort: targetPort || port.port })),
-      selector: spec.selector,
-      externalIPs: spec.externalIPs,
-      /** The addresses of load balancers that deliver packets with their own address as destination. */
-      loadBalancerIPs: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
-        ip && ipMode !== 'Proxy' ? [ip] : [],
-      ),
-      /** Where load balancers are that deliver packets otherwise, so that no rules are made for them. */
-      otherIngress: otherIngress(status?.loadBalancer?.ingress ?? []),
-      loadBalancerSourceRanges: spec.loadBalancerSourceRanges,
-      externalTrafficPolicy: spec.externalTrafficPolicy || ('Cluster' as const),
-      internalTrafficPolicy: spec.internalTrafficPolicy ?? ('Cluster' as const),
-      trafficDistribution: spec.trafficDistribution,
-      /** 0 for none. */
-      healthCheckNodePort: spec.healthCheckNodePort ?? 0,
-      allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true,
-      publishNotReadyAddresses: spec.publishNotReadyAddresses ?? false,
-      /** Seconds that a client keeps its endpoint, or undefined for no affinity. */
-      sessionAffinitySeconds:
-        spec.sessionAffinity === 'ClientIP'
-          ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_TIMEOUT)
-          : undefined,
-      topologyKeys: spec.topologyKeys,
-    };
-  });
+const readSchema = z.object({
+  metadata: namespacedMetadata.extend({ name: dnsLabel }),
+  spec: withRules(specSchema, checkSpec),
+  status: optional(z.object({ loadBalancer: optional(z.object({ ingress: list(ingressSchema) })) })),
+});
+
+function toService({ metadata, spec, status }: z.output<typeof readSchema>) {
+  return {
+    kind: 'Service' as const,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    /** Another proxy's business (the label {@link SERVICE_PROXY_NAME_LABEL}). */
+    otherProxy: SERVICE_PROXY_NAME_LABEL in metadata.labels,
+    type: spec.type,
+    /** Empty where none is assigned yet; `['None']` for a headless Service. */
+    clusterIPs: (spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? '']).filter(
+      (ip) => ip !== '',
+    ),
+    ipFamilies: spec.ipFamilies,
+    ipFamilyPolicy: spec.ipFamilyPolicy,
+    ports: spec.ports.map(({ targetPort, ...port }) => ({ ...port, targetPort: targetPort || port.port })),
+    selector: spec.selector,
+    externalIPs: spec.externalIPs,
+    /** The addresses of load balancers that deliver packets with their own address as destination. */
+    loadBalancerIPs: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
+      ip && ipMode !== 'Proxy' ? [ip] : [],
+    ),
+    /** Where load balancers are that deliver packets otherwise, so that no rules are made for them. */
+    otherIngress: otherIngress(status?.loadBalancer?.ingress ?? []),
+    loadBalancerSourceRanges: spec.loadBalancerSourceRanges,
+    externalTrafficPolicy: spec.externalTrafficPolicy || ('Cluster' as const),
+    internalTrafficPolicy: spec.internalTrafficPolicy ?? ('Cluster' as const),
+    trafficDistribution: spec.trafficDistribution,
+    /** 0 for none. */
+    healthCheckNodePort: spec.healthCheckNodePort ?? 0,
+    allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true,
+    publishNotReadyAddresses: spec.publishNotReadyAddresses ?? false,
+    /** Seconds that a client keeps its endpoint, or undefined for no affinity. */
+    sessionAffinitySeconds:
+      spec.sessionAffinity === 'ClientIP'
+        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_TIMEOUT)
+        : undefined,
+    topologyKeys: spec.topologyKeys,
+  };
+}
+
+export const serviceSchema = withShortcut(readSchema.transform(toService), usualService);
+
+/** What few Services have, or only those whose load balancers are read anyhow. */
+const RARE_FIELDS = [
+  'externalIPs',
+  'loadBalancerSourceRanges',
+  'trafficDistribution',
+  'healthCheckNodePort',
+  'publishNotReadyAddresses',
+  'sessionAffinityConfig',
+  'topologyKeys',
+] as const;
+
+const POLICIES = ['Cluster', 'Local'] as const;
+
+/** A Service as most are that come from an API server; undefined for any other, and where anything is wrong with it. */
+function usualService(value: unknown): ReturnType<typeof toService> | undefined {
+  if (!isMapping(value) || !isMapping(value.spec)) return undefined;
+  const { loadBalancer = {} } = isMapping(value.status) ? value.status : {};
+  if (!isMapping(value.status ?? {}) || !isMapping(loadBalancer) || loadBalancer.ingress !== undefined) {
+    return undefined;
+  }
+  const metadata = usualMetadata(value.metadata);
+  const spec = usualSpec(value.spec);
+  if (!metadata || !isDNSLabel(metadata.name) || !spec || !meetsRules(spec, checkSpec)) return undefined;
+  return toService({ metadata, spec });
+}
+
+function usualSpec(value: Readonly<Record<string, unknown>>): z.output<typeof specSchema> | undefined {
+  const { type, ipFamilyPolicy, externalTrafficPolicy, internalTrafficPolicy, sessionAffinity } = value;
+  const { allocateLoadBalancerNodePorts } = value;
+  if (
+    RARE_FIELDS.some((field) => value[field] !== undefined) ||
+    !isWordOrAbsent(type, ['ClusterIP', 'NodePort', 'LoadBalancer']) ||
+    !isWordOrAbsent(ipFamilyPolicy, ['SingleStack', 'PreferDualStack', 'RequireDualStack']) ||
+    !isWordOrAbsent(externalTrafficPolicy, POLICIES) ||
+    !isWordOrAbsent(internalTrafficPolicy, POLICIES) ||
+    !isWordOrAbsent(sessionAffinity, ['None']) ||
+    !isFlagOrAbsent(allocateLoadBalancerNodePorts)
+  ) {
+    return undefined;
+  }
+  const clusterIP = usualClusterIP(value.clusterIP);
+  const clusterIPs = usualList(value.clusterIPs, usualClusterIP);
+  const ipFamilies = usualList(value.ipFamilies, (one) =>
+    one === 'IPv4' || one === 'IPv6' ? one : undefined,
+  );
+  const ports = usualList(value.ports, usualServicePort);
+  const selector = usualLabels(value.selector);
+  if (clusterIP === undefined || !clusterIPs || !ipFamilies || !ports || !selector) return undefined;
+  return {
+    type: type ?? 'ClusterIP',
+    clusterIP,
+    clusterIPs,
+    ipFamilies,
+    ipFamilyPolicy,
+    ports,
+    selector,
+    externalIPs: [],
+    loadBalancerSourceRanges: [],
+    externalTrafficPolicy,
+    internalTrafficPolicy,
+    allocateLoadBalancerNodePorts,
+    sessionAffinity,
+    topologyKeys: [],
+  };
+}
+
+function usualClusterIP(value: unknown): string | undefined {
+  if (value === 'None') return value;
+  if (typeof value !== 'string') return undefined;
+  const { address, expected } = parseUnicast(value);
+  return expected === undefined ? address : undefined;
+}
+
+function usualServicePort(value: unknown): z.output<typeof servicePort> | undefined {
+  const port = usualPort(value);
+  if (!port || !isMapping(value)) return undefined;
+  const { targetPort, nodePort = 0 } = value;
+  if (
+    targetPort !== undefined &&
+    !isPortNumber(targetPort) &&
+    !(typeof targetPort === 'string' && isPortName(targetPort))
+  )
+    return undefined;
+  if (nodePort !== 0 && !isPortNumber(nodePort)) return undefined;
+  return { ...port, targetPort, nodePort };
+}
 
 /** Whether kube-proxy has anything to do for it: it is not headless, not an alias, and not another proxy's. */
 export function hasClusterIP({ type, clusterIPs, otherProxy }: Service): boolean {
