@@ -190,7 +190,7 @@ function usualSpec(value: Readonly<Record<string, unknown>>): z.output<typeof sp
   }
   const clusterIP = usualClusterIP(value.clusterIP);
   const clusterIPs = usualList(value.clusterIPs, usualClusterIP);
-  const ipFamilies = usualList(value.ipFamilies, (one) =>
+  const ipFamilies = usualList(value.ipFamilies ?? [], (one) =>
     one === 'IPv4' || one === 'IPv6' ? one : undefined,
   );
   const ports = usualList(value.ports, usualServicePort);

@@ -121,7 +121,7 @@ const services = fields(
         publishNotReadyAddresses: mostlyFirst(undefined, true),
         topologyKeys: mostlyFirst(undefined, ['*']),
       },
-      ['clusterIP', 'clusterIPs', 'ipFamilies', 'ports'],
+      ['clusterIP', 'clusterIPs', 'ports'],
     ),
     status: fields({
       loadBalancer: fields({
