@@ -534,6 +534,25 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
 
   const otherHolds = async () => (await lab.run('node', [`iptables-${other}-save`])).stdout;
 
+  test(
+    'the other backend has chains of ours, which is told once the rules are in the kernel',
+    IN_TURN,
+    async () => {
+      const chain = ['--wait', '60', '-t', 'nat'];
+      await lab.run('node', [`iptables-${other}`, ...chain, '-N', 'KUBE-SERVICES']);
+      try {
+        await start();
+        await agent.tells(both);
+        await agent.tells(
+          new RegExp(`iptables-${other} has 1 chain of kube-proxy too, and packets meet both`),
+        );
+        await inStep();
+      } finally {
+        await lab.run('node', [`iptables-${other}`, ...chain, '-X', 'KUBE-SERVICES']);
+      }
+    },
+  );
+
   test('what iptables stands for changes, and its programs are away for a while', IN_TURN, async () => {
     const path = await pathWith('named', ['', `-${backend}`]);
     await begin({ backend: undefined, env: { PATH: path } });

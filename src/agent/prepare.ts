@@ -8,9 +8,13 @@ import type { AgentSettings } from './settings/settings.ts';
 
 /**
  * Sets the kernel up for services, as kube-proxy v1.36 does, and tells it how readily to kill this process.
+ * @returns whether rules can count with nfacct objects
  * @throws HostError where a setting is refused that services depend on
  */
-export async function prepareNode({ configuration, initOnly }: AgentSettings, log: Log): Promise<void> {
+export async function prepareNode(
+  { configuration, initOnly }: AgentSettings,
+  log: Log,
+): Promise<{ readonly nfacct: boolean }> {
   const { conntrack, oomScoreAdj, nodePortAddresses, iptables } = configuration;
   await writeFile('/proc/self/oom_score_adj', String(oomScoreAdj)).catch((error: unknown) => {
     log.warning('Cannot set oom_score_adj; it needs CAP_SYS_RESOURCE', {
@@ -19,8 +23,10 @@ export async function prepareNode({ configuration, initOnly }: AgentSettings, lo
     });
   });
   for (const warning of await setUpConntrack(conntrack)) log.warning(warning);
-  for (const warning of await createNfacct()) log.warning(warning);
+  const nfacct = await createNfacct();
+  for (const warning of nfacct.warnings) log.warning(warning);
   // Whoever runs for good may not be able to, so it cannot wait for the rules here, as it does else (kube-proxy v1.36).
   const plan = planNode(undefined, { family: 'ipv4', nodePortAddresses, ...iptables });
   if (initOnly && plan.localhostNodePorts) await allowLocalnetRouting();
+  return { nfacct: nfacct.exist };
 }

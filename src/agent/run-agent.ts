@@ -3,11 +3,13 @@ import type { Registry } from 'prom-client';
 import type { HostFacts } from '../api/node.ts';
 import { limitCommands } from '../applier/command.ts';
 import { KernelCounters } from '../applier/counters.ts';
-import { detectHost, type Host, HostError, interfaceAddresses } from '../applier/host.ts';
+import { detectHost, type Host, HostError, interfaceAddresses, leftoverWarnings } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { nodeKernel } from '../applier/node-kernel.ts';
+import type { IptablesPrograms } from '../applier/programs.ts';
 import { readConntrackTable } from '../applier/sysctl.ts';
 import { watchKernel } from '../applier/watch/watch.ts';
+import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { LateListener, running } from '../sources/early-source.ts';
@@ -17,7 +19,6 @@ import { DEFAULT_TIMES } from '../sources/kubernetes/list-watch.ts';
 import type { Source, SourceListener } from '../sources/source.ts';
 import { WatchedFolder } from '../sources/watched-folder.ts';
 import { Agent, RestartError } from './agent.ts';
-import { collectOnceSynced } from './collect-garbage.ts';
 import { untilChanged } from './config-watch.ts';
 import { type AgentEvent, Events } from './events.ts';
 import { ProxyHealth } from './health/health.ts';
@@ -28,6 +29,7 @@ import { machineFacts, machineName } from './machine.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ServiceMetrics } from './metrics/service-metrics.ts';
 import { observerOf } from './observer.ts';
+import { collectGarbage, onceSynced } from './once-synced.ts';
 import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
 
@@ -94,9 +96,9 @@ async function runUntil(
       ? followEarly(settings, { listener: late, onRequest: (request) => answered(request), stop })
       : undefined;
   early?.catch(() => {});
-  if (!dryRun) await prepareNode(settings, log);
+  const prepared = dryRun ? undefined : await prepareNode(settings, log);
   if (settings.initOnly) return;
-  const host = await detectHost(settings.backend);
+  const host = await detectHost(settings.backend, prepared?.nfacct);
   for (const warning of host.warnings) log.warning(warning);
 
   const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);
@@ -141,7 +143,7 @@ async function runUntil(
       health,
       healthCheckServers,
       tell,
-      synced: collectOnceSynced(families),
+      synced: onceSynced(families, () => void tellLeftovers(iptables, log).then(collectGarbage)),
     }),
   });
   agent.readAhead();
@@ -199,6 +201,16 @@ async function followEarly(
   const serviceCIDRs = settings.own.rejectUnassigned === true && settings.serviceRanges === undefined;
   const source = new KubernetesSource(connection, nodeName, listener, DEFAULT_TIMES, { serviceCIDRs });
   return { connection, source: running(source, source.run(stop)) };
+}
+
+/** Looks for chains of ours in the other backend, for which no rule waits: where it cannot be read, that is all. */
+async function tellLeftovers(iptables: readonly IptablesPrograms[], log: Log): Promise<void> {
+  try {
+    for (const warning of await leftoverWarnings(iptables)) log.warning(warning);
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    log.warning(error.message);
+  }
 }
 
 /** A signal that comes so many milliseconds after another; nothing waits for it. */

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
 import { run } from './command.ts';
-import { detectHost, explainFailure, HostError } from './host.ts';
+import { detectHost, explainFailure, HostError, leftoverWarnings } from './host.ts';
 import { type Backend, iptablesPrograms } from './programs.ts';
 
 /** The error of a program that says something and fails. */
@@ -158,6 +158,21 @@ esac
       for (const host of Object.values(iptables)) expect(host).toMatchObject({ backend, ...expected });
     },
   );
+
+  test.each([
+    ['', []],
+    [
+      String.raw`printf '*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-NODEPORTS - [0:0]\n:OTHER - [0:0]\nCOMMIT\n'`,
+      [
+        'iptables-legacy has 2 chains of kube-proxy too, and packets meet both: svc2ipt cleanup removes them from both',
+      ],
+    ],
+    ['echo no such table >&2; exit 3', []],
+  ])('chains of ours in the other backend: %s', async (script, expected) => {
+    await programs('nft', 'nothing');
+    await writeFile(join(folder, 'iptables-legacy-save'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    expect(await leftoverWarnings([iptablesPrograms('ipv4', 'nft')])).toEqual(expected);
+  });
 
   test('no IPv6 in the kernel, of which ip6tables-legacy tells with the exit code of a rule that is not there', async () => {
     await programs('legacy', 'nothing');

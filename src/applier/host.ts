@@ -53,8 +53,6 @@ export interface IptablesHost extends IptablesPrograms {
   readonly nfacct: boolean;
   /** What else it cannot do and rules need, in its own words: for people. */
   readonly lacks: readonly string[];
-  /** How many chains of ours the other backend holds: rules in both fight. */
-  readonly chainsInOtherBackend: number;
 }
 
 export interface Host {
@@ -72,9 +70,10 @@ export interface Host {
 /**
  * Finds out what this machine, in this network namespace, can do. Nothing is changed.
  * @param wanted which iptables to use; unless given, the one that the node uses already, or else the machine's own choice
+ * @param nfacct whether all nfacct objects exist, where that is known
  * @throws HostError where iptables is missing, or may not be used
  */
-export async function detectHost(wanted?: Backend): Promise<Host> {
+export async function detectHost(wanted?: Backend, nfacct?: boolean): Promise<Host> {
   const backend =
     wanted ?? (await backendInUse({ nft: savePrograms('nft'), legacy: savePrograms('legacy') }));
   const detectingIPv4 = detectIptables('ipv4', backend, undefined);
@@ -85,7 +84,7 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
       if (error instanceof HostError && !(error instanceof LockError)) return error;
       throw error;
     }),
-    hasNfacct(),
+    nfacct ?? hasNfacct(),
     readFile('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').catch(() => '0'),
   ]);
   const iptables = { ipv4, ipv6: ipv6 instanceof HostError ? undefined : ipv6 };
@@ -94,7 +93,6 @@ export async function detectHost(wanted?: Backend): Promise<Host> {
     warnings: [
       ...(ipv6 instanceof HostError ? [`no rules for IPv6: ${ipv6.message}`] : []),
       ...FAMILIES.flatMap((family) => iptables[family]?.lacks ?? []),
-      ...FAMILIES.flatMap((family) => leftoverWarning(iptables[family])),
     ],
     nfacct: counters && FAMILIES.every((family) => iptables[family]?.nfacct !== false),
     conntrackTCPBeLiberal: liberal.trim() === '1',
@@ -112,13 +110,9 @@ async function detectIptables(
 ): Promise<IptablesHost> {
   const { program, version, backend } = await findProgram(family, wanted);
   const restore = `${program}-restore`;
-  const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft').save;
   // Each reads the whole table first. On a large one all at once would wait too long for the lock.
   if (backend === 'legacy') await before;
-  const [missing, chainsInOtherBackend] = await Promise.all([
-    missingParts(program, family),
-    ownChains(other),
-  ]);
+  const missing = await missingParts(program, family);
   return {
     family,
     backend,
@@ -131,7 +125,6 @@ async function detectIptables(
     bpf: !missing.has('bpf'),
     nfacct: !missing.has('nfacct'),
     lacks: [...missing].flatMap(([part, why]) => lackOf(part, program, why)),
-    chainsInOtherBackend,
   };
 }
 
@@ -269,6 +262,25 @@ async function checkReadable(iptables: string, family: Family): Promise<void> {
   });
 }
 
+/**
+ * What is to be told of chains of ours in the other backend: packets meet the rules of both. Nothing is changed.
+ * @throws CommandError, OutputError where it is there and cannot be read
+ */
+export async function leftoverWarnings(hosts: readonly IptablesPrograms[]): Promise<readonly string[]> {
+  const warnings = await Promise.all(
+    hosts.map(async ({ family, backend }) => {
+      const other = iptablesPrograms(family, backend === 'nft' ? 'legacy' : 'nft');
+      const chains = await ownChains(other.save);
+      if (chains === 0) return [];
+      return [
+        `${other.iptables} has ${chains} ${chains === 1 ? 'chain' : 'chains'} of kube-proxy too, and packets meet both: ` +
+          'svc2ipt cleanup removes them from both',
+      ];
+    }),
+  );
+  return warnings.flat();
+}
+
 async function ownChains(save: string): Promise<number> {
   try {
     const reader = new SavedReader();
@@ -282,15 +294,6 @@ async function ownChains(save: string): Promise<number> {
     if (error instanceof CommandError && !error.interrupted) return 0;
     throw error;
   }
-}
-
-function leftoverWarning(host: IptablesHost | undefined): string[] {
-  if (!host || host.chainsInOtherBackend === 0) return [];
-  const other = host.backend === 'nft' ? 'legacy' : 'nft';
-  return [
-    `${PROGRAMS[host.family]}-${other} has ${host.chainsInOtherBackend} chains of kube-proxy too, and packets meet ` +
-      'both: svc2ipt cleanup removes them from both',
-  ];
 }
 
 /** What a failed program means, in words that help; a CommandError stays one where that is not known. */

@@ -23,16 +23,21 @@ export async function hasNfacct(): Promise<boolean> {
 
 /**
  * Makes the objects that are not there yet. Does nothing where there is no nfacct: rules do without.
- * @returns what went wrong, and what that means, for people
+ * @returns whether all exist now; what went wrong, and what that means, for people
  */
-export async function createNfacct(): Promise<readonly string[]> {
+export async function createNfacct(): Promise<{
+  readonly exist: boolean;
+  readonly warnings: readonly string[];
+}> {
   try {
     const objects = await readObjects();
     for (const name of NFACCT_OBJECTS) if (!objects.has(name)) await run(['nfacct', 'add', name]);
-    return [];
+    return { exist: true, warnings: [] };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    return error.code === 'ENOENT' ? [] : [`rules count no packets, as nfacct fails: ${error.message}`];
+    const warnings =
+      error.code === 'ENOENT' ? [] : [`rules count no packets, as nfacct fails: ${error.message}`];
+    return { exist: false, warnings };
   }
 }
 

@@ -213,7 +213,7 @@ describe('what a program prints that ends well is not taken for an empty kernel'
       String.raw`printf '*nat\n:KUBE-SERVICES - [0:0]\n'`,
       'line 2 is the last one, and no COMMIT',
     ],
-    ['agent', 'iptables-legacy-save*', 'echo usage:', 'line 1 is "usage:"'],
+    ['diff', 'iptables-legacy-save*', 'echo usage:', 'line 1 is "usage:"'],
     ['cleanup', 'iptables-nft\\ *-S*', 'echo nothing', 'it is not the listing of a chain'],
     ['cleanup', 'iptables-nft\\ *-S*', ':', 'the chain PREROUTING is missing'],
     ['cleanup', '*nft\\ list*|iptables-nft-save*', 'echo nothing', 'line 1 is "nothing"'],
@@ -294,13 +294,14 @@ describe('other programs', () => {
     ],
   ])('nfacct: rules do without objects %s', async (_, failing, expected) => {
     await install(failing, 'echo Invalid argument >&2; exit 1');
-    expect(await createNfacct()).toEqual(
-      expected.map((message) => `rules count no packets, as nfacct fails: ${message}`),
-    );
+    expect(await createNfacct()).toEqual({
+      exist: false,
+      warnings: expected.map((message) => `rules count no packets, as nfacct fails: ${message}`),
+    });
   });
 
   test('no nfacct is nothing to speak of', async () => {
-    expect(await createNfacct()).toEqual([]);
+    expect(await createNfacct()).toEqual({ exist: false, warnings: [] });
   });
 });
 

@@ -6,5 +6,4 @@ export const WHOLE_IPTABLES = {
   bpf: true,
   nfacct: true,
   lacks: [],
-  chainsInOtherBackend: 0,
 } as const;
