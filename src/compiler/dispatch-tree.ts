@@ -145,11 +145,9 @@ class KeyTree {
   }
 
   #replaceKey(key: string, services: ReadonlyMap<string, readonly Rule[]>): RulesOfKey {
-    const others = (this.#rules.get(key) ?? []).filter(({ service }) => !services.has(service));
-    const changed = [...services].flatMap(([service, rules]) => rules.map((rule) => ({ service, rule })));
-    const all = [...others, ...changed].sort((a, b) =>
-      a.service < b.service ? -1 : a.service > b.service ? 1 : 0,
-    );
+    const all = this.#rules.get(key)?.filter(({ service }) => !services.has(service)) ?? [];
+    for (const [service, rules] of services) for (const rule of rules) all.push({ service, rule });
+    if (all.length > 1) all.sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0));
     if (all.length === 0) this.#rules.delete(key);
     else this.#rules.set(key, all);
     return { key, rules: unique(all.map(({ rule }) => rule)) };
