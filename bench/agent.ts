@@ -209,6 +209,9 @@ const BARE =
 /** What one event may take at most after quiet, as times of a bare restore; see {@link BARE}. */
 const EVENT_LIMITS = { nft: { p50: 1.5, p99: 3 }, legacy: { p50: 1.2, p99: undefined } };
 
+/** Milliseconds that an answer of /livez may take at worst. */
+const LIVEZ = 250;
+
 /** What 100 changes a second may take in user space, in cores. */
 const USER_LIMIT = 0.5;
 
@@ -361,5 +364,12 @@ const load: Figure = {
   unit: 'cores',
   limit: rate === 100 ? USER_LIMIT : undefined,
 };
-const told = tellFigures([...events, load], given);
+const livez = [
+  { when: 'a cold load', probed: probedInLoad },
+  { when: `${rate} changes a second${given.hostile ? ', hostile clients' : ''}`, probed: probedInChanges },
+].map(({ when, probed: { worst } }): Figure => {
+  const limit = given.hostile ? undefined : LIVEZ;
+  return { name: `${what}: worst answer of /livez, ${when}`, value: worst, unit: 'ms', limit };
+});
+const told = tellFigures([...events, load, ...livez], given);
 process.exitCode = different === 0 ? told : 1;

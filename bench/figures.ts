@@ -30,31 +30,48 @@ export function tellFigures(
   figures: readonly Figure[],
   { save, against }: { readonly save?: string | undefined; readonly against?: string | undefined },
 ): 0 | 1 {
-  const before = against === undefined ? {} : savedFigures(against);
-  const rows = figures.map((figure) => {
-    const former = before[figure.name];
-    return { ...figure, former, missed: isMissed(figure), slower: isSlower(figure.value, former) };
-  });
-  const number = (value: number | undefined) => value?.toPrecision(3) ?? '';
-  console.log(
-    table(
-      ['figure', 'value', 'unit', 'at most', '', ...(against === undefined ? [] : ['before', ''])],
-      rows.map(({ name, value, unit, limit, missed, former, slower }) => [
-        name,
-        number(value),
-        unit,
-        number(limit),
-        limit === undefined ? '' : missed ? 'miss' : 'pass',
-        ...(against === undefined ? [] : [number(former), slower ? 'slower' : '']),
-      ]),
-    ),
-  );
+  const rows = compared(figures, against);
+  console.log(figuresTable(rows, against !== undefined));
   if (save !== undefined) {
     const others = existsSync(save) ? savedFigures(save) : {};
     const own = Object.fromEntries(figures.map(({ name, value }) => [name, value]));
     writeFileSync(save, `${JSON.stringify({ ...others, ...own }, undefined, 2)}\n`);
   }
   return rows.some(({ missed, slower }) => missed || slower) ? 1 : 0;
+}
+
+/** Figures with pass or miss, as Markdown. */
+export function figuresAsText(figures: readonly Figure[]): string {
+  return figuresTable(compared(figures, undefined), false);
+}
+
+interface ComparedFigure extends Figure {
+  readonly former: number | undefined;
+  readonly missed: boolean;
+  readonly slower: boolean;
+}
+
+function compared(figures: readonly Figure[], against: string | undefined): ComparedFigure[] {
+  const before = against === undefined ? {} : savedFigures(against);
+  return figures.map((figure) => {
+    const former = before[figure.name];
+    return { ...figure, former, missed: isMissed(figure), slower: isSlower(figure.value, former) };
+  });
+}
+
+function figuresTable(figures: readonly ComparedFigure[], withFormer: boolean): string {
+  const number = (value: number | undefined) => value?.toPrecision(3) ?? '';
+  return table(
+    ['figure', 'value', 'unit', 'at most', '', ...(withFormer ? ['before', ''] : [])],
+    figures.map(({ name, value, unit, limit, missed, former, slower }) => [
+      name,
+      number(value),
+      unit,
+      number(limit),
+      limit === undefined ? '' : missed ? 'miss' : 'pass',
+      ...(withFormer ? [number(former), slower ? 'slower' : ''] : []),
+    ]),
+  );
 }
 
 function isMissed({ value, limit = Number.POSITIVE_INFINITY }: Figure): boolean {

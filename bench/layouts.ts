@@ -12,7 +12,8 @@ import { layoutNameSchema } from '../src/api/fields.ts';
 import { LAYOUT_NAMES } from '../src/api/layout-names.ts';
 import type { Backend } from '../src/applier/programs.ts';
 import { sizeName } from './clusters.ts';
-import type { Figures, Place } from './layout-figures.ts';
+import { figuresAsText, tellFigures } from './figures.ts';
+import { type Figures, limitedFigures, type Place } from './layout-figures.ts';
 import { plots } from './layout-plots.ts';
 import { disturbances, summary, tables } from './layout-tables.ts';
 import { publish } from './publish.ts';
@@ -34,6 +35,8 @@ const { values: given } = parseArgs({
     output: { type: 'string' },
     /** Draws and prints what was measured before. */
     report: { type: 'boolean', default: false },
+    save: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 
@@ -99,7 +102,13 @@ const figures: Figures[] = given.report
   : [];
 if (!given.report) for (const [i, place] of places.entries()) figures.push(await measure(place, i));
 if (folder !== undefined) await write(folder, figures);
-if (folder === RESULTS) {
-  await publish('BENCHMARKS.md', 'layouts', `${summary(figures)}\n\n${disturbances(figures)}`);
-}
-process.stdout.write(`${summary(figures)}\n\n${disturbances(figures)}${tables(figures)}`);
+const limited = limitedFigures(figures);
+const inShort = `${summary(figures)}\n\n${disturbances(figures)}`;
+if (folder === RESULTS)
+  await publish(
+    'BENCHMARKS.md',
+    'layouts',
+    `${inShort}${figuresAsText(limited.filter(({ limit }) => limit !== undefined))}`,
+  );
+process.stdout.write(`${inShort}${tables(figures)}\n`);
+process.exitCode = tellFigures(limited, given);

@@ -10,7 +10,8 @@ import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { playgroundPage } from '../scripts/playground-page.ts';
 import { launchChromium } from '../test/support/browser.ts';
-import { median, table } from './statistics.ts';
+import { type Figure, tellFigures } from './figures.ts';
+import { median } from './statistics.ts';
 
 const RUNS = process.argv.includes('--quick') ? 3 : 9;
 const KEYSTROKES = 20;
@@ -93,17 +94,29 @@ try {
     taken.push(await keystroke(page, stroke));
     await page.waitForTimeout(300);
   }
-  const ms = (values: readonly number[]) => `${median([...values]).toFixed(0)} ms`;
-  console.log(
-    table(
-      ['the playground in Chromium', 'median', 'limit'],
-      [
-        ['size, gzipped', `${(gzipSync(text).length / 1e6).toFixed(2)} MB`, '1.5 MB'],
-        ['from opening to the first rules', ms(openings), '1000 ms'],
-        ['20 Services: a keystroke keeps the page busy', ms(taken.map(({ busy }) => busy)), '50 ms'],
-        ['20 Services: rules of a keystroke are shown', ms(taken.map(({ shown }) => shown)), '50 ms'],
-      ],
-    ),
+  const ms = (name: string, values: readonly number[], limit: number): Figure => ({
+    name,
+    value: median(values),
+    unit: 'ms',
+    limit,
+  });
+  const keystrokes = '20 Services: a keystroke';
+  process.exitCode = tellFigures(
+    [
+      { name: 'size, gzipped', value: gzipSync(text).length / 1e6, unit: 'MB', limit: 1.5 },
+      ms('from opening to the first rules', openings, 1000),
+      ms(
+        `${keystrokes} keeps the page busy`,
+        taken.map(({ busy }) => busy),
+        50,
+      ),
+      ms(
+        `${keystrokes}, until its rules are shown`,
+        taken.map(({ shown }) => shown),
+        50,
+      ),
+    ],
+    {},
   );
 } finally {
   await browser.close();
