@@ -10,7 +10,8 @@ import { Agent } from './support/kernel/agent.ts';
 import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
 import { clusterCommand, svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, Lab } from './support/kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { LAYOUT_BACKENDS } from './support/kernel/layout.ts';
+import { MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { wrapRestore } from './support/kernel/restore-wrapper.ts';
 
 const WEB: LabService = { name: 'web', index: 1, endpoints: ['pod-1', 'pod-2'] };
@@ -27,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(async () => await lab?.[Symbol.asyncDispose]());
 
-describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
+describe.skipIf(!MAY_USE_NAMESPACES).each(LAYOUT_BACKENDS)('iptables-%s', (backend) => {
   const iptables = async (family: Family, ...args: string[]) => {
     const program = `${family === 'ipv4' ? 'iptables' : 'ip6tables'}-${backend}`;
     const { exitCode, stdout, stderr } = await lab.run('node', [program, ...args]);

@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { FAMILIES } from '../src/net/address.ts';
 import { type LabService, labRules } from './support/kernel/cluster.ts';
 import { type Firewall, FirewallNamespace } from './support/kernel/firewall.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { LAYOUT_BACKENDS } from './support/kernel/layout.ts';
+import { MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { often } from './support/long-form.ts';
 
-const PLACES = BACKENDS.flatMap((backend) => FAMILIES.map((family): Firewall => ({ backend, family })));
+const PLACES = LAYOUT_BACKENDS.flatMap((backend) =>
+  FAMILIES.map((family): Firewall => ({ backend, family })),
+);
 
 const LOCAL = { internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' };
 

@@ -4,7 +4,8 @@ import { FAMILIES } from '../src/net/address.ts';
 import { addressOf, type LabService, labCluster, nodePortOf, PORT } from './support/kernel/cluster.ts';
 import { type Circumstances, svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, Lab, NODE_NAME, OTHER_NODE_NAME, type Place } from './support/kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
+import { LAYOUT_BACKENDS } from './support/kernel/layout.ts';
+import { MAY_USE_NAMESPACES, programOf } from './support/kernel/namespace.ts';
 import type { Call } from './support/kernel/peers.ts';
 import { expectTraffic, type TrafficRow } from './support/kernel/traffic.ts';
 
@@ -145,7 +146,7 @@ const TABLES: Readonly<
 /** Of a server on the node that no Service knows. */
 const OWN_PORT = 8081;
 
-describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', (backend) => {
+describe.skipIf(!MAY_USE_NAMESPACES).each(LAYOUT_BACKENDS)('iptables-%s', (backend) => {
   let lab: Lab;
 
   beforeAll(async () => {

@@ -136,7 +136,7 @@ describe('from somebody else', () => {
       'one that unpacks to too much',
       () => {
         // A gigabyte of zeros, in parts that are the same.
-        const part = gzipSync(new Uint8Array(64 * 2 ** 20));
+        const part = gzipSync(new Uint8Array(64 * 2 ** 20), { level: 1 });
         return Buffer.concat(Array.from({ length: 16 }, () => part));
       },
       /^unpacks to more than 512 MiB/,
@@ -151,8 +151,10 @@ describe('from somebody else', () => {
       /^is no tar that can be read/,
     ],
   ])('%s', (_, bytes, message) => {
-    expect(() => unpackBundle(bytes())).toThrow(BundleError);
-    expect(() => unpackBundle(bytes())).toThrow(message);
+    const unpack = () => unpackBundle(bytes());
+    expect(unpack).toThrow(
+      expect.toSatisfy((error) => error instanceof BundleError && message.test(error.message)),
+    );
   });
 
   test('whatever is done to its bytes, it is read or refused', () => {

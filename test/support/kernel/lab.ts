@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Family } from '../../../src/net/address.ts';
 import { LAYOUT } from './layout.ts';
+import { enter } from './namespace.ts';
 import { Peers } from './peers.ts';
 
 export const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
@@ -130,7 +131,7 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** The words that run a command in a place, to be followed by it. */
+  /** The words that run a command in a place, to be followed by it, with a /sys of its own. */
   inside(place: Place): string[] {
     return ['ip', 'netns', 'exec', this.#names[place]];
   }
@@ -145,7 +146,7 @@ export class Lab implements AsyncDisposable {
 
   /** Runs a command in a place to its end, whatever that is. */
   async run(place: Place, command: readonly string[], input = '') {
-    const [program = '', ...args] = [...this.inside(place), ...command];
+    const [program = '', ...args] = [...enter(this.#names[place]), ...command];
     return await execa(program, args, { input, reject: false, env: this.environment, timeout: 180_000 });
   }
 

@@ -3,18 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { z } from 'zod';
 import { MAIN } from '../project.ts';
 import { CONFIGURATION, configurationText, type Lab, NODE_NAME } from './lab.ts';
 import type { Backend } from './namespace.ts';
-
-const pageSchema = z.object({ status: z.number(), body: z.string() });
-
-/** A program that asks for a page; of a server that is not there, the status is 0. */
-const ASK = `
-  const answer = await fetch(process.argv[1], { signal: AbortSignal.timeout(60_000) }).catch(() => undefined);
-  console.log(JSON.stringify({ status: answer?.status ?? 0, body: (await answer?.text()) ?? '' }));
-`;
 
 /** Fast, so that tests are, and without the node's own sysctls, which a namespace has not. */
 const AGENT_CONFIGURATION = {
@@ -69,11 +60,12 @@ export class RunningAgent implements AsyncDisposable {
     return this.#log;
   }
 
-  /** Asks one of its pages, from the node. */
-  async page(url: string): Promise<z.output<typeof pageSchema>> {
-    const command = [process.execPath, '--input-type=module', '-e', ASK, url];
+  /** Asks one of its pages, from the node; of a server that is not there, the status is 0. */
+  async page(url: string): Promise<{ readonly status: number; readonly body: string }> {
+    const command = ['curl', '--silent', '--max-time', '60', '--write-out', '\n%{http_code}', url];
     const { stdout } = await this.#lab.run('node', command);
-    return pageSchema.parse(JSON.parse(stdout));
+    const end = stdout.lastIndexOf('\n');
+    return { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) };
   }
 
   /** Waits for a line of its log. */
