@@ -89,9 +89,9 @@ export class FamilyLoop {
 
   /** Compares everything with the kernel, and mends what differs. */
   compare(): void {
-    const { mend } = this.#todo;
+    const { write, mend } = this.#todo;
     // What is still to be read will be read as it is then.
-    if (mend !== undefined && mend.chains === undefined) return;
+    if (write && mend !== undefined && mend.chains === undefined) return;
     this.#options.observer.queued(this.family);
     this.#request({ write: true, mend: EVERYTHING });
   }
