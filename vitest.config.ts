@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import './test/support/project.ts';
@@ -47,8 +48,8 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
  */
 export default defineConfig({
   test: {
-    // All of them, as much of the time is waiting; by default one stays idle.
-    maxWorkers: '100%',
+    // More than there are cores, as much of the time is waiting.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     projects: [
       {
         test: {

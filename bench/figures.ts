@@ -60,7 +60,6 @@ function compared(figures: readonly Figure[], against: string | undefined): Comp
 }
 
 function figuresTable(figures: readonly ComparedFigure[], withFormer: boolean): string {
-  const number = (value: number | undefined) => value?.toPrecision(3) ?? '';
   return table(
     ['figure', 'value', 'unit', 'at most', '', ...(withFormer ? ['before', ''] : [])],
     figures.map(({ name, value, unit, limit, missed, former, slower }) => [
@@ -72,6 +71,12 @@ function figuresTable(figures: readonly ComparedFigure[], withFormer: boolean): 
       ...(withFormer ? [number(former), slower ? 'slower' : ''] : []),
     ]),
   );
+}
+
+/** Three digits, and no power of ten. */
+function number(value: number | undefined): string {
+  if (value === undefined) return '';
+  return value < 1000 ? value.toPrecision(3) : Math.round(value).toLocaleString('en');
 }
 
 function isMissed({ value, limit = Number.POSITIVE_INFINITY }: Figure): boolean {
