@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { execaNode, getOneMessage, sendMessage } from 'execa';
 import { z } from 'zod';
+import { FRUGAL } from '../src/cli/frugal.ts';
 import { formatAddress } from '../src/net/address.ts';
 import { connect } from '../src/sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../src/sources/kubernetes/kubernetes-source.ts';
@@ -21,9 +22,6 @@ const SERVICES = 5000;
 const ENDPOINTS = 10;
 const POD_NETWORK = (10n << 24n) + (128n << 16n);
 const SERVICE_NETWORK = (10n << 24n) + (64n << 16n);
-
-/** As the agent starts itself. */
-const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
 
 /** What a real server sends along, and nobody here reads. */
 const managedFields = [
@@ -133,7 +131,7 @@ async function compare(): Promise<void> {
   );
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const { name, kubeconfig, runs } of ways) {
-      const agent = execaNode(import.meta.filename, ['agent'], { nodeOptions: FRUGAL });
+      const agent = execaNode(import.meta.filename, ['agent'], { nodeOptions: [...FRUGAL] });
       await agent.sendMessage(kubeconfig);
       const run = figures.parse(await agent.getOneMessage());
       runs.push(run);

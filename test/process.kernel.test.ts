@@ -553,6 +553,22 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(BACKENDS)('iptables-%s', { concurrent:
     },
   );
 
+  test(
+    'what the other backend has cannot be read: that is told, and the rules are there',
+    IN_TURN,
+    async () => {
+      const path = join(lab.folder, 'garbage');
+      await mkdir(path);
+      await writeFile(join(path, `iptables-${other}-save`), '#!/bin/sh\necho garbage\n', { mode: 0o755 });
+      await start({ env: { PATH: `${path}:${programs.path}` } });
+      await agent.tells(both);
+      await agent.tells(
+        new RegExp(`iptables-${other}-save .*exit code 0, but its output is invalid: line 1 is`),
+      );
+      await inStep();
+    },
+  );
+
   test('what iptables stands for changes, and its programs are away for a while', IN_TURN, async () => {
     const path = await pathWith('named', ['', `-${backend}`]);
     await begin({ backend: undefined, env: { PATH: path } });

@@ -48,6 +48,8 @@ export const isPortNumber = (value: unknown): value is number =>
 /** The number of a port, or 0 for none. */
 export const portNumberOrZero = integer(0, LAST_PORT);
 
+export const isPortNumberOrZero = (value: unknown): value is number => value === 0 || isPortNumber(value);
+
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const DNS_LABEL = 'a DNS label (1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends)';

@@ -6,7 +6,7 @@ import {
   integer,
   ipAddressOrNone,
   isDNSLabel,
-  isPortNumber,
+  isPortNumberOrZero,
   type KnownPart,
   labels,
   list,
@@ -38,16 +38,14 @@ export const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-nam
 const DEFAULT_AFFINITY_TIMEOUT = 10800;
 
 /** A number, or a name as IANA has them; 0 and '' stand for "as the port". */
-const targetPort = z.custom<number | string>(
-  (value) =>
-    typeof value === 'number'
-      ? portNumberOrZero.safeParse(value).success
-      : typeof value === 'string' && (value === '' || isPortName(value)),
-  {
-    error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", at least one letter)',
-    abort: false,
-  },
-);
+const targetPort = z.custom<number | string>(isTargetPort, {
+  error: '1 to 65535 or the name of a container port (1 to 15 of a-z, 0-9 and "-", at least one letter)',
+  abort: false,
+});
+
+function isTargetPort(value: unknown): value is number | string {
+  return typeof value === 'string' ? value === '' || isPortName(value) : isPortNumberOrZero(value);
+}
 
 function isPortName(name: string): boolean {
   return /^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name) && /[a-z]/.test(name) && !name.includes('--');
@@ -148,7 +146,7 @@ function toService({ metadata, spec, status }: z.output<typeof readSchema>) {
 
 export const serviceSchema = withShortcut(readSchema.transform(toService), usualService);
 
-/** What few Services have, or only those whose load balancers are read anyhow. */
+/** What few Services have. */
 const RARE_FIELDS = [
   'externalIPs',
   'loadBalancerSourceRanges',
@@ -164,10 +162,10 @@ const POLICIES = ['Cluster', 'Local'] as const;
 /** A Service as most are that come from an API server; undefined for any other, and where anything is wrong with it. */
 function usualService(value: unknown): ReturnType<typeof toService> | undefined {
   if (!isMapping(value) || !isMapping(value.spec)) return undefined;
-  const { loadBalancer = {} } = isMapping(value.status) ? value.status : {};
-  if (!isMapping(value.status ?? {}) || !isMapping(loadBalancer) || loadBalancer.ingress !== undefined) {
-    return undefined;
-  }
+  const { status = {} } = value;
+  if (!isMapping(status)) return undefined;
+  const { loadBalancer = {} } = status;
+  if (!isMapping(loadBalancer) || loadBalancer.ingress !== undefined) return undefined;
   const metadata = usualMetadata(value.metadata);
   const spec = usualSpec(value.spec);
   if (!metadata || !isDNSLabel(metadata.name) || !spec || !meetsRules(spec, checkSpec)) return undefined;
@@ -225,13 +223,8 @@ function usualServicePort(value: unknown): z.output<typeof servicePort> | undefi
   const port = usualPort(value);
   if (!port || !isMapping(value)) return undefined;
   const { targetPort, nodePort = 0 } = value;
-  if (
-    targetPort !== undefined &&
-    !isPortNumber(targetPort) &&
-    !(typeof targetPort === 'string' && isPortName(targetPort))
-  )
-    return undefined;
-  if (nodePort !== 0 && !isPortNumber(nodePort)) return undefined;
+  if (targetPort !== undefined && !isTargetPort(targetPort)) return undefined;
+  if (!isPortNumberOrZero(nodePort)) return undefined;
   return { ...port, targetPort, nodePort };
 }
 

@@ -7,7 +7,7 @@ import { isSea } from 'node:sea';
  * less for what is new, most of the time of a start goes into collecting what is not garbage yet. What a start leaves behind is
  * collected by src/agent/once-synced.ts, and not by V8 at times of its own.
  */
-const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
+export const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
 
 /**
  * The C library has one place for what V8's threads allocate, mostly to compile, and not one for each thread of which each keeps

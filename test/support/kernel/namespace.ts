@@ -23,7 +23,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** The words that run a command in a network namespace: `ip netns exec` would mount a /sys for each, and takes twice as long. */
+/** The words that run a command in a network namespace: `ip netns exec` would mount a /sys for each, which takes a fifth longer. */
 export function enter(name: string): string[] {
   return ['nsenter', `--net=/run/netns/${name}`];
 }
