@@ -24,7 +24,7 @@ import {
   slice,
 } from '../../test/support/rules.ts';
 import { JUMPS } from '../chains/jumps.ts';
-import { CANARY_TABLES, isOwnChain, isSharedChain } from '../chains/names.ts';
+import { CANARY_TABLES, isOwnChain, isSharedChain, MARK_CHAIN } from '../chains/names.ts';
 import { compile } from '../compiler/compile.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -405,6 +405,45 @@ describe('between any two transactions, from each state of a Service to each oth
       ),
     );
     expect(fates.map((fate) => [...fate].sort())).toEqual(expected);
+  });
+});
+
+describe('very many new chains at once', () => {
+  const services = Array.from({ length: 1200 }, (_, i) => {
+    const letters = ((i * 7919) % 1200)
+      .toString()
+      .replaceAll(/\d/g, (digit) => 'ABCDEFGHIJ'.charAt(Number(digit)));
+    return { name: `KUBE-SVC-${letters.padStart(16, 'A')}`, rules: [parseRule(` -j ${MARK_CHAIN}`, 'ipv4')] };
+  });
+  const entries = services.map(({ name }, i) =>
+    parseRule(` -d 10.96.${i >> 8}.${i & 255}/32 -j ${name}`, 'ipv4'),
+  );
+  const wanted: Ruleset = {
+    family: 'ipv4',
+    tables: [
+      {
+        name: 'nat',
+        chains: [
+          { name: MARK_CHAIN, rules: [parseRule(' -j MARK --set-xmark 0x4000/0x4000', 'ipv4')] },
+          { name: 'KUBE-SERVICES', rules: entries },
+          ...services,
+        ],
+      },
+    ],
+  };
+
+  test('are all there', () => {
+    expectHolds(applied(wanted), wanted);
+  });
+
+  test('come last name first, and the one that most lead to comes last', () => {
+    const lines = [...plan(new FakeKernel('ipv4'), wanted, AT_ONCE)].flatMap(({ table, lines }) =>
+      table === 'nat' ? [...lines()] : [],
+    );
+    const made = lines.flatMap((line) => /^:(\S+)/.exec(line)?.[1] ?? []);
+    const names = wantedChains(wanted, 'nat').map(({ name }) => name);
+    const others = names.filter((name) => name !== MARK_CHAIN);
+    expect(made).toEqual([...others.sort().reverse(), MARK_CHAIN]);
   });
 });
 

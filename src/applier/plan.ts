@@ -3,7 +3,7 @@
  * every state in between treats a packet as the old or the new rules do.
  */
 import { JUMPS, type Jump } from '../chains/jumps.ts';
-import { CANARY_TABLES } from '../chains/names.ts';
+import { CANARY_TABLES, MARK_CHAIN } from '../chains/names.ts';
 import { present } from '../errors/invariant.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
 import { parseRule } from '../iptables/parse.ts';
@@ -365,8 +365,23 @@ function joined(first: Transaction, second: Transaction): Transaction {
 
 /** One chain after the other, so that not all of their lines are in memory at once. */
 function* creatingLines(chains: readonly Chain[]): Iterable<string> {
-  for (const { name } of chains) yield headerOf(name);
-  for (const chain of chains) yield* createChain(chain).lines;
+  const ordered = chains.length > CHAINS_IN_ANY_ORDER ? asFoundFirst(chains) : chains;
+  for (const { name } of ordered) yield headerOf(name);
+  for (const chain of ordered) yield* createChain(chain).lines;
+}
+
+/** Of so few chains, their order costs nothing. */
+const CHAINS_IN_ANY_ORDER = 1000;
+
+/**
+ * Chains in the order in which iptables-legacy finds them soonest: 55,000 chains take it a quarter less time. It keeps its list in
+ * order of names, and goes through it from the front, so the last name comes first (libiptc.c, iptc_insert_chain); and to see
+ * that a target is a chain, it asks those that it was told of last first (xtables.c, notargets_hlist_lookup), so the one that
+ * most rules lead to comes last. Both of iptables 1.8.9.
+ */
+function asFoundFirst(chains: readonly Chain[]): Chain[] {
+  const rank = ({ name }: Chain) => (name === MARK_CHAIN ? '' : name);
+  return chains.toSorted((one, other) => (rank(one) < rank(other) ? 1 : -1));
 }
 
 /** Chains must be there before rules lead to them. */
