@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { type Libc, NetlinkSocket, openLibc } from './libc.ts';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { type Libc, NetlinkSocket, openLibc, readOnlyFiles, releaseFilePages } from './libc.ts';
 
 /** A function of the C library as it fails from now on. */
 async function failing(name: 'poll' | 'recv', heard: number): Promise<{ libc: Libc; asked: () => number }> {
@@ -35,3 +36,36 @@ test.each([
     socket.close();
   },
 );
+
+describe('memory of files', () => {
+  const mapping = (range: string, rights: string, inode: number, path: string, own: number) =>
+    [
+      `${range} ${rights} 00000000 fe:00 ${inode}                            ${path}`,
+      'Size:               4280 kB',
+      'Rss:                4280 kB',
+      'Shared_Clean:       4280 kB',
+      `Anonymous:      ${String(own).padStart(8)} kB`,
+      'THPeligible:           0',
+      'VmFlags: rd mr mw me sd ',
+      '',
+    ].join('\n');
+
+  test.each<[string, string, number]>([
+    ['the program', mapping('00400000-0082e000', 'r--p', 5358285, '/usr/bin/node', 0), 0x42e000],
+    ['what it runs', mapping('7f00-8f00', 'r-xp', 5358285, '/usr/bin/my node', 0), 0x1000],
+    ['what may be written', mapping('00400000-0082e000', 'rw-p', 5358285, '/usr/bin/node', 0), 0],
+    ['what was written before', mapping('00400000-0082e000', 'r--p', 5358285, '/usr/bin/node', 4), 0],
+    ['what is no file', mapping('00400000-0082e000', 'r--p', 0, '[heap]', 0), 0],
+    ['nothing', '', 0],
+  ])('%s', (_, smaps, length) => {
+    expect(readOnlyFiles(smaps).map(({ length }) => Number(length))).toEqual(length === 0 ? [] : [length]);
+  });
+
+  test('is given back, and comes again', async () => {
+    const resident = () => Number(/RssFile:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+    const before = resident();
+    await releaseFilePages();
+    expect(resident()).toBeLessThan(before);
+    expect(readOnlyFiles(readFileSync('/proc/self/smaps', 'utf8')).length).toBeGreaterThan(3);
+  });
+});
