@@ -7,6 +7,7 @@ import { printRule } from '../iptables/print.ts';
 import { printSavedRule } from '../iptables/saved.ts';
 import type { Chain, Family, Rule } from '../iptables/types.ts';
 import { type CurrentChain, linesOf } from './kernel.ts';
+import { NOTHING_COUNTED } from './packed-chain.ts';
 
 /** Lines for iptables-restore that change one chain; those of one edit belong into one transaction. */
 export interface ChainEdit {
@@ -43,19 +44,20 @@ export function rewriteChain(current: CurrentChain, wanted: Chain, family: Famil
 
 /** What the rules of a chain have counted, by what they mean. */
 function countersOf(current: CurrentChain, family: Family): ReadonlyMap<string, string> {
-  if ('rules' in current || current.counters.every((counter) => counter === '[0:0]')) return new Map();
+  const counters = knownCounters(current);
+  if (counters.every((counter) => counter === undefined)) return new Map();
   return new Map(
-    current.lines.flatMap((line, i) => {
-      const counter = counterOf(current, i);
+    linesOf(current).flatMap((line, i) => {
+      const counter = counters[i];
       return counter === undefined ? [] : [[lineMeaning(line, family), counter] as const];
     }),
   );
 }
 
-/** Undefined where a rule has counted nothing, or nobody has looked. */
-function counterOf(current: CurrentChain, i: number): string | undefined {
-  const counter = 'rules' in current ? undefined : current.counters[i];
-  return counter === '[0:0]' ? undefined : counter;
+/** Of each rule; undefined where it has counted nothing. Nothing at all where nobody has looked. */
+function knownCounters(current: CurrentChain): readonly (string | undefined)[] {
+  if ('rules' in current) return [];
+  return current.counters.map((counter) => (counter === NOTHING_COUNTED ? undefined : counter));
 }
 
 function withCounter(line: string, counter: string | undefined): string {
@@ -69,10 +71,11 @@ function withCounter(line: string, counter: string | undefined): string {
 export function editChain(current: CurrentChain, wanted: Chain, family: Family): ChainEdit {
   const { name } = wanted;
   const had = linesOf(current);
-  const { start, end } = differing(current, had.length, wanted, family);
+  const { start, end } = differing(current, had, wanted, family);
+  const counted = knownCounters(current);
   const changed = {
     had: had.slice(start, had.length - end).map((text, i) => {
-      return { text, meaning: lineMeaning(text, family), counter: counterOf(current, start + i) };
+      return { text, meaning: lineMeaning(text, family), counter: counted[start + i] };
     }),
     wanted: wanted.rules
       .slice(start, wanted.rules.length - end)
@@ -98,19 +101,23 @@ export function editChain(current: CurrentChain, wanted: Chain, family: Family):
   return { header: undefined, lines, rules: inserted.length };
 }
 
-/** How many rules are the same at the start of a chain, and at its end. */
+/**
+ * How many rules are the same at the start of a chain, and at its end.
+ * @param lines of the current chain
+ */
 function differing(
   current: CurrentChain,
-  length: number,
+  lines: readonly string[],
   wanted: Chain,
   family: Family,
 ): { start: number; end: number } {
   const same = (i: number, rule: Rule | undefined) => {
     if (!rule) return false;
-    if ('lines' in current) return current.lines[i] === printSavedRule(rule, family);
+    if ('lines' in current) return lines[i] === printSavedRule(rule, family);
     const former = current.rules[i];
     return former !== undefined && sameRule(former, rule);
   };
+  const { length } = lines;
   const most = Math.min(length, wanted.rules.length);
   let start = 0;
   while (start < most && same(start, wanted.rules[start])) start++;

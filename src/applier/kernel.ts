@@ -1,4 +1,5 @@
 /** What is in a node's tables, as iptables-save prints it. */
+
 import { present } from '../errors/invariant.ts';
 import { sameList, sameRule } from '../iptables/compare.ts';
 import { ruleMeaning } from '../iptables/meaning.ts';
@@ -9,8 +10,12 @@ import { SaveReader } from '../iptables/save-lines.ts';
 import { printSavedRule } from '../iptables/saved.ts';
 import { targetOf } from '../iptables/saved-text.ts';
 import type { Chain, Family, Rule, TableName } from '../iptables/types.ts';
+import { NOTHING_COUNTED, PackedChain, TextStore } from './packed-chain.ts';
 
-/** A chain as it was read. Its rules stay text until somebody must know what they mean. */
+/**
+ * A chain as it was read. Its rules stay text until somebody must know what they mean. Whoever needs its lists more than once
+ * keeps them: what has been read of a whole table is packed, and taken apart each time.
+ */
 export interface SavedChain {
   readonly name: string;
   /** Made by the kernel, not by a program; it has a policy. */
@@ -37,26 +42,30 @@ export function parseSaved(text: string): SavedTables {
 
 /** Splits the output of `iptables-save --counters` into chains while it comes. */
 export class SavedReader {
-  readonly #tables = new Map<TableName, Map<string, MutableChain>>();
-  #chains = new Map<string, MutableChain>();
+  readonly #tables = new Map<TableName, Map<string, PackedChain>>();
+  #chains = new Map<string, PackedChain>();
   /** The chain of the last rule, of which there are likely more. */
-  #chain: MutableChain | undefined;
+  #chain: PackedChain | undefined;
+  readonly #store = new TextStore();
   readonly #reader = new SaveReader({
     table: (name) => {
       this.#chains = new Map();
-      this.#chain = undefined;
+      this.#leave();
       // Whatever its name: a table that we do not know is never asked for.
       this.#tables.set(name as TableName, this.#chains);
     },
     chain: (name, policy) => {
-      this.#chains.set(name, { name, builtIn: policy !== '-', lines: [], counters: [] });
+      this.#chains.set(name, new PackedChain(name, policy !== '-'));
     },
     rule: (name, text, counters) => {
-      if (this.#chain?.name !== name) this.#chain = this.#chains.get(name);
-      this.#chain?.lines.push(text);
-      this.#chain?.counters.push(counters ?? '[0:0]');
+      if (this.#chain?.name !== name) {
+        this.#leave();
+        this.#chain = this.#chains.get(name);
+      }
+      this.#chain?.add(text, counters ?? NOTHING_COUNTED);
     },
   });
+
   read(chunk: string): void {
     this.#reader.read(chunk);
   }
@@ -68,17 +77,18 @@ export class SavedReader {
 
   finish(): void {
     this.#reader.finish();
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#chain?.pack(this.#store);
+    this.#chain = undefined;
   }
 
   /** What has been read; all of it after {@link finish}. */
   get tables(): SavedTables {
     return this.#tables;
   }
-}
-
-interface MutableChain extends SavedChain {
-  readonly lines: string[];
-  readonly counters: string[];
 }
 
 /** A chain in the kernel: read from it, or known because we wrote it. */
@@ -103,10 +113,9 @@ export function isCurrent(current: CurrentChain, wanted: Chain, family: Family):
   if ('rules' in current) {
     return sameList(current.rules, wanted.rules, sameRule);
   }
-  if (current.lines.length !== wanted.rules.length) return false;
-  return wanted.rules.every((rule, i) =>
-    isCurrentRule(present(current.lines[i], 'line of a rule'), rule, family),
-  );
+  const { lines } = current;
+  if (lines.length !== wanted.rules.length) return false;
+  return wanted.rules.every((rule, i) => isCurrentRule(present(lines[i], 'line of a rule'), rule, family));
 }
 
 /** Whether a saved line is a rule. */

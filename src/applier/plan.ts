@@ -14,6 +14,7 @@ import { type CurrentTables, EMPTY_TABLE, isKept, wantedChains } from './current
 import { type ChainEdit, createChain, editChain, headerOf, rewriteChain } from './edits.ts';
 import { areDisplaced, type PlacesByTable } from './jump-places.ts';
 import { type CurrentChain, isCurrent, linesOf, type SavedChain, targetsOf } from './kernel.ts';
+import { NOTHING_COUNTED } from './packed-chain.ts';
 import type { RenamedChain } from './renamed.ts';
 
 /** What will be done to one table. */
@@ -62,13 +63,15 @@ export function planChanges(
     const notWanted = [...chains.values()].filter(({ name }) => !names.has(name));
     const kept = new Set(notWanted.filter((chain) => isKept(chain, current, wanted)).map(({ name }) => name));
     const stale = notWanted.filter(({ name }) => !kept.has(name));
+    const wantedByName = new Map(wantedHere.map((chain) => [chain.name, chain]));
     return {
       table,
       renamed,
       added: wantedHere.filter(({ name }) => !chains.has(name)),
-      changed: wantedHere.flatMap((wanted) => {
-        const chain = chains.get(wanted.name);
-        return chain && (rewrite || !isCurrent(chain, wanted, current.family))
+      // In the order in which they were read, which is that of packed chains.
+      changed: [...chains.values()].flatMap((chain) => {
+        const wanted = wantedByName.get(chain.name);
+        return wanted && (rewrite || !isCurrent(chain, wanted, current.family))
           ? [{ current: chain, wanted }]
           : [];
       }),
@@ -241,10 +244,11 @@ function beforeAndAfter(current: CurrentChain, wanted: Chain, family: Family): C
   const counters = new Map<string, string>();
   const behind = new Map<string, CountedRule[]>([['', []]]);
   let last = '';
+  const counted = 'rules' in current ? [] : current.counters;
   for (const [i, line] of linesOf(current).entries()) {
     const rule = 'rules' in current ? present(current.rules[i], 'rule of a line') : parseRule(line, family);
     const meaning = ruleMeaning(rule);
-    const counter = ('rules' in current ? undefined : current.counters[i]) ?? '[0:0]';
+    const counter = counted[i] ?? NOTHING_COUNTED;
     const saved = printSavedRule(rule, family);
     if (after.has(meaning)) {
       last = meaning;
@@ -263,7 +267,7 @@ function beforeAndAfter(current: CurrentChain, wanted: Chain, family: Family): C
     ...take(''),
     ...wanted.rules.flatMap((rule) => {
       const meaning = ruleMeaning(rule);
-      const counter = counters.get(meaning) ?? '[0:0]';
+      const counter = counters.get(meaning) ?? NOTHING_COUNTED;
       return [{ rule, line: printSavedRule(rule, family), counter }, ...take(meaning)];
     }),
   ];

@@ -98,7 +98,8 @@ function withNames(saved: SavedChains, renamed: readonly RenamedChain[]): SavedC
         const to = target === undefined ? undefined : names.get(target);
         return target === undefined || to === undefined ? line : renamedLine(line, target, to);
       });
-      return [name, { ...chain, name, lines }];
+      const { builtIn, counters } = chain;
+      return [name, { name, builtIn, lines, counters }];
     }),
   );
 }
