@@ -18,7 +18,7 @@ import { layoutNameSchema } from '../src/api/fields.ts';
 import { DEFAULT_CONFIGURATION } from '../src/api/kube-proxy-configuration.ts';
 import { serviceSchema } from '../src/api/service.ts';
 import { readTables } from '../src/applier/applier.ts';
-import { detectHost } from '../src/applier/host.ts';
+import { detectHost, findIptables } from '../src/applier/host.ts';
 import { isUnchanged, planChanges } from '../src/applier/plan.ts';
 import type { Backend } from '../src/applier/programs.ts';
 import { endpointChain, servicePortChain } from '../src/chains/names.ts';
@@ -151,7 +151,7 @@ const probedInLoad = await probedUntilNow('after it');
 const atStart = await memoryOf(pid);
 
 // Only now: the agent has prepared the node.
-const host = await detectHost(backend);
+const host = await detectHost(await findIptables(backend));
 const programs = host.iptables.ipv4;
 if (!programs) throw new Error('this machine has no iptables');
 

@@ -4,8 +4,8 @@ import { BACKENDS, type Backend, MAY_USE_NAMESPACES, NetworkNamespace } from './
 
 /** Prints the program that would be used. */
 const DETECT = `
-  const { detectHost } = await import(${JSON.stringify(new URL('../src/applier/host.ts', import.meta.url).href)});
-  console.log((await detectHost()).iptables.ipv4.iptables);
+  const { detectHost, findIptables } = await import(${JSON.stringify(new URL('../src/applier/host.ts', import.meta.url).href)});
+  console.log((await detectHost(await findIptables())).iptables.ipv4.iptables);
 `;
 
 const opposite = (backend: Backend): Backend => (backend === 'nft' ? 'legacy' : 'nft');

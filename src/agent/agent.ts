@@ -181,9 +181,12 @@ export class Agent {
     }
   }
 
-  /** Begins to read the kernel, which the first syncs need, while the source still reads the cluster. */
-  readAhead(): void {
-    for (const { rules } of this.#families) rules.readAhead();
+  /**
+   * Begins to read the kernel, which the first syncs need, while the source still waits for the cluster.
+   * @returns when that is over, whatever came of it
+   */
+  async readAhead(): Promise<void> {
+    await Promise.all(this.#families.map(({ rules }) => rules.readAhead()));
   }
 
   /** Compares everything with the kernel, and writes what differs. */

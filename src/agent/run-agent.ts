@@ -3,17 +3,25 @@ import type { Registry } from 'prom-client';
 import type { HostFacts } from '../api/node.ts';
 import { limitCommands } from '../applier/command.ts';
 import { KernelCounters } from '../applier/counters.ts';
-import { detectHost, type Host, HostError, interfaceAddresses, leftoverWarnings } from '../applier/host.ts';
+import {
+  detectHost,
+  findIptables,
+  type Host,
+  HostError,
+  interfaceAddresses,
+  leftoverWarnings,
+} from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
-import { nodeKernel } from '../applier/node-kernel.ts';
+import { beginReading, nodeKernel } from '../applier/node-kernel.ts';
 import type { IptablesPrograms } from '../applier/programs.ts';
 import { readConntrackTable } from '../applier/sysctl.ts';
+import { releaseFilePages } from '../applier/watch/libc.ts';
 import { watchKernel } from '../applier/watch/watch.ts';
 import { OperationalError } from '../errors/operational-error.ts';
 import { FAMILIES } from '../net/address.ts';
 import { DEFAULT_SERVICE_RANGES } from '../sources/cluster.ts';
 import { LateListener, running } from '../sources/early-source.ts';
-import { type Connection, connect, type SentRequest } from '../sources/kubernetes/connection.ts';
+import { type Connection, connect, readAfter, type SentRequest } from '../sources/kubernetes/connection.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { DEFAULT_TIMES } from '../sources/kubernetes/list-watch.ts';
 import type { Source, SourceListener } from '../sources/source.ts';
@@ -91,20 +99,45 @@ async function runUntil(
   let answered = (request: SentRequest): void => {
     requests.push(request);
   };
+  // One after the other takes less memory: iptables-save has all that is in the kernel, and what is made of a list grows.
+  const kernelRead = Promise.withResolvers<void>();
+  stop.addEventListener('abort', () => kernelRead.resolve());
   const early =
     settings.manifests === undefined && !settings.initOnly
-      ? followEarly(settings, { listener: late, onRequest: (request) => answered(request), stop })
+      ? followEarly(settings, {
+          listener: late,
+          onRequest: (request) => answered(request),
+          kernelRead: kernelRead.promise,
+          stop,
+        })
       : undefined;
   early?.catch(() => {});
+  // What loading the program has read of Node.js is more than what running it needs.
+  await releaseFilePages();
+  if (settings.initOnly) {
+    await prepareNode(settings, log);
+    return;
+  }
+  const found = await findIptables(settings.backend);
+  const written = dryRun
+    ? []
+    : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
+  const watches = await watchKernel(written);
+  const kernels = new Map(
+    written.map((programs) => {
+      const kernel = nodeKernel(programs, watches.of(programs.family));
+      // What detectHost asks of iptables-legacy looks like a change to whoever watches it.
+      return [programs.family, programs.backend === 'nft' ? beginReading(kernel) : kernel];
+    }),
+  );
   const prepared = dryRun ? undefined : await prepareNode(settings, log);
-  if (settings.initOnly) return;
-  const host = await detectHost(settings.backend, prepared?.nfacct);
+  const host = await detectHost(found, prepared?.nfacct);
   for (const warning of host.warnings) log.warning(warning);
 
   const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);
-  const watches = await watchKernel(dryRun ? [] : iptables);
-  if (watches.warning !== undefined) log.warning(watches.warning);
   const families = iptables.map(({ family }) => family);
+  const unwatched = watches.warningFor(families);
+  if (unwatched !== undefined) log.warning(unwatched);
   const readPackets = host.nfacct ? { readPackets: countedPackets } : {};
   const counters = own.serviceMetrics && (await KernelCounters.open(iptables, true));
   const inputs = () => families.flatMap((family) => agent.inputOf(family) ?? []);
@@ -136,17 +169,19 @@ async function runUntil(
   const base = { ...settings, iptables, log };
   const agent: Agent = new Agent({
     ...base,
-    kernelOf: (host) => nodeKernel(host, watches.of(host.family)),
+    kernelOf: (host) => kernels.get(host.family) ?? nodeKernel(host),
     machineFacts: followMachine(host, settings, log),
     observer: observerOf(base, {
       metrics,
       health,
       healthCheckServers,
       tell,
-      synced: onceSynced(families, () => void tellLeftovers(iptables, log).then(collectGarbage)),
+      synced: onceSynced(families, () => {
+        void tellLeftovers(iptables, log).then(collectGarbage).then(releaseFilePages);
+      }),
     }),
   });
-  agent.readAhead();
+  void agent.readAhead().then(kernelRead.resolve);
   const servers = agentServers(base, { agent, health, metrics });
 
   let told = Number.NEGATIVE_INFINITY;
@@ -166,6 +201,8 @@ async function runUntil(
       if (!stop.aborted) throw error;
     });
     if (stop.aborted) return;
+    // And most of what beginning has needed.
+    await releaseFilePages();
     if (followed) {
       events = new Events(followed.connection, agent.nodeName, log);
       tell({ type: 'Normal', reason: 'Starting', note: `svc2ipt ${version} is starting` });
@@ -187,19 +224,26 @@ async function runUntil(
   }
 }
 
-/** Connects to the API server, and begins to follow the cluster at once. */
+/** Connects to the API server, and begins to follow the cluster at once; what it answers waits until the kernel is read. */
 async function followEarly(
   settings: AgentSettings,
   {
     listener,
     stop,
+    kernelRead,
     onRequest,
-  }: { listener: SourceListener; stop: AbortSignal; onRequest(request: SentRequest): void },
+  }: {
+    listener: SourceListener;
+    stop: AbortSignal;
+    kernelRead: Promise<void>;
+    onRequest(request: SentRequest): void;
+  },
 ): Promise<{ connection: Connection; source: Source }> {
   const connection = await connect({ ...settings, onRequest, signal: stop });
   const nodeName = settings.configuration.hostnameOverride || machineName();
   const serviceCIDRs = settings.own.rejectUnassigned === true && settings.serviceRanges === undefined;
-  const source = new KubernetesSource(connection, nodeName, listener, DEFAULT_TIMES, { serviceCIDRs });
+  const patient = readAfter(kernelRead, connection);
+  const source = new KubernetesSource(patient, nodeName, listener, DEFAULT_TIMES, { serviceCIDRs });
   return { connection, source: running(source, source.run(stop)) };
 }
 

@@ -75,10 +75,11 @@ export class Applier {
   /**
    * Begins to read the kernel for the first apply, which will come soon. Whoever learns meanwhile that the kernel may have changed
    * since says {@link forget}. That it may not be read is told by the apply, which then tries again.
+   * @returns when that is over, whatever came of it
    */
-  readAhead(): void {
+  async readAhead(): Promise<void> {
     this.#ahead = this.#kernel.read();
-    this.#ahead.catch(() => {});
+    await Promise.allSettled([this.#ahead]);
   }
 
   async #read(): Promise<SavedTables> {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { CommandError } from '../errors/command-error.ts';
 import type { Family } from '../net/address.ts';
 import { run } from './command.ts';
-import { detectHost, explainFailure, HostError, leftoverWarnings } from './host.ts';
+import { detectHost, explainFailure, findIptables, HostError, leftoverWarnings } from './host.ts';
 import { type Backend, iptablesPrograms } from './programs.ts';
 
 /** The error of a program that says something and fails. */
@@ -152,7 +152,7 @@ esac
     'iptables-%s that does not know %s, asked once at a time where it has a lock',
     async (backend, unknown, expected, warned) => {
       await programs(backend, unknown);
-      const { iptables, warnings } = await detectHost(backend);
+      const { iptables, warnings } = await detectHost(await findIptables(backend));
       expect(warnings).toHaveLength(warned ? 2 : 0);
       for (const warning of warnings) expect(warning).toMatch(warned ?? /^$/);
       for (const host of Object.values(iptables)) expect(host).toMatchObject({ backend, ...expected });
@@ -185,7 +185,7 @@ esac
 echo "ip6tables v1.8.9 (legacy): can't initialize the table nat: ${refusal}" >&2; exit 3
 `;
     await writeFile(join(folder, 'ip6tables-legacy'), script);
-    const { iptables, warnings } = await detectHost('legacy');
+    const { iptables, warnings } = await detectHost(await findIptables('legacy'));
     expect(iptables).toMatchObject({ ipv4: { backend: 'legacy' }, ipv6: undefined });
     expect(warnings).toContainEqual(
       expect.stringMatching(/^no rules for IPv6: the kernel has IPv6 disabled for ip6tables-legacy \(/),

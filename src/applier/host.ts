@@ -39,10 +39,14 @@ export class LockError extends HostError {
 /** Without a number, iptables would wait for ever. */
 export const WAIT_FOR_LOCK: readonly string[] = ['--wait', String(LOCK_WAIT_SECONDS)];
 
-/** iptables for one family, and what it can do. */
-export interface IptablesHost extends IptablesPrograms {
+/** iptables for one family, as far as it tells by itself. */
+export interface FoundIptables extends IptablesPrograms {
   /** `1.8.9` */
   readonly version: string;
+}
+
+/** iptables for one family, and what it can do. */
+export interface IptablesHost extends FoundIptables {
   /** MASQUERADE takes `--random-fully`. */
   readonly randomFully: boolean;
   /** xt_recent: session affinity works. */
@@ -67,23 +71,45 @@ export interface Host {
   readonly interfaceAddresses: readonly string[];
 }
 
+/** By family; why there is none for IPv6. */
+export interface FoundFamilies {
+  readonly ipv4: FoundIptables;
+  readonly ipv6: FoundIptables | HostError;
+}
+
 /**
- * Finds out what this machine, in this network namespace, can do. Nothing is changed.
- * @param wanted which iptables to use; unless given, the one that the node uses already, or else the machine's own choice
- * @param nfacct whether all nfacct objects exist, where that is known
- * @throws HostError where iptables is missing, or may not be used
+ * Finds iptables, and does not ask yet what it and the kernel can do.
+ * @param wanted which to use; unless given, the one that the node uses already, or else the machine's own choice
+ * @throws HostError where it is missing, or may not be used
  */
-export async function detectHost(wanted?: Backend, nfacct?: boolean): Promise<Host> {
+export async function findIptables(wanted?: Backend): Promise<FoundFamilies> {
   const backend =
     wanted ?? (await backendInUse({ nft: savePrograms('nft'), legacy: savePrograms('legacy') }));
-  const detectingIPv4 = detectIptables('ipv4', backend, undefined);
+  const [ipv4, ipv6] = await Promise.all([
+    findProgram('ipv4', backend),
+    findProgram('ipv6', backend).catch(insteadOfIPv6),
+  ]);
+  return { ipv4, ipv6 };
+}
+
+/** A lock is no reason to do without IPv6: it is there. */
+function insteadOfIPv6(error: unknown): HostError {
+  if (error instanceof HostError && !(error instanceof LockError)) return error;
+  throw error;
+}
+
+/**
+ * Finds out what this machine, in this network namespace, can do. Nothing is changed.
+ * @param nfacct whether all nfacct objects exist, where that is known
+ * @throws HostError where iptables may not be used
+ */
+export async function detectHost(found: FoundFamilies, nfacct?: boolean): Promise<Host> {
+  const detectingIPv4 = detectIptables(found.ipv4, undefined);
   const [ipv4, ipv6, counters, liberal] = await Promise.all([
     detectingIPv4,
-    detectIptables('ipv6', backend, detectingIPv4).catch((error: unknown) => {
-      // A lock is no reason to do without IPv6: it is there.
-      if (error instanceof HostError && !(error instanceof LockError)) return error;
-      throw error;
-    }),
+    found.ipv6 instanceof HostError
+      ? found.ipv6
+      : detectIptables(found.ipv6, detectingIPv4).catch(insteadOfIPv6),
     nfacct ?? hasNfacct(),
     readFile('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').catch(() => '0'),
   ]);
@@ -104,45 +130,32 @@ const savePrograms = (backend: Backend) => FAMILIES.map((family) => iptablesProg
 
 /** @param before what asks the same kernel and comes first where both need one lock: iptables-legacy has one for all */
 async function detectIptables(
-  family: Family,
-  wanted: Backend | undefined,
+  found: FoundIptables,
   before: Promise<unknown> | undefined,
 ): Promise<IptablesHost> {
-  const { program, version, backend } = await findProgram(family, wanted);
-  const restore = `${program}-restore`;
+  const { family, backend, iptables } = found;
   // Each reads the whole table first. On a large one all at once would wait too long for the lock.
   if (backend === 'legacy') await before;
-  const missing = await missingParts(program, family);
+  const missing = await missingParts(iptables, family);
   return {
-    family,
-    backend,
-    version,
-    iptables: program,
-    save: `${program}-save`,
-    restore,
+    ...found,
     randomFully: !missing.has('randomFully'),
     recent: !missing.has('recent'),
     bpf: !missing.has('bpf'),
     nfacct: !missing.has('nfacct'),
-    lacks: [...missing].flatMap(([part, why]) => lackOf(part, program, why)),
+    lacks: [...missing].flatMap(([part, why]) => lackOf(part, iptables, why)),
   };
-}
-
-interface FoundProgram {
-  readonly program: string;
-  readonly version: string;
-  readonly backend: Backend;
 }
 
 /**
  * The iptables of a backend, or the machine's own choice. That is called by the name that it alone has where there is one:
  * what `iptables` stands for may be changed while we run (update-alternatives), and rules would then be in both.
  */
-async function findProgram(family: Family, wanted: Backend | undefined): Promise<FoundProgram> {
+async function findProgram(family: Family, wanted: Backend | undefined): Promise<FoundIptables> {
   const program = PROGRAMS[family];
   if (wanted) {
-    const named = `${program}-${wanted}`;
-    return { program: named, ...(await detectVersion(named)) };
+    const programs = iptablesPrograms(family, wanted);
+    return { ...programs, ...(await detectVersion(programs.iptables)) };
   }
   const own = await detectVersion(program);
   const named = `${program}-${own.backend}`;
@@ -151,7 +164,8 @@ async function findProgram(family: Family, wanted: Backend | undefined): Promise
     throw error;
   });
   const isSame = same?.version === own.version && same.backend === own.backend;
-  return { program: isSame ? named : program, ...own };
+  const iptables = isSame ? named : program;
+  return { family, iptables, save: `${iptables}-save`, restore: `${iptables}-restore`, ...own };
 }
 
 /**

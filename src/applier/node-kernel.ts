@@ -2,6 +2,7 @@
 import type { UdpDestination } from '../net/flows.ts';
 import { deleteStaleFlows } from './conntrack.ts';
 import { HostError } from './host.ts';
+import type { SavedTables } from './kernel.ts';
 import type { IptablesPrograms } from './programs.ts';
 import { allowLocalnetRouting } from './sysctl.ts';
 import { kernelTables } from './tables.ts';
@@ -11,6 +12,8 @@ import { type KernelWatch, UNWATCHED } from './watch/kernel-watch.ts';
 export interface NodeKernel extends FlowKernel {
   /** Who else changes its tables. */
   readonly watch: KernelWatch;
+  /** Its tables are being read already, and its watch was last asked before. */
+  readonly isBeingRead?: boolean;
   /** See {@link allowLocalnetRouting}. */
   allowLocalnetRouting(): Promise<void>;
 }
@@ -22,6 +25,25 @@ export function nodeKernel(host: IptablesPrograms, watch: KernelWatch = UNWATCHE
     watch,
     deleteStaleFlows: (destinations) => deleteStaleFlows(host.family, destinations),
     allowLocalnetRouting,
+  };
+}
+
+/** Begins to read a kernel's tables: that is what its first reader gets. */
+export function beginReading(kernel: NodeKernel): NodeKernel {
+  const { tables } = kernel;
+  let begun: Promise<SavedTables> | undefined = tables.read();
+  begun.catch(() => {});
+  return {
+    ...kernel,
+    isBeingRead: true,
+    tables: {
+      ...tables,
+      read: (givenUp) => {
+        const first = begun;
+        begun = undefined;
+        return first ?? tables.read(givenUp);
+      },
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /** This machine as the node of a command. */
 import { machineFacts } from '../agent/machine.ts';
 import type { HostFacts } from '../api/node.ts';
-import { detectHost, type Host, type IptablesHost, leftoverWarnings } from '../applier/host.ts';
+import { detectHost, findIptables, type Host, type IptablesHost, leftoverWarnings } from '../applier/host.ts';
 import type { Backend } from '../applier/programs.ts';
 import { FAMILIES } from '../net/address.ts';
 import { warn } from './run.ts';
@@ -19,7 +19,7 @@ export interface ThisNode {
  * @param backend the iptables to use; the one that the node uses already unless given
  */
 export async function thisNode(backend: Backend | undefined): Promise<ThisNode> {
-  const host = await detectHost(backend);
+  const host = await detectHost(await findIptables(backend));
   const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);
   for (const warning of [...host.warnings, ...(await leftoverWarnings(iptables))]) warn(warning);
   return { host, iptables, facts: machineFacts(host) };

@@ -304,7 +304,7 @@ describe('the reading ahead of the first sync', () => {
 
   test('is the only one', async () => {
     const { rules, kernel } = reader();
-    rules.readAhead();
+    void rules.readAhead();
     await rules.sync(input(1));
     await rules.sync(input(2));
     expect(kernel.reads).toBe(1);
@@ -319,7 +319,7 @@ describe('the reading ahead of the first sync', () => {
     await before.rules.sync(input(1));
     const { rules, kernel, changed } = reader();
     await kernel.restore([...before.kernel.inputs], undefined);
-    rules.readAhead();
+    void rules.readAhead();
     await kernel.restore([CHANGED], undefined);
     changed.doubt = EVERYTHING;
     check(rules);
@@ -331,7 +331,7 @@ describe('the reading ahead of the first sync', () => {
   test('is done once more where it failed, and what fails then is told', async () => {
     const { rules, failing } = reader();
     failing.with = new HostError('iptables-save: not permitted');
-    rules.readAhead();
+    void rules.readAhead();
     await expect(rules.sync(input(1))).rejects.toThrow('not permitted');
     delete failing.with;
     await rules.sync(input(1));
@@ -350,7 +350,7 @@ describe('the reading ahead of the first sync', () => {
       },
       { dryRun: true, log: SILENT },
     );
-    rules.readAhead();
+    void rules.readAhead();
     expect(kernel.reads).toBe(0);
   });
 });

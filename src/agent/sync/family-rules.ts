@@ -135,12 +135,13 @@ export class FamilyRules {
   /**
    * Begins to read the kernel for the first sync, while the cluster is still being read. What was read is thrown away where
    * others may have changed it before that sync.
+   * @returns when that is over, whatever came of it
    */
-  readAhead(): void {
+  async readAhead(): Promise<void> {
     if (this.compiled || this.dryRun) return;
-    // What others did until now, the reading finds.
-    this.doubt();
-    this.#applier.readAhead();
+    // What others did until now, a reading that begins now finds.
+    if (!this.#kernel.isBeingRead) this.doubt();
+    await this.#applier.readAhead();
   }
 
   /**

@@ -58,6 +58,6 @@ export function joinDoubts(a: Doubt | undefined, b: Doubt | undefined): Doubt | 
 export interface KernelWatches {
   of(family: Family): KernelWatch;
   /** Why changes of others are found by reading everything, for people; undefined where the kernel tells of them. */
-  readonly warning: string | undefined;
+  warningFor(families: readonly Family[]): string | undefined;
   close(): void;
 }

@@ -1,4 +1,5 @@
 /** Watching this network namespace's kernel, by whatever it offers. */
+import type { Family } from '../../iptables/types.ts';
 import type { IptablesPrograms } from '../programs.ts';
 import { type KernelWatches, UNWATCHED } from './kernel-watch.ts';
 import { LegacyWatch } from './legacy-watch.ts';
@@ -19,11 +20,12 @@ export async function watchKernel(
   }
 }
 
+const NOT_WATCHED = (why: string): string =>
+  `cannot watch the kernel for changes by other programs (${why}): ` +
+  'reading all rules every iptables.syncPeriod instead, which takes a second or more on large clusters';
+
 function unwatched(why: string): KernelWatches {
-  const warning =
-    `cannot watch the kernel for changes by other programs (${why}): ` +
-    'reading all rules every iptables.syncPeriod instead, which takes a second or more on large clusters';
-  return { of: () => UNWATCHED, warning, close() {} };
+  return { of: () => UNWATCHED, warningFor: () => NOT_WATCHED(why), close() {} };
 }
 
 function watches(
@@ -33,14 +35,20 @@ function watches(
   const nft = programs.some(({ backend }) => backend === 'nft')
     ? new NftWatch(new NetlinkSocket(libc), new NetlinkSocket(libc))
     : undefined;
-  const legacy = new Map(
-    programs
-      .filter(({ backend }) => backend === 'legacy')
-      .map(({ family }) => [family, new LegacyWatch(libc, family)]),
-  );
+  const legacy = new Map<Family, LegacyWatch>();
+  const failed = new Map<Family, string>();
+  for (const { family } of programs.filter(({ backend }) => backend === 'legacy')) {
+    try {
+      legacy.set(family, new LegacyWatch(libc, family));
+    } catch (error) {
+      // Its programs may be there, and the kernel without IPv6.
+      if (!(error instanceof WatchError)) throw error;
+      failed.set(family, NOT_WATCHED(error.message));
+    }
+  }
   return {
     of: (family) => legacy.get(family) ?? nft?.of(family) ?? UNWATCHED,
-    warning: undefined,
+    warningFor: (families) => families.flatMap((family) => failed.get(family) ?? [])[0],
     close() {
       nft?.close();
       for (const watch of legacy.values()) watch.close();

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeApiServer } from '../../../test/support/api-server/fake-api-server.ts';
 import { OperationalError } from '../../errors/operational-error.ts';
 import { findAccess } from './access.ts';
-import { ApiError, type Connection, connect, type SentRequest } from './connection.ts';
+import { ApiError, type Connection, connect, readAfter, type SentRequest } from './connection.ts';
 
 const PATH = '/api/v1/services';
 const BY_HAND = 'run it by hand as the same user to find out why';
@@ -184,4 +185,35 @@ test('objects are made, and every request is told of', async () => {
     { method: 'GET', host, code: 404 },
     { method: 'GET', host, code: undefined },
   ]);
+});
+
+describe('answers that are read after something else', () => {
+  const answering = (body: Readable): Connection => ({ get: async () => body, post: async () => {} });
+
+  test('are asked for at once, and wait', async () => {
+    const over = Promise.withResolvers<void>();
+    const body = Readable.from(['{}']);
+    let given = false;
+    const getting = readAfter(over.promise, answering(body))
+      .get(PATH, {}, never)
+      .then((answer) => {
+        given = true;
+        return answer;
+      });
+    await new Promise(setImmediate);
+    expect(given).toBe(false);
+    over.resolve();
+    expect(await json(await getting)).toEqual({});
+  });
+
+  test('that break meanwhile fail when they are read, and nothing else does', async () => {
+    const over = Promise.withResolvers<void>();
+    const body = new Readable({ read() {} });
+    const getting = readAfter(over.promise, answering(body)).get(PATH, {}, never);
+    await new Promise(setImmediate);
+    body.destroy(new Error('socket hang up'));
+    await new Promise(setImmediate);
+    over.resolve();
+    await expect(json(await getting)).rejects.toThrow('socket hang up');
+  });
 });

@@ -121,6 +121,20 @@ export async function connectTo({
   return { connection, server };
 }
 
+/** The same connection, of which no answer is read before something else is over: it comes meanwhile, and waits. */
+export function readAfter(over: Promise<unknown>, connection: Connection): Connection {
+  return {
+    get: async (...asked) => {
+      const body = await connection.get(...asked);
+      // What breaks meanwhile is told whoever reads it.
+      body.on('error', () => {});
+      await over;
+      return body;
+    },
+    post: (...asked) => connection.post(...asked),
+  };
+}
+
 async function headersOf({ headers, tokenFile, auth }: Access): Promise<Readonly<Record<string, string>>> {
   const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, 'utf8')).trim();
   return {

@@ -9,7 +9,7 @@ import { machineFacts } from '../../../src/agent/machine.ts';
 import type { ClusterState } from '../../../src/api/cluster.ts';
 import { Applier, readTables } from '../../../src/applier/applier.ts';
 import { chainDifferences } from '../../../src/applier/chain-diff.ts';
-import { detectHost, type IptablesHost } from '../../../src/applier/host.ts';
+import { detectHost, findIptables, type IptablesHost } from '../../../src/applier/host.ts';
 import { followRules, type NodeKernel, nodeKernel } from '../../../src/applier/node-kernel.ts';
 import { planChanges } from '../../../src/applier/plan.ts';
 import { UdpFlows } from '../../../src/applier/udp-flows.ts';
@@ -33,7 +33,7 @@ const command = z.object({
 });
 
 const configuration = parseConfiguration({ name: 'config.json', text: configurationText() });
-const host = await detectHost(backend);
+const host = await detectHost(await findIptables(backend));
 const node = resolveNode({
   flags: {},
   host: parseHost({ name: 'host.json', text: JSON.stringify(HOST) }),
