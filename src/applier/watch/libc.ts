@@ -1,8 +1,8 @@
 /**
- * The few functions of the C library that Node.js has no other way to: most tell of changes to the kernel's tables, by
- * its foreign function interface. No program of iptables or nftables does so at a price: at 5,000 Services x 10 endpoints `nft monitor` reads
- * for 5 s before it begins and keeps 146 MB (nftables 1.0.6), and `xtables-monitor` writes only when 4 KB have come
- * together (iptables 1.8.9).
+ * The few functions of the C library that Node.js has no other way to, by its foreign function interface. Most tell of changes
+ * to the kernel's tables, which no program of iptables or nftables does at a price: at 5,000 Services x 10 endpoints
+ * `nft monitor` reads for 5 s before it begins and keeps 146 MB (nftables 1.0.6), and `xtables-monitor` writes only when 4 KB
+ * have come together (iptables 1.8.9).
  *
  * Numbers are those of the Linux headers named beside them; they are the same on every platform that Node.js has the
  * interface for. Every buffer that is given to a function is kept until it returns, and with its own length.
@@ -76,25 +76,30 @@ export async function isClockSynchronized(): Promise<boolean | undefined> {
 }
 
 /**
- * Gives back the memory of files that this process has mapped and never written to, which is most of Node.js itself: what is
- * needed again comes back from the kernel's cache of files, 64 KB at a time. Nothing changes where the system does not tell of
- * its mappings (proc_pid_smaps(5)).
+ * Gives back the memory that Node.js' own file is mapped to, a third of what an agent takes: what is needed again comes back
+ * from the kernel's cache of files, 64 KB at a time. Nothing happens where the system does not tell of mappings
+ * (proc_pid_smaps(5)).
  */
 export async function releaseFilePages(): Promise<void> {
   const libc = await openLibc();
   if (!libc) return;
   const smaps = await readFile('/proc/self/smaps', 'utf8').catch(() => '');
-  for (const { start, length } of readOnlyFiles(smaps)) libc.madvise(start, length, MADV_DONTNEED);
+  for (const { start, length } of unwrittenMappings(smaps, process.execPath)) {
+    libc.madvise(start, length, MADV_DONTNEED);
+  }
 }
 
-/** `00400000-0082e000 r--p 00000000 fe:00 5358285  /usr/bin/node`, and of its lines `Anonymous:  0 kB` */
+/** `00400000-0082e000 r--p 00000000 fe:00 5358285  /usr/bin/node`, and of the lines behind it `Anonymous:  0 kB` */
 const MAPPING =
-  /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) .*\n(?:[A-Z]\w+: .*\n)*?Anonymous: +(\d+) kB$/gm;
+  /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(.+)\n(?:[A-Z]\w+: .*\n)*?Anonymous: +(\d+) kB$/gm;
 
-/** Mappings of files, of whose pages none is this process' own: those are nowhere else. */
-export function readOnlyFiles(smaps: string): { start: bigint; length: bigint }[] {
-  return [...smaps.matchAll(MAPPING)].flatMap(([, from, to, rights, inode, own]) => {
-    if (rights?.includes('w') || inode === '0' || own !== '0') return [];
+/**
+ * The mappings of a file of whose pages none is this process' own: one that was written to is nowhere else. A program's own
+ * file stays mapped for as long as it runs, so that nothing else is there by the time that they are used.
+ */
+export function unwrittenMappings(smaps: string, file: string): { start: bigint; length: bigint }[] {
+  return [...smaps.matchAll(MAPPING)].flatMap(([, from, to, rights, path, own]) => {
+    if (path !== file || rights?.includes('w') || own !== '0') return [];
     const start = BigInt(`0x${from}`);
     return [{ start, length: BigInt(`0x${to}`) - start }];
   });
