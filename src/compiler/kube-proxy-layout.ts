@@ -63,19 +63,24 @@ function choice(
   { largeCluster }: LoweringContext,
 ): Rule[] {
   const rules: Rule[] = [];
-  const add = (endpoint: Endpoint, match: (chain: string) => readonly Match[]) => {
-    const chain = present(chainOf.get(endpoint), 'chain of an endpoint');
-    const about = largeCluster ? [] : [commentFor(name, 'endpoint', endpoint.text)];
-    rules.push({ matches: behind(about, match(chain)), target: jump(chain) });
+  const chain = (endpoint: Endpoint) => present(chainOf.get(endpoint), 'chain of an endpoint');
+  const add = (endpoint: Endpoint, chain: string, matches: readonly Match[]) => {
+    const about = largeCluster ? NO_MATCHES : [commentFor(name, 'endpoint', endpoint.text)];
+    rules.push({ matches: behind(about, matches), target: jump(chain) });
   };
   if (affinitySeconds !== undefined) {
     for (const endpoint of endpoints) {
-      add(endpoint, (name) => [{ match: 'recent', operation: 'rcheck', name, seconds: affinitySeconds }]);
+      const name = chain(endpoint);
+      add(endpoint, name, [{ match: 'recent', operation: 'rcheck', name, seconds: affinitySeconds }]);
     }
   }
-  for (const [i, endpoint] of endpoints.entries()) add(endpoint, () => oneOf(endpoints.length - i));
+  let left = endpoints.length;
+  for (const endpoint of endpoints) add(endpoint, chain(endpoint), oneOf(left--));
   return rules;
 }
+
+/** One list for all rules without: they are made by the hundred thousand. */
+const NO_MATCHES: readonly Match[] = [];
 
 /** KUBE-SEP: a pod that reaches itself is masqueraded, or it would answer itself directly; then the DNAT. */
 function endpointRules(
@@ -85,8 +90,8 @@ function endpointRules(
   about: Match | undefined,
 ): Rule[] {
   const from = source(object.address);
-  const set: Match[] =
-    affinitySeconds === undefined ? [] : [{ match: 'recent', operation: 'set', name: chain }];
+  const set: readonly Match[] =
+    affinitySeconds === undefined ? NO_MATCHES : [{ match: 'recent', operation: 'set', name: chain }];
   return [
     { matches: about ? [about, from] : [from], target: MARK_FOR_MASQUERADE },
     {

@@ -7,37 +7,45 @@ import { quote } from './words.ts';
  * creates or empties the chains it names and fills them. Ends with a newline.
  */
 export function printRuleset(ruleset: Ruleset): string {
-  return joinLines(ruleset.tables.values().flatMap(tableLines));
+  const lines = new Lines();
+  for (const table of ruleset.tables) addTable(lines, table);
+  return lines.joined();
 }
 
 /** One table: `*name`, its chains, their rules, `COMMIT`. */
 export function printTable(table: Table): string {
-  return joinLines(tableLines(table));
+  const lines = new Lines();
+  addTable(lines, table);
+  return lines.joined();
 }
 
-function* tableLines(table: Table): Generator<string> {
-  yield `*${table.name}`;
-  for (const chain of table.chains) yield `:${chain.name} - [0:0]`;
+function addTable(lines: Lines, table: Table): void {
+  lines.add(`*${table.name}`);
+  for (const { name } of table.chains) lines.add(`:${name} - [0:0]`);
   for (const chain of table.chains) {
-    for (const rule of chain.rules) yield printAppend(chain, rule);
+    for (const rule of chain.rules) lines.add(printAppend(chain, rule));
   }
-  yield 'COMMIT';
+  lines.add('COMMIT');
 }
 
 /** Lines are joined so many at a time: that is twice as fast as joining all at once, or as adding to one text. */
 const LINES_AT_ONCE = 256;
 
-function joinLines(lines: Iterable<string>): string {
-  const pieces: string[] = [];
-  let piece: string[] = [];
-  for (const line of lines) {
-    piece.push(line);
-    if (piece.length < LINES_AT_ONCE) continue;
-    pieces.push(piece.join('\n'));
-    piece = [];
+class Lines {
+  readonly #pieces: string[] = [];
+  #piece: string[] = [];
+
+  add(line: string): void {
+    this.#piece.push(line);
+    if (this.#piece.length < LINES_AT_ONCE) return;
+    this.#pieces.push(this.#piece.join('\n'));
+    this.#piece = [];
   }
-  pieces.push(...piece, '');
-  return pieces.join('\n');
+
+  /** All of them, each with a newline behind it. */
+  joined(): string {
+    return [...this.#pieces, ...this.#piece, ''].join('\n');
+  }
 }
 
 /** The line that appends a rule to its chain. */
