@@ -407,17 +407,21 @@ function removeTransactions({ table, removed, emptied }: TableChanges, chainsAtO
 
 /** Chains in an order in which each comes after all those that it leads to. Else they keep their order. */
 function leavesFirst<C extends CurrentChain>(chains: readonly C[]): C[] {
-  const waiting = new Map(chains.map((chain) => [chain.name, chain]));
+  // Asked for in the order of the chains, which is that of packed ones; the visits jump to and fro.
+  const waiting = new Map(chains.map((chain) => [chain.name, { chain, targets: targetsOf(chain) }]));
   const result: C[] = [];
-  const visit = (chain: C) => {
+  const visit = ({ chain, targets }: { readonly chain: C; readonly targets: readonly string[] }) => {
     waiting.delete(chain.name);
-    for (const target of targetsOf(chain)) {
+    for (const target of targets) {
       const next = waiting.get(target);
       if (next) visit(next);
     }
     result.push(chain);
   };
-  for (const chain of chains) if (waiting.has(chain.name)) visit(chain);
+  for (const { name } of chains) {
+    const next = waiting.get(name);
+    if (next) visit(next);
+  }
   return result;
 }
 
