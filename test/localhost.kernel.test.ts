@@ -6,7 +6,7 @@ import type { Manifest } from './support/arbitrary/raw.ts';
 import { labCluster, nodePortOf } from './support/kernel/cluster.ts';
 import { svc2ipt } from './support/kernel/command-line.ts';
 import { ADDRESSES, CONFIGURATION, configurationText, Lab } from './support/kernel/lab.ts';
-import { BACKENDS, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
+import { BACKENDS, type Backend, MAY_USE_NAMESPACES } from './support/kernel/namespace.ts';
 import { RunningAgent } from './support/kernel/running-agent.ts';
 import { MAIN } from './support/project.ts';
 
@@ -20,6 +20,16 @@ const ROUTE_LOCALNET = '/proc/sys/net/ipv4/conf/all/route_localnet';
 /** The network of the nodes and no other address: node ports are not on localhost, whatever else is configured. */
 const WITHOUT_LOOPBACK = { nodePortAddresses: ['192.168.50.0/24', 'fd00:192:168:50::/64'] };
 
+/** Sets up the node for whoever runs for good. */
+async function initOnly(lab: Lab, backend: Backend, fields: Manifest, ...flags: string[]): Promise<void> {
+  const config = join(lab.folder, 'init.yaml');
+  const configuration = { ...CONFIGURATION, conntrack: { maxPerCore: 0 }, ...fields };
+  await writeFile(config, configurationText(configuration));
+  const words = [MAIN, 'agent', '--init-only', '--config', config, '--backend', backend, ...flags];
+  const { exitCode, stdout } = await lab.run('node', [process.execPath, ...words]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+}
+
 /** What sets up the node, in each of the ways that there are. Takes fields of the configuration. */
 const WAYS = {
   async apply(lab, backend, fields) {
@@ -27,12 +37,7 @@ const WAYS = {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   },
   async 'agent --init-only'(lab, backend, fields) {
-    const config = join(lab.folder, 'init.yaml');
-    const configuration = { ...CONFIGURATION, conntrack: { maxPerCore: 0 }, ...fields };
-    await writeFile(config, configurationText(configuration));
-    const words = [MAIN, 'agent', '--init-only', '--config', config, '--backend', backend];
-    const { exitCode, stdout } = await lab.run('node', [process.execPath, ...words]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    await initOnly(lab, backend, fields);
   },
   async agent(lab, backend, fields) {
     const manifests = join(lab.folder, 'cluster.json');
@@ -47,7 +52,7 @@ const WAYS = {
     expect(await agent.end('SIGTERM')).toMatchObject({ exitCode: 0 });
   },
 } as const satisfies Readonly<
-  Record<string, (lab: Lab, backend: (typeof BACKENDS)[number], fields: Manifest) => Promise<void>>
+  Record<string, (lab: Lab, backend: Backend, fields: Manifest) => Promise<void>>
 >;
 
 const ROWS = BACKENDS.flatMap((backend) =>
@@ -96,4 +101,11 @@ describe.skipIf(!MAY_USE_NAMESPACES).each(ROWS)('$way, iptables-$backend', ({ ba
     expect(await neighbourAt(OWN_PORT)).toEqual(['dropped']);
     expect(await neighbourAt(NODE_PORT)).toEqual(['pod-1 sees gateway']);
   });
+});
+
+test.skipIf(!MAY_USE_NAMESPACES)('agent --init-only --dry-run opens nothing', async () => {
+  await using lab = await Lab.create();
+  await initOnly(lab, 'nft', { nodePortAddresses: ['primary', 'localhost'] }, '--dry-run');
+  const { stdout } = await lab.run('node', ['cat', ROUTE_LOCALNET]);
+  expect(stdout.trim()).toBe('0');
 });

@@ -93,6 +93,10 @@ async function runUntil(
     ownGroups: true,
     ended: later(stop, LAST_WORK),
   });
+  if (settings.initOnly) {
+    if (!dryRun) await prepareNode(settings, log);
+    return;
+  }
   // What is needed of the API server comes while this node is looked at. What goes wrong is told where it is needed.
   const late = new LateListener();
   const requests: SentRequest[] = [];
@@ -103,7 +107,7 @@ async function runUntil(
   const kernelRead = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => kernelRead.resolve());
   const early =
-    settings.manifests === undefined && !settings.initOnly
+    settings.manifests === undefined
       ? followEarly(settings, {
           listener: late,
           onRequest: (request) => answered(request),
@@ -114,10 +118,6 @@ async function runUntil(
   early?.catch(() => {});
   // What loading the program has read of Node.js is more than what running it needs.
   await releaseFilePages();
-  if (settings.initOnly) {
-    await prepareNode(settings, log);
-    return;
-  }
   const found = await findIptables(settings.backend);
   const written = dryRun
     ? []
