@@ -123,12 +123,13 @@ async function runUntil(
     ? []
     : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
   const watches = await watchKernel(written);
-  const kernels = new Map(
-    written.map((programs) => {
-      const kernel = nodeKernel(programs, watches.of(programs.family));
-      // What detectHost asks of iptables-legacy looks like a change to whoever watches it.
-      return [programs.family, programs.backend === 'nft' ? beginReading(kernel) : kernel];
-    }),
+  const readKernel = (programs: IptablesPrograms) =>
+    beginReading(nodeKernel(programs, watches.of(programs.family)));
+  // What detectHost asks of iptables-legacy looks like a change to whoever watches it: that is read once it has asked.
+  const readEarly = new Map(
+    written
+      .filter(({ backend }) => backend === 'nft')
+      .map((programs) => [programs.family, readKernel(programs)]),
   );
   const prepared = dryRun ? undefined : await prepareNode(settings, log);
   const host = await detectHost(found, prepared?.nfacct);
@@ -169,7 +170,7 @@ async function runUntil(
   const base = { ...settings, iptables, log };
   const agent: Agent = new Agent({
     ...base,
-    kernelOf: (host) => kernels.get(host.family) ?? nodeKernel(host),
+    kernelOf: (host) => (dryRun ? nodeKernel(host) : (readEarly.get(host.family) ?? readKernel(host))),
     machineFacts: followMachine(host, settings, log),
     observer: observerOf(base, {
       metrics,

@@ -10,7 +10,13 @@ import { backendInUse } from './backend.ts';
 import { run, runReading } from './command.ts';
 import { SavedReader } from './kernel.ts';
 import { hasNfacct } from './nfacct.ts';
-import { type Backend, type IptablesPrograms, iptablesPrograms, PROGRAMS } from './programs.ts';
+import {
+  type Backend,
+  type IptablesPrograms,
+  iptablesPrograms,
+  PROGRAMS,
+  programsNamed,
+} from './programs.ts';
 
 /** A node that cannot do what it is asked to: what was tried, what came back, what to do. */
 export class HostError extends OperationalError {}
@@ -164,8 +170,7 @@ async function findProgram(family: Family, wanted: Backend | undefined): Promise
     throw error;
   });
   const isSame = same?.version === own.version && same.backend === own.backend;
-  const iptables = isSame ? named : program;
-  return { family, iptables, save: `${iptables}-save`, restore: `${iptables}-restore`, ...own };
+  return { ...programsNamed(isSame ? named : program, family, own.backend), version: own.version };
 }
 
 /**

@@ -12,8 +12,6 @@ import { type KernelWatch, UNWATCHED } from './watch/kernel-watch.ts';
 export interface NodeKernel extends FlowKernel {
   /** Who else changes its tables. */
   readonly watch: KernelWatch;
-  /** Its tables are being read already, and its watch was last asked before. */
-  readonly isBeingRead?: boolean;
   /** See {@link allowLocalnetRouting}. */
   allowLocalnetRouting(): Promise<void>;
 }
@@ -28,14 +26,15 @@ export function nodeKernel(host: IptablesPrograms, watch: KernelWatch = UNWATCHE
   };
 }
 
-/** Begins to read a kernel's tables: that is what its first reader gets. */
+/** Begins to read a kernel's tables: that is what its first reader gets, and whatever its watch tells of has happened since. */
 export function beginReading(kernel: NodeKernel): NodeKernel {
-  const { tables } = kernel;
+  const { tables, watch } = kernel;
+  // What others did until now, the reading finds.
+  watch.doubt();
   let begun: Promise<SavedTables> | undefined = tables.read();
   begun.catch(() => {});
   return {
     ...kernel,
-    isBeingRead: true,
     tables: {
       ...tables,
       read: (givenUp) => {

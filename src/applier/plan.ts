@@ -59,11 +59,10 @@ export function planChanges(
     const tableNow = current.tables.get(table) ?? EMPTY_TABLE;
     const { chains, jumps, usedByOthers, places, renamed } = tableNow;
     const wantedHere = wanted ? wantedChains(wanted, table, tableNow) : [];
-    const names = new Set(wantedHere.map(({ name }) => name));
-    const notWanted = [...chains.values()].filter(({ name }) => !names.has(name));
+    const wantedByName = new Map(wantedHere.map((chain) => [chain.name, chain]));
+    const notWanted = [...chains.values()].filter(({ name }) => !wantedByName.has(name));
     const kept = new Set(notWanted.filter((chain) => isKept(chain, current, wanted)).map(({ name }) => name));
     const stale = notWanted.filter(({ name }) => !kept.has(name));
-    const wantedByName = new Map(wantedHere.map((chain) => [chain.name, chain]));
     return {
       table,
       renamed,
@@ -77,16 +76,20 @@ export function planChanges(
       }),
       removed: stale.filter(({ name }) => !usedByOthers.has(name)),
       emptied: stale.filter((chain) => usedByOthers.has(chain.name) && linesOf(chain).length > 0),
-      jumpsAdded: JUMPS.filter((jump) => jump.table === table && names.has(jump.to) && !jumps.has(jump)),
-      jumpsRemoved: JUMPS.filter(({ to }) => !names.has(to) && !kept.has(to)).flatMap((jump) =>
+      jumpsAdded: JUMPS.filter(
+        (jump) => jump.table === table && wantedByName.has(jump.to) && !jumps.has(jump),
+      ),
+      jumpsRemoved: JUMPS.filter(({ to }) => !wantedByName.has(to) && !kept.has(to)).flatMap((jump) =>
         new Array<Jump>(jumps.get(jump) ?? 0).fill(jump),
       ),
-      jumpsMoved: JUMPS.filter((jump) => jump.table === table && names.has(jump.to)).flatMap((jump) => {
-        const times = jumps.get(jump) ?? 0;
-        const isDisplaced =
-          times > 0 && areDisplaced(placesBefore.get(table)?.get(jump.from), places.get(jump.from));
-        return times > 1 || isDisplaced ? new Array<Jump>(times).fill(jump) : [];
-      }),
+      jumpsMoved: JUMPS.filter((jump) => jump.table === table && wantedByName.has(jump.to)).flatMap(
+        (jump) => {
+          const times = jumps.get(jump) ?? 0;
+          const isDisplaced =
+            times > 0 && areDisplaced(placesBefore.get(table)?.get(jump.from), places.get(jump.from));
+          return times > 1 || isDisplaced ? new Array<Jump>(times).fill(jump) : [];
+        },
+      ),
     };
   });
 }

@@ -17,6 +17,10 @@ export const PROGRAMS = { ipv4: 'iptables', ipv6: 'ip6tables' } as const;
 
 /** The programs of a backend, whether they are there or not. */
 export function iptablesPrograms(family: Family, backend: Backend): IptablesPrograms {
-  const program = `${PROGRAMS[family]}-${backend}`;
-  return { family, backend, iptables: program, save: `${program}-save`, restore: `${program}-restore` };
+  return programsNamed(`${PROGRAMS[family]}-${backend}`, family, backend);
+}
+
+/** The programs that belong to one that goes by a name. */
+export function programsNamed(iptables: string, family: Family, backend: Backend): IptablesPrograms {
+  return { family, backend, iptables, save: `${iptables}-save`, restore: `${iptables}-restore` };
 }

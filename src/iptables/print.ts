@@ -7,25 +7,25 @@ import { quote } from './words.ts';
  * creates or empties the chains it names and fills them. Ends with a newline.
  */
 export function printRuleset(ruleset: Ruleset): string {
-  const lines = new Lines();
-  for (const table of ruleset.tables) addTable(lines, table);
-  return lines.joined();
+  return printTables(ruleset.tables);
 }
 
 /** One table: `*name`, its chains, their rules, `COMMIT`. */
 export function printTable(table: Table): string {
-  const lines = new Lines();
-  addTable(lines, table);
-  return lines.joined();
+  return printTables([table]);
 }
 
-function addTable(lines: Lines, table: Table): void {
-  lines.add(`*${table.name}`);
-  for (const { name } of table.chains) lines.add(`:${name} - [0:0]`);
-  for (const chain of table.chains) {
-    for (const rule of chain.rules) lines.add(printAppend(chain, rule));
+function printTables(tables: readonly Table[]): string {
+  const lines = new Lines();
+  for (const { name, chains } of tables) {
+    lines.add(`*${name}`);
+    for (const { name } of chains) lines.add(`:${name} - [0:0]`);
+    for (const chain of chains) {
+      for (const rule of chain.rules) lines.add(printAppend(chain, rule));
+    }
+    lines.add('COMMIT');
   }
-  lines.add('COMMIT');
+  return lines.joined();
 }
 
 /** Lines are joined so many at a time: that is twice as fast as joining all at once, or as adding to one text. */

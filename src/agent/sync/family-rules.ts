@@ -139,8 +139,6 @@ export class FamilyRules {
    */
   async readAhead(): Promise<void> {
     if (this.compiled || this.dryRun) return;
-    // What others did until now, a reading that begins now finds.
-    if (!this.#kernel.isBeingRead) this.doubt();
     await this.#applier.readAhead();
   }
 
