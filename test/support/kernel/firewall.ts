@@ -10,7 +10,7 @@ import { type IptablesPrograms, iptablesPrograms } from '../../../src/applier/pr
 import type { Ruleset } from '../../../src/iptables/types.ts';
 import type { Family } from '../../../src/net/address.ts';
 import { MAIN } from '../project.ts';
-import { type Backend, NetworkNamespace } from './namespace.ts';
+import { type Backend, enter, NetworkNamespace } from './namespace.ts';
 
 export interface Firewall {
   readonly backend: Backend;
@@ -44,7 +44,7 @@ export class FirewallNamespace implements AsyncDisposable {
     const entering = async (program: string): Promise<string> => {
       const path = join(folder, program);
       const lock = lockIn(folder);
-      await writeFile(path, `#!/bin/sh\n${lock} exec ip netns exec ${namespace.name} ${program} "$@"\n`);
+      await writeFile(path, `#!/bin/sh\n${lock} exec ${enter(namespace.name).join(' ')} ${program} "$@"\n`);
       await chmod(path, 0o755);
       return path;
     };

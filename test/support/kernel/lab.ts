@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Family } from '../../../src/net/address.ts';
 import { LAYOUT } from './layout.ts';
-import { enter } from './namespace.ts';
+import { runIn } from './namespace.ts';
 import { Peers } from './peers.ts';
 
 export const PODS = ['pod-1', 'pod-2', 'pod-3'] as const;
@@ -145,9 +145,12 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Runs a command in a place to its end, whatever that is. */
-  async run(place: Place, command: readonly string[], input = '') {
-    const [program = '', ...args] = [...enter(this.#names[place]), ...command];
-    return await execa(program, args, { input, reject: false, env: this.environment, timeout: 180_000 });
+  async run(place: Place, command: readonly string[], input?: string) {
+    const { exitCode, stdout, stderr } = await runIn(this.#names[place], command, {
+      input,
+      env: this.environment,
+    });
+    return { exitCode, stdout: stdout.replace(/\n$/, ''), stderr: stderr.replace(/\n$/, '') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,11 @@
  * firewall of the namespace that the tests run in.
  */
 import { randomBytes } from 'node:crypto';
-import { execa } from 'execa';
+import { join } from 'node:path';
+import { z } from 'zod';
 import type { Family } from '../../../src/net/address.ts';
+import { Conversation } from './conversation.ts';
+import { PYTHON } from './python.ts';
 
 /** The two programs that go by the name of iptables: one speaks to nf_tables, the other to the older x_tables. */
 export const BACKENDS = ['nft', 'legacy'] as const;
@@ -15,12 +18,45 @@ export type Backend = (typeof BACKENDS)[number];
 /** Whether this process may make namespaces. Where it may not, kernel tests are skipped. */
 export const MAY_USE_NAMESPACES = process.getuid?.() === 0;
 
-/** How a command ended. It is for the test to say whether that is as it should be. */
-export interface CommandResult {
+const commandResult = z.object({
   /** Undefined where a signal ended it. */
-  readonly exitCode: number | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
+  exitCode: z.number().optional(),
+  stdout: z.string(),
+  stderr: z.string(),
+});
+
+/** How a command ended. It is for the test to say whether that is as it should be. */
+export type CommandResult = z.output<typeof commandResult>;
+
+interface RunOptions {
+  /** For its standard input, which is /dev/null unless given. */
+  readonly input?: string | undefined;
+  /** What it finds in its environment beside our own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** After so many seconds it is killed. */
+  readonly timeout?: number;
+}
+
+/** What starts the programs, for all tests of a file: why it is another process is told in it. */
+let programs: Conversation | undefined;
+
+/**
+ * Runs a command in a network namespace, or in that of the tests, without a shell. Rejects only where it cannot be started.
+ * @param namespace as `ip netns` lists it
+ */
+export async function runIn(
+  namespace: string | undefined,
+  command: readonly string[],
+  { input, env = {}, timeout = 180 }: RunOptions = {},
+): Promise<CommandResult> {
+  programs ??= new Conversation(PYTHON, [join(import.meta.dirname, 'programs.py')]);
+  return await programs.ask('run', { namespace, arguments: command, input, env, timeout }, commandResult);
+}
+
+/** The same, of a command that has to succeed. */
+async function succeed(command: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await runIn(undefined, command);
+  if (exitCode !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
 }
 
 /** The words that run a command in a network namespace: `ip netns exec` would mount a /sys for each, which takes a fifth longer. */
@@ -39,17 +75,13 @@ export class NetworkNamespace implements AsyncDisposable {
   /** Makes a namespace under a random name. Rejects where `ip` cannot. */
   static async create(): Promise<NetworkNamespace> {
     const name = `svc2ipt-test-${randomBytes(6).toString('hex')}`;
-    await execa('ip', ['netns', 'add', name]);
+    await succeed(['ip', 'netns', 'add', name]);
     return new NetworkNamespace(name);
   }
 
   /** Runs a command inside, without a shell. Rejects only where it cannot be started. */
-  async run(command: string, args: readonly string[], input = ''): Promise<CommandResult> {
-    const [program = '', ...words] = [...enter(this.name), command, ...args];
-    const result = await execa(program, words, { input, reject: false, stripFinalNewline: false });
-    if (result.exitCode === undefined && !result.isTerminated) throw result;
-    const { exitCode, stdout, stderr } = result;
-    return { exitCode, stdout, stderr };
+  async run(command: string, args: readonly string[], input?: string): Promise<CommandResult> {
+    return await runIn(this.name, [command, ...args], { input });
   }
 
   /**
@@ -74,7 +106,7 @@ export class NetworkNamespace implements AsyncDisposable {
 
   /** Deletes the namespace and everything in it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await execa('ip', ['netns', 'delete', this.name]);
+    await succeed(['ip', 'netns', 'delete', this.name]);
   }
 }
 
