@@ -34,10 +34,10 @@ import { HealthCheckServers } from './health/health-check-servers.ts';
 import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
 import { machineFacts, machineName } from './machine.ts';
+import { atLongWrites, giveBack, onceSynced } from './memory.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ServiceMetrics } from './metrics/service-metrics.ts';
 import { observerOf } from './observer.ts';
-import { collectGarbage, onceSynced } from './once-synced.ts';
 import { prepareNode } from './prepare.ts';
 import type { AgentSettings } from './settings/settings.ts';
 
@@ -124,7 +124,7 @@ async function runUntil(
     : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
   const watches = await watchKernel(written);
   const readKernel = (programs: IptablesPrograms) =>
-    beginReading(nodeKernel(programs, watches.of(programs.family)));
+    beginReading(atLongWrites(nodeKernel(programs, watches.of(programs.family)), () => void giveBack()));
   // What detectHost asks of iptables-legacy looks like a change to whoever watches it: that is read once it has asked.
   const readEarly = new Map(
     written
@@ -178,7 +178,7 @@ async function runUntil(
       healthCheckServers,
       tell,
       synced: onceSynced(families, () => {
-        void tellLeftovers(iptables, log).then(collectGarbage).then(releaseFilePages);
+        void tellLeftovers(iptables, log).then(giveBack);
       }),
     }),
   });

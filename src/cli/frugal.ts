@@ -5,7 +5,7 @@ import { isSea } from 'node:sea';
  * V8 collects garbage when the heap has grown by so much, not only when it is twice its size or more, and what is new has 4 MB
  * instead of 16: at 5,000 Services x 10 endpoints the agent takes some 190 MB so, and over 300 MB else (Node.js 26). With
  * less for what is new, most of the time of a start goes into collecting what is not garbage yet. What a start leaves behind is
- * collected by src/agent/once-synced.ts, and not by V8 at times of its own.
+ * collected by src/agent/memory.ts, and not by V8 at times of its own.
  */
 export const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=15', '--no-memory-reducer'];
 
