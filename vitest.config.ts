@@ -7,6 +7,9 @@ import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from './src/api/layout-
 /** Programs that tests start, thousands of them, take half of the processor time where their modules are compiled. */
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
+/** One place for what the C library allocates, not one for each thread: each that a program forks has fewer pages to copy. */
+process.env.MALLOC_ARENA_MAX ??= '1';
+
 const KERNEL = ['{src,test}/**/*.kernel.test.ts'];
 /** Tests of the applier, which run once more on each other layout; those of load in the long form only. */
 const LOAD = process.env.SVC2IPT_LONG_TESTS === undefined ? '' : ',connections,killed';
@@ -35,8 +38,8 @@ function kernelProject(name: string, include: string[], layout: LayoutName) {
       // No test is a race: a machine may have other things to do.
       testTimeout: 300_000,
       hookTimeout: 300_000,
-      // Each file has namespaces of its own, and waits for half of its time.
-      maxWorkers: 4,
+      // Each file has namespaces of its own, and waits for more than half of its time.
+      maxWorkers: 6,
       sequence: { groupOrder: 1 },
     },
   };

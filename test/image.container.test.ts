@@ -4,17 +4,17 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenericContainer, StartedTestContainer } from 'testcontainers';
-import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { BillOfMaterials } from '../scripts/cyclone-dx.ts';
 import { IMAGE_BILL } from '../scripts/image-bill-of-materials.ts';
 import { FAMILIES } from '../src/net/address.ts';
 import { problemsOfBill } from './support/bill-of-materials-schema.ts';
-import { BUILD_ARGS, IMAGE, useEngine } from './support/container/engine.ts';
+import { BUILD_ARGS, engineOfRun, IMAGE, useEngine } from './support/container/engine.ts';
 import { ContainerNode, readOnly } from './support/container/node.ts';
 import { BACKENDS, type Backend } from './support/kernel/namespace.ts';
 import { PROJECT } from './support/project.ts';
 
-const engine = inject('engine');
+const engine = await engineOfRun();
 const available = 'host' in engine;
 
 const AGENT = ['agent', '--config=/in/config', '--manifests=/in/manifests'];

@@ -12,6 +12,7 @@ import type { Match, Ruleset } from '../src/iptables/types.ts';
 import { FAMILIES } from '../src/net/address.ts';
 import { load, rawCluster } from './support/arbitrary/clusters.ts';
 import { allFixtures, fixtureInput } from './support/fixture-input.ts';
+import { often } from './support/long-form.ts';
 import { PROJECT } from './support/project.ts';
 
 describe.each(await allFixtures())('fixture $name', (fixture) => {
@@ -40,7 +41,7 @@ test('random clusters: printed and parsed, the very same ruleset, and as iptable
         expect(printSavedRule(parseRule(saved, family), family)).toBe(saved);
       }
     }),
-    { numRuns: 25 },
+    { numRuns: often(15, 100) },
   );
 }, 300_000);
 

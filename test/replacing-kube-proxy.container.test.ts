@@ -6,15 +6,15 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { BUILD_ARGS } from './support/container/engine.ts';
+import { BUILD_ARGS, engineOfRun } from './support/container/engine.ts';
 import { Registry } from './support/container/registry.ts';
 import { PageShell } from './support/documentation/shell.ts';
 import { PROJECT } from './support/project.ts';
 import { IMAGE_COMMANDS } from './support/replacing-kube-proxy/page.ts';
 
-const engine = inject('engine');
+const engine = await engineOfRun();
 const hasClient = (await execa({ reject: false })`docker --version`).exitCode === 0;
 
 const STAND_INS = { ssh: 'shift; exec "$@"', sudo: 'exec "$@"' };

@@ -5,6 +5,7 @@ import { type CompilerInput, load, rawCluster } from '../../test/support/arbitra
 import { largeCluster } from '../../test/support/arbitrary/large-cluster.ts';
 import { allFixtures, fixtureInput } from '../../test/support/fixture-input.ts';
 import { type FlowGroup, interestingFlows } from '../../test/support/interesting-packets.ts';
+import { often } from '../../test/support/long-form.ts';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../api/layout-names.ts';
 import { withJumps } from '../chains/jumps.ts';
 import type { Fate } from '../iptables/simulator/fate.ts';
@@ -92,7 +93,7 @@ test.each(FAMILIES)('random clusters with trees, %s', (family) => {
     fc.property(largeCluster, (raw) => {
       expect(differences(load(raw), family).slice(0, 3)).toEqual([]);
     }),
-    { numRuns: 4 },
+    { numRuns: often(2, 20) },
   );
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type CompilerInput, load, rawCluster } from '../../test/support/arbitrary/clusters.ts';
 import { classNodeOf } from '../../test/support/class-node.ts';
 import { interestingFlows } from '../../test/support/interesting-packets.ts';
+import { often } from '../../test/support/long-form.ts';
 import { withJumps } from '../chains/jumps.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Difference } from '../iptables/classes/compare.ts';
@@ -27,7 +28,7 @@ const sides = fc.tuple(rawCluster, rawCluster, fc.constantFrom(...FAMILIES)).map
   return { before, after, was, is, family, node: classNodeOf(before.node, family) };
 });
 
-const RUNS = { numRuns: 60 };
+const RUNS = { numRuns: often(40, 200) };
 
 /** What somebody may compare of effects: the ways and kinds, whom they are for, and what becomes of packets on either side. */
 function labels({ services, others, undecided }: Effects, side: 'forwards' | 'backwards'): string[] {

@@ -1,4 +1,4 @@
-/** Tests of the kernel have a short form, which is in every run, and a long one, which `scripts/test-long` runs. */
+/** Tests that take long have a short form, which is in every run, and a long one, which `scripts/test-long` runs. */
 
 export const IS_LONG = process.env.SVC2IPT_LONG_TESTS !== undefined;
 

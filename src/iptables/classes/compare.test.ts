@@ -14,6 +14,7 @@ import {
 import { classNodeOf } from '../../../test/support/class-node.ts';
 import { allFixtures, fixtureInput } from '../../../test/support/fixture-input.ts';
 import { interestingFlows } from '../../../test/support/interesting-packets.ts';
+import { often } from '../../../test/support/long-form.ts';
 import { inputOf, service, slice } from '../../../test/support/rules.ts';
 import { DEFAULT_LAYOUT, LAYOUT_NAMES, type LayoutName } from '../../api/layout-names.ts';
 import { withJumps } from '../../chains/jumps.ts';
@@ -92,7 +93,7 @@ describe('all layouts are the same to every packet', () => {
       fc.property(largeCluster, (raw) => {
         expect(differences(load(raw), family).slice(0, 2)).toEqual([]);
       }),
-      { numRuns: 2 },
+      { numRuns: often(1, 10) },
     );
   });
 

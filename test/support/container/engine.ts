@@ -3,24 +3,45 @@
  * the packages that this machine gets its own from. The engine has a socket and a folder of its own, leaves the
  * machine's firewall and interfaces alone, and is gone after the tests.
  *
- * Vitest runs this once, before the first test of the project `container`.
+ * Vitest runs this once, before the first test of a run. What takes long goes on beside the fast tests, which come first.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExecaError, execa } from 'execa';
+import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import { z } from 'zod';
 import { aptSource, BASE_PACKAGES, NO_APT_SOURCE } from '../../../scripts/debian-base.ts';
 import { PROJECT } from '../project.ts';
 
-/** Where the tests find it, or why there is none. */
-export type Engine = { readonly host: string } | { readonly missing: string };
+const engineSchema = z.union([z.object({ host: z.string() }), z.object({ missing: z.string() })]);
+const toldSchema = z.union([engineSchema, z.object({ failed: z.string() })]);
+
+/** Where the tests find it, or what this machine lacks. */
+export type Engine = z.output<typeof engineSchema>;
 
 declare module 'vitest' {
   interface ProvidedContext {
-    engine: Engine;
+    /** The file that tells of the engine, once it and its images are there. */
+    engineFile: string;
+  }
+}
+
+/** The engine of this run, when its images are made. Rejects where they cannot be. */
+export async function engineOfRun(): Promise<Engine> {
+  const file = inject('engineFile');
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch(() => undefined);
+    if (text === undefined) {
+      await sleep(100);
+      continue;
+    }
+    const told = toldSchema.parse(JSON.parse(text));
+    if ('failed' in told) throw new Error(told.failed);
+    return told;
   }
 }
 
@@ -36,34 +57,36 @@ const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
   const stopAll: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const teardown = async () => {
+  const file = join(folder, 'engine.json');
+  project.provide('engineFile', file);
+  const missing = await whyNot();
+  // The program in the image is that of this checkout, as it is before any test.
+  if (missing === undefined) await execa(join(PROJECT, 'scripts/bundle'), { cwd: PROJECT });
+  const making = missing === undefined ? makeAll(folder, (stop) => stopAll.push(stop)) : { missing };
+  const told = Promise.resolve(making)
+    .catch((error: unknown) => ({ failed: String(error) }))
+    .then(async (result) => {
+      if ('missing' in result) console.warn(`the tests of the image are skipped: ${result.missing}`);
+      await writeFile(`${file}.new`, JSON.stringify(result));
+      await rename(`${file}.new`, file);
+    });
+  return async () => {
+    await told;
     for (const stop of stopAll.toReversed()) await stop();
   };
-  try {
-    const engine = await makeEngine(folder, (stop) => stopAll.push(stop));
-    if ('missing' in engine) console.warn(`the tests of the image are skipped: ${engine.missing}`);
-    else await buildImages(engine.host, folder);
-    project.provide('engine', engine);
-    return teardown;
-  } catch (error) {
-    await teardown();
-    throw error;
-  }
 }
 
-/** An engine, and all that the images are made of; or what this machine cannot do for it. */
+/** An engine with the images in it; or what this machine cannot do for it. Rejects where the images cannot be made. */
+async function makeAll(folder: string, onStop: (stop: () => Promise<void>) => void): Promise<Engine> {
+  const engine = await makeEngine(folder, onStop);
+  if ('host' in engine) await buildImages(engine.host, folder);
+  return engine;
+}
+
+/** An engine, and what the base image is made of. */
 async function makeEngine(folder: string, onStop: (stop: () => Promise<void>) => void): Promise<Engine> {
-  const missing = await whyNot();
-  if (missing !== undefined) return { missing };
   const socket = join(folder, 'docker.sock');
-  const [bundled, ...made] = await Promise.allSettled([
-    // The program in the image is that of this checkout.
-    execa(join(PROJECT, 'scripts/bundle'), { cwd: PROJECT }),
-    startEngine(folder, socket).then(onStop),
-    makeBase(folder),
-  ]);
-  // That is not the machine's fault, and no reason to skip anything.
-  if (bundled.status === 'rejected') throw bundled.reason;
+  const made = await Promise.allSettled([startEngine(folder, socket).then(onStop), makeBase(folder)]);
   const reasons = made.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
   return reasons.length > 0 ? { missing: reasons.join('; ') } : { host: `unix://${socket}` };
 }
