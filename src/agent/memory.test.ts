@@ -2,7 +2,8 @@ import { setImmediate as soon } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { nodeKernel } from '../applier/node-kernel.ts';
 import { iptablesPrograms } from '../applier/programs.ts';
-import { atLongWrites, collectGarbage, onceSynced } from './memory.ts';
+import type { KernelTables } from '../applier/tables.ts';
+import { collectGarbage, givingBack, onceSynced } from './memory.ts';
 
 describe('what waits until the rules are there', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -24,20 +25,28 @@ describe('what waits until the rules are there', () => {
   });
 });
 
-describe('what goes before a long input is written', () => {
+describe('what goes while a long input is written', () => {
   test.each([
-    [9_999, 0],
-    [10_000, 1],
-  ])('of %i lines: acts %i times, and the input is as it was', async (lineCount, times) => {
+    [9_999, ['written']],
+    [10_000, ['begun', 'given', 'written']],
+  ])('of %i lines: %j, and the input is as it was', async (lineCount, expected) => {
+    const told: string[] = [];
+    const tell = (what: string) => () => void told.push(what);
     const kernel = nodeKernel(iptablesPrograms('ipv4', 'legacy'));
-    const restore = vi.fn(async () => await soon());
-    const act = vi.fn();
-    const { tables } = atLongWrites({ ...kernel, tables: { ...kernel.tables, restore } }, act);
+    let taken = '';
+    const restore: KernelTables['restore'] = async (input, wanted) => {
+      await soon();
+      taken = [...input].join('');
+      await soon();
+      expect({ ...input, wanted }).toMatchObject({ lineCount, transactionCount: 1, wanted: undefined });
+      tell('written')();
+    };
+    const tables = { ...kernel.tables, restore };
     const input = Object.assign(['*nat\n', 'COMMIT\n'], { lineCount, transactionCount: 1 });
-    await tables.restore(input, undefined);
-    await soon();
-    expect(restore).toHaveBeenCalledExactlyOnceWith(input, undefined);
-    expect(act).toHaveBeenCalledTimes(times);
+    const patient = givingBack({ ...kernel, tables }, { begun: tell('begun'), given: tell('given') });
+    await patient.tables.restore(input, undefined);
+    expect(taken).toBe('*nat\nCOMMIT\n');
+    expect(told).toEqual(expected);
   });
 });
 

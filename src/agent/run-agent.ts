@@ -34,7 +34,7 @@ import { HealthCheckServers } from './health/health-check-servers.ts';
 import { agentServers } from './http/servers.ts';
 import type { Log } from './log.ts';
 import { machineFacts, machineName } from './machine.ts';
-import { atLongWrites, giveBack, onceSynced } from './memory.ts';
+import { giveBack, givingBack, onceSynced } from './memory.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { ServiceMetrics } from './metrics/service-metrics.ts';
 import { observerOf } from './observer.ts';
@@ -124,7 +124,7 @@ async function runUntil(
     : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
   const watches = await watchKernel(written);
   const readKernel = (programs: IptablesPrograms) =>
-    beginReading(atLongWrites(nodeKernel(programs, watches.of(programs.family)), () => void giveBack()));
+    beginReading(givingBack(nodeKernel(programs, watches.of(programs.family))));
   // What detectHost asks of iptables-legacy looks like a change to whoever watches it: that is read once it has asked.
   const readEarly = new Map(
     written
