@@ -123,8 +123,11 @@ async function runUntil(
     ? []
     : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
   const watches = await watchKernel(written);
-  const readKernel = (programs: IptablesPrograms) =>
-    beginReading(givingBack(nodeKernel(programs, watches.of(programs.family))));
+  const readKernel = (programs: IptablesPrograms) => {
+    const kernel = nodeKernel(programs, watches.of(programs.family));
+    // iptables-nft-restore passes on what it reads, and takes 7 MB.
+    return beginReading(programs.backend === 'legacy' ? givingBack(kernel) : kernel);
+  };
   // What detectHost asks of iptables-legacy looks like a change to whoever watches it: that is read once it has asked.
   const readEarly = new Map(
     written
