@@ -54,14 +54,15 @@ export const DEBUG_IMAGE = 'svc2ipt:test-debug';
 export const BUILD_ARGS = { BASE_IMAGE, VERSION: '1.2.3-test', REVISION: 'abcdef' };
 
 const PROGRAMS = ['dockerd', 'containerd', 'runc', 'debootstrap'];
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const missing = await whyNot();
+  // The program in the image is that of this checkout, as it is before any test. Where that fails, nothing is to be tidied up.
+  if (missing === undefined) await execa(join(PROJECT, 'scripts/bundle'), { cwd: PROJECT });
   const folder = await mkdtemp(join(tmpdir(), 'svc2ipt-engine-'));
   const stopAll: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const file = join(folder, 'engine.json');
   project.provide('engineFile', file);
-  const missing = await whyNot();
-  // The program in the image is that of this checkout, as it is before any test.
-  if (missing === undefined) await execa(join(PROJECT, 'scripts/bundle'), { cwd: PROJECT });
   const making = missing === undefined ? makeAll(folder, (stop) => stopAll.push(stop)) : { missing };
   const told = Promise.resolve(making)
     .catch((error: unknown) => ({ failed: String(error) }))
