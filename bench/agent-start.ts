@@ -71,12 +71,14 @@ function processorTime(pid: number): number {
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / TICKS;
 }
 
-/** Resident memory of a process and all that it has started, in MB. */
+/** Resident memory of a process and all that it has started, in MB. One that it is about to start still shares its own. */
 function memoryOfTree(pid: number): number {
+  const own = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   const residents = new Map<number, { parent: number; kilobytes: number }>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
+      if (Number(name) !== pid && readFileSync(`/proc/${name}/cmdline`, 'utf8') === own) continue;
       const status = readFileSync(`/proc/${name}/status`, 'utf8');
       const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
       residents.set(Number(name), { parent: of('PPid'), kilobytes: of('VmRSS') });

@@ -1,6 +1,7 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { Registry } from 'prom-client';
 import type { HostFacts } from '../api/node.ts';
+import { startByNode } from '../applier/child.ts';
 import { limitCommands } from '../applier/command.ts';
 import { KernelCounters } from '../applier/counters.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../applier/host.ts';
 import { countedPackets } from '../applier/nfacct.ts';
 import { beginReading, nodeKernel } from '../applier/node-kernel.ts';
+import { openPosixSpawn } from '../applier/posix-spawn.ts';
 import type { IptablesPrograms } from '../applier/programs.ts';
 import { readConntrackTable } from '../applier/sysctl.ts';
 import { releaseFilePages } from '../applier/watch/libc.ts';
@@ -92,6 +94,7 @@ async function runUntil(
     patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000,
     ownGroups: true,
     ended: later(stop, LAST_WORK),
+    start: (await openPosixSpawn()) ?? startByNode,
   });
   if (settings.initOnly) {
     if (!dryRun) await prepareNode(settings, log);

@@ -1,6 +1,9 @@
 /** Running other programs: never through a shell, never without an end. */
-import { ExecaError, execa } from 'execa';
-import { CommandError, failureOf, OutputError } from '../errors/command-error.ts';
+import type { Readable, Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { onExit } from 'signal-exit';
+import { CommandError, type CommandFailure, OutputError } from '../errors/command-error.ts';
+import { type Child, type StartChild, startByNode } from './child.ts';
 
 export interface CommandOutput {
   readonly stdout: string;
@@ -26,6 +29,8 @@ export interface CommandLimits {
   readonly ownGroups: boolean;
   /** Ends the programs that run then, and lets no other begin. */
   readonly ended?: AbortSignal;
+  /** How programs are started; by Node.js unless given. */
+  readonly start?: StartChild;
 }
 
 /** Longer than anything takes that will still come to an end: the user sees that it goes on, and may end it. */
@@ -36,44 +41,15 @@ export function limitCommands(other: CommandLimits): void {
   limits = other;
 }
 
-/** Characters of standard output (a string can hold few more), and of standard error. */
-const MOST_PRINTED = { stdout: 500_000_000, stderr: 10_000_000 };
-
-const OPTIONS = {
-  // Messages are read by programs here, so they must not be translated.
-  env: { LC_ALL: 'C' },
-  // There is always one; the folder that a user is in may be gone, and then nothing would run.
-  cwd: '/',
-  stripFinalNewline: false,
-  maxBuffer: MOST_PRINTED,
-} as const;
-
 /**
  * Runs a program and gives what it printed.
  * @param command the program and its arguments
  * @throws CommandError where it cannot be run or does not exit with 0
  */
-export async function run(
-  command: readonly string[],
-  { input, patience = limits.patience, started }: RunOptions = {},
-): Promise<CommandOutput> {
-  const [program = '', ...args] = command;
-  expectGoingOn(command, limits.ended);
-  try {
-    const options = {
-      ...OPTIONS,
-      ...groupOptions(),
-      ...endOptions(limits.ended),
-      stdin: input ? pieces(input) : 'ignore',
-      timeout: patience * 1000,
-    } as const;
-    const child = execa(program, args, options);
-    if (child.pid !== undefined) started?.(child.pid);
-    const { stdout, stderr } = await child;
-    return { stdout, stderr };
-  } catch (error) {
-    throw told(command, error, patience);
-  }
+export async function run(command: readonly string[], options: RunOptions = {}): Promise<CommandOutput> {
+  const chunks: string[] = [];
+  const stderr = await carryOut(command, { ...options, onOutput: (text) => void chunks.push(text) }, chunks);
+  return { stdout: chunks.join(''), stderr };
 }
 
 /**
@@ -85,24 +61,7 @@ export async function runStreaming(
   onOutput: (text: string) => void,
   givenUp?: AbortSignal,
 ): Promise<void> {
-  const [program = '', ...args] = command;
-  const { patience, ended } = limits;
-  expectGoingOn(command, ended, givenUp);
-  try {
-    const options = {
-      ...OPTIONS,
-      ...groupOptions(),
-      ...endOptions(ended, givenUp),
-      stdin: 'ignore',
-      timeout: patience * 1000,
-      buffer: { stdout: false },
-    } as const;
-    const child = execa(program, args, options);
-    child.stdout.setEncoding('utf8').on('data', onOutput);
-    await child;
-  } catch (error) {
-    throw told(command, error, patience);
-  }
+  await carryOut(command, { onOutput, givenUp });
 }
 
 /** What takes in the output of a program piece by piece, and says at its end whether that can be all of it. */
@@ -128,30 +87,156 @@ export async function runReading(
   if (reader.problem !== undefined) throw new OutputError(command, reader.problem);
 }
 
-/** A program whose end is asked for already would begin all the same, and be ended a moment later. */
-function expectGoingOn(command: readonly string[], ...signals: readonly (AbortSignal | undefined)[]): void {
-  if (signals.some((signal) => signal?.aborted)) throw new CommandError(command, { givenUp: true });
+/** Characters of standard output (a string can hold few more), and of standard error. */
+const MOST_PRINTED = { stdout: 500_000_000, stderr: 10_000_000 };
+
+/** A program that has been asked to end has so many milliseconds until it is killed. */
+const LAST_WORK = 5000;
+
+interface Task extends RunOptions {
+  readonly onOutput: (text: string) => void;
+  readonly givenUp?: AbortSignal | undefined;
 }
 
-/** There is nothing that a program of iptables had to tidy up: the kernel gives back its lock, and takes a table or not. */
-function groupOptions() {
-  return limits.ownGroups ? ({ killDescendants: true, killSignal: 'SIGKILL' } as const) : {};
+/**
+ * Runs a program until it has ended, and nobody has its output open any more.
+ * @param printed what a failure tells of the output where the program complained of nothing
+ * @returns what it said on standard error
+ */
+async function carryOut(
+  command: readonly string[],
+  { input, patience = limits.patience, started, onOutput, givenUp }: Task,
+  printed: readonly string[] = [],
+): Promise<string> {
+  const { ownGroups: ownGroup, ended, start = startByNode } = limits;
+  const signals = [ended, givenUp].filter((signal) => signal !== undefined);
+  // It would begin all the same, and be ended a moment later.
+  if (signals.some(({ aborted }) => aborted)) throw new CommandError(command, { givenUp: true });
+  const child = await start(command, { input: input !== undefined, ownGroup }).catch((error: unknown) => {
+    throw notStarted(command, error);
+  });
+  started?.(child.pid);
+  const running = new RunningProgram(child, ownGroup);
+  const late = setTimeout(() => running.stop({ stoppedAfter: patience }), patience * 1000);
+  const giveUp = () => running.stop({ givenUp: true });
+  for (const signal of signals) signal.addEventListener('abort', giveUp);
+  const forget = onExit(() => running.kill());
+  try {
+    const complaints: string[] = [];
+    const problem = await running.carryOut(input, onOutput, (text) => void complaints.push(text));
+    const stderr = complaints.join('');
+    if (!problem) return stderr;
+    throw new CommandError(command, { ...problem, stderr, stdout: printed.join('') });
+  } finally {
+    clearTimeout(late);
+    for (const signal of signals) signal.removeEventListener('abort', giveUp);
+    forget();
+  }
 }
 
-function endOptions(...signals: readonly (AbortSignal | undefined)[]) {
-  const given = signals.filter((signal) => signal !== undefined);
-  return given.length > 0 ? { cancelSignal: AbortSignal.any(given) } : {};
+function notStarted(command: readonly string[], error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return error;
+  return new CommandError(command, { code: error.code });
 }
 
-/** To execa, a list is several inputs. */
-function* pieces(input: Iterable<string>): Iterable<string> {
-  yield* input;
-}
+type OnText = (text: string) => void;
 
-/** What execa throws, told by a CommandError; faults of ours as they are. */
-function told(command: readonly string[], error: unknown, patience: number): unknown {
-  if (!(error instanceof ExecaError)) return error;
-  // Nothing is wrong with the program: the input could not be made. (It may have ended well when it was to be ended.)
-  if (error.exitCode === 0 && !error.timedOut && !error.isCanceled) return error.cause;
-  return new CommandError(command, failureOf(error, patience));
+/** A program that runs, until it ends or is stopped. */
+class RunningProgram {
+  readonly #child: Child;
+  readonly #ownGroup: boolean;
+  readonly #stopping = Promise.withResolvers<void>();
+  #stopped: CommandFailure | undefined;
+  #hasEnded = false;
+  /** What went wrong with us, and not with the program. */
+  readonly #faults: unknown[] = [];
+
+  constructor(child: Child, ownGroup: boolean) {
+    this.#child = child;
+    this.#ownGroup = ownGroup;
+  }
+
+  /**
+   * @returns how it failed, if it did
+   * @throws what the input or a reader of the output throws
+   */
+  async carryOut(input: Iterable<string> | undefined, onOutput: OnText, onComplaint: OnText) {
+    const { stdin, stdout, stderr } = this.#child;
+    if (stdin && input) void this.#write(stdin, input);
+    const closed = Promise.all([
+      this.#read(stdout, MOST_PRINTED.stdout, onOutput),
+      this.#read(stderr, MOST_PRINTED.stderr, onComplaint),
+    ]);
+    await Promise.race([closed, this.#stopping.promise]);
+    const { exitCode, signal } = await this.#child.ended();
+    this.#hasEnded = true;
+    // One that was stopped may have started another, which has them open.
+    if (this.#stopped) for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+    else await closed;
+    if (this.#faults.length > 0) throw this.#faults[0];
+    return this.#stopped ?? (exitCode === 0 ? undefined : { exitCode, signal });
+  }
+
+  /** Ends it, if it has not ended. */
+  stop(why: CommandFailure): void {
+    this.#stopped ??= why;
+    this.kill();
+    this.#stopping.resolve();
+  }
+
+  /** There is nothing that a program of iptables had to tidy up: the kernel gives back its lock, and takes a table or not. */
+  kill(): void {
+    if (this.#ownGroup) {
+      this.#signal('SIGKILL');
+      return;
+    }
+    this.#signal('SIGTERM');
+    setTimeout(() => this.#signal('SIGKILL'), LAST_WORK).unref();
+  }
+
+  #signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.#hasEnded) return;
+    const { pid } = this.#child;
+    try {
+      process.kill(this.#ownGroup ? -pid : pid, name);
+    } catch {
+      // It has ended by itself.
+    }
+  }
+
+  /** One that does not read all that it is given says why when it ends. */
+  async #write(stdin: Writable, input: Iterable<string>): Promise<void> {
+    await pipeline(this.#guarded(input), stdin).catch(() => {});
+  }
+
+  *#guarded(input: Iterable<string>): Iterable<string> {
+    try {
+      yield* input;
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** It is no use to go on with half of the input, or with nobody to read the output. */
+  #fail(fault: unknown): void {
+    this.#faults.push(fault);
+    this.stop({});
+  }
+
+  async #read(stream: Readable, most: number, onText: OnText): Promise<void> {
+    let read = 0;
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      if (read > most) return;
+      read += text.length;
+      try {
+        onText(read > most ? text.slice(0, most - read) : text);
+      } catch (error) {
+        this.#fail(error);
+      }
+      if (read > most) this.stop({ printedTooMuch: true });
+    });
+    await finished(stream).catch(() => {});
+  }
 }

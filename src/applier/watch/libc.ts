@@ -53,15 +53,14 @@ async function bind() {
 
 export type Libc = Awaited<ReturnType<typeof bind>>;
 
+let bound: Promise<Libc | undefined> | undefined;
+
 /** Undefined where this Node.js has no such interface: before 26.1, on some platforms, or where a flag forbids it. */
-export async function openLibc(): Promise<Libc | undefined> {
+export function openLibc(): Promise<Libc | undefined> {
   // Numbers in the kernel's structures are read as most machines write them.
-  if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
-  try {
-    return await bind();
-  } catch {
-    return undefined;
-  }
+  if (process.platform !== 'linux' || endianness() !== 'LE') return Promise.resolve(undefined);
+  bound ??= bind().catch(() => undefined);
+  return bound;
 }
 
 /** sys/timex.h: the state of a clock that follows no other one; no structure of it is longer than this. */
