@@ -120,8 +120,7 @@ async function runUntil(
       : undefined;
   early?.catch(() => {});
   // What loading the program has read of Node.js is more than what running it needs.
-  await releaseFilePages();
-  const found = await findIptables(settings.backend);
+  const [found] = await Promise.all([findIptables(settings.backend), releaseFilePages()]);
   const written = dryRun
     ? []
     : FAMILIES.flatMap((family) => (found[family] instanceof HostError ? [] : found[family]));
@@ -137,8 +136,7 @@ async function runUntil(
       .filter(({ backend }) => backend === 'nft')
       .map((programs) => [programs.family, readKernel(programs)]),
   );
-  const prepared = dryRun ? undefined : await prepareNode(settings, log);
-  const host = await detectHost(found, prepared?.nfacct);
+  const host = await detectHost(found, dryRun ? undefined : prepareNode(settings, log));
   for (const warning of host.warnings) log.warning(warning);
 
   const iptables = FAMILIES.flatMap((family) => host.iptables[family] ?? []);

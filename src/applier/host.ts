@@ -106,18 +106,20 @@ function insteadOfIPv6(error: unknown): HostError {
 
 /**
  * Finds out what this machine, in this network namespace, can do. Nothing is changed.
- * @param nfacct whether all nfacct objects exist, where that is known
- * @throws HostError where iptables may not be used
+ * @param preparing what changes the node meanwhile, and knows then whether all nfacct objects exist
+ * @throws HostError where iptables may not be used; what `preparing` throws
  */
-export async function detectHost(found: FoundFamilies, nfacct?: boolean): Promise<Host> {
+export async function detectHost(
+  found: FoundFamilies,
+  preparing?: Promise<{ readonly nfacct: boolean }>,
+): Promise<Host> {
   const detectingIPv4 = detectIptables(found.ipv4, undefined);
-  const [ipv4, ipv6, counters, liberal] = await Promise.all([
+  const [ipv4, ipv6, { nfacct, conntrackTCPBeLiberal }] = await Promise.all([
     detectingIPv4,
     found.ipv6 instanceof HostError
       ? found.ipv6
       : detectIptables(found.ipv6, detectingIPv4).catch(insteadOfIPv6),
-    nfacct ?? hasNfacct(),
-    readFile('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').catch(() => '0'),
+    detectPrepared(preparing),
   ]);
   const iptables = { ipv4, ipv6: ipv6 instanceof HostError ? undefined : ipv6 };
   return {
@@ -126,10 +128,20 @@ export async function detectHost(found: FoundFamilies, nfacct?: boolean): Promis
       ...(ipv6 instanceof HostError ? [`no rules for IPv6: ${ipv6.message}`] : []),
       ...FAMILIES.flatMap((family) => iptables[family]?.lacks ?? []),
     ],
-    nfacct: counters && FAMILIES.every((family) => iptables[family]?.nfacct !== false),
-    conntrackTCPBeLiberal: liberal.trim() === '1',
+    nfacct: nfacct && FAMILIES.every((family) => iptables[family]?.nfacct !== false),
+    conntrackTCPBeLiberal,
     interfaceAddresses: interfaceAddresses(),
   };
+}
+
+/** What a node may have been prepared with. */
+async function detectPrepared(preparing: Promise<{ readonly nfacct: boolean }> | undefined) {
+  const prepared = await preparing;
+  const [nfacct, liberal] = await Promise.all([
+    prepared?.nfacct ?? hasNfacct(),
+    readFile('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').catch(() => '0'),
+  ]);
+  return { nfacct, conntrackTCPBeLiberal: liberal.trim() === '1' };
 }
 
 const savePrograms = (backend: Backend) => FAMILIES.map((family) => iptablesPrograms(family, backend).save);

@@ -1,4 +1,4 @@
-/** The process that reads credentials for `findAccess` of access.ts, which starts it and says why there is one. */
-import { answerInProcess } from './access.ts';
+/** The process that reads credentials for `libraryAccess` of library-access.ts, which starts it and says why there is one. */
+import { answerInProcess } from './library-access.ts';
 
 void answerInProcess();
