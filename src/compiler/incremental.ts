@@ -119,12 +119,13 @@ export class IncrementalCompiler {
    * @param only the Services to show, by `namespace/name`, beside the chains that belong to the node; all unless given
    */
   ruleset(only?: ReadonlySet<string>): Ruleset {
-    const own = this.#inOrder().flatMap(({ chains }) => chains);
+    const nat = this.#nodeChains.chains('nat');
+    for (const { chains } of this.#inOrder()) nat.push(...chains);
     const whole: Ruleset = {
       family: this.#options.family,
       tables: [
         { name: 'filter', chains: this.#nodeChains.chains('filter') },
-        { name: 'nat', chains: [...this.#nodeChains.chains('nat'), ...own] },
+        { name: 'nat', chains: nat },
       ],
     };
     return only ? partOfRuleset(whole, this.#services, only) : whole;
