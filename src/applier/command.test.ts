@@ -249,6 +249,13 @@ describe.each([
     expect(stdout === input.join('')).toBe(true);
   });
 
+  test('it is stopped where that is asked for while it begins', async () => {
+    const stop = new AbortController();
+    const streaming = runStreaming(sh('exec sleep 60'), () => {}, stop.signal);
+    stop.abort();
+    await expect(streaming).rejects.toThrow(/still ran when svc2ipt ended, and was stopped/);
+  });
+
   test('a fault of whoever reads its output stays what it is, and ends it', async () => {
     const command = sh('echo on; exec sleep 60');
     const reader = () => {

@@ -120,6 +120,8 @@ async function carryOut(
   const late = setTimeout(() => running.stop({ stoppedAfter: patience }), patience * 1000);
   const giveUp = () => running.stop({ givenUp: true });
   for (const signal of signals) signal.addEventListener('abort', giveUp);
+  // While it began, perhaps.
+  if (signals.some(({ aborted }) => aborted)) giveUp();
   const forget = onExit(() => running.kill());
   try {
     const complaints: string[] = [];

@@ -63,15 +63,12 @@ type Libc = Awaited<ReturnType<typeof bind>>;
 export async function openPosixSpawn(): Promise<StartChild | undefined> {
   // Numbers in the C library's structures are read as most machines write them.
   if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
-  let libc: Libc;
   try {
-    libc = await bind();
+    const libc = await bind();
+    return async (command, options) => start(libc, command, options);
   } catch {
     return undefined;
   }
-  // Whoever started this process may have it ignore the end of children, and then nobody would know how they ended.
-  process.on('SIGCHLD', () => {});
-  return async (command, options) => start(libc, command, options);
 }
 
 function start(libc: Libc, command: readonly string[], { input, ownGroup }: ChildOptions): Child {
@@ -126,7 +123,8 @@ const LONGEST_PAUSE = 50;
 
 /**
  * Waits for a program's end: one that has closed its output is about to end. The system keeps its number until it has been
- * asked how it ended, so that nobody else gets a signal that is for it.
+ * asked how it ended, so that nobody else gets a signal that is for it. (Node.js ignores no end of a child, whatever it was
+ * started with.)
  */
 async function endOf({ functions: c }: Libc, pid: number): Promise<ChildEnd> {
   const given = Buffer.alloc(4);
