@@ -146,6 +146,20 @@ test.each<[string, Manifest[], boolean]>([
   expect(compiler.has('shop/web')).toBe(expected);
 });
 
+test('a Service may have more chains than a call takes arguments', () => {
+  const full = (n: number) =>
+    slice(
+      Array.from({ length: 1000 }, (_, i) => `10.${n}.${i >> 8}.${i & 255}`),
+      { name: `web-${n}` },
+    );
+  const objects = [service(), ...Array.from({ length: 150 }, (_, n) => full(n))];
+  const { cluster, node, options } = inputOf({ objects });
+  const compiler = new IncrementalCompiler(node, options('ipv4'));
+  compiler.update(cluster);
+  expect(countRules(compiler.ruleset(), 'nat')).toBe(compiler.totals.rules.nat);
+  expect(compiler.totals.rules.nat).toBeGreaterThan(3 * 150_000);
+});
+
 const dns = (spec: Manifest = {}) =>
   service({ ports: [{ name: 'dns', protocol: 'UDP', port: 53 }], ...spec });
 const ofDNS = (addresses: readonly string[]) =>

@@ -120,7 +120,10 @@ export class IncrementalCompiler {
    */
   ruleset(only?: ReadonlySet<string>): Ruleset {
     const nat = this.#nodeChains.chains('nat');
-    for (const { chains } of this.#inOrder()) nat.push(...chains);
+    for (const { chains } of this.#inOrder()) {
+      // One after the other: a call takes only so many arguments.
+      for (const chain of chains) nat.push(chain);
+    }
     const whole: Ruleset = {
       family: this.#options.family,
       tables: [
