@@ -73,23 +73,25 @@ function processorTime(pid: number): number {
 
 /** Resident memory of a process and all that it has started, in MB. One that it is about to start still shares its own. */
 function memoryOfTree(pid: number): number {
-  const own = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  const residents = new Map<number, { parent: number; kilobytes: number }>();
+  const residents = new Map<number, { parent: number; kilobytes: number; command: string }>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      if (Number(name) !== pid && readFileSync(`/proc/${name}/cmdline`, 'utf8') === own) continue;
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
       const status = readFileSync(`/proc/${name}/status`, 'utf8');
       const of = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
-      residents.set(Number(name), { parent: of('PPid'), kilobytes: of('VmRSS') });
+      residents.set(Number(name), { parent: of('PPid'), kilobytes: of('VmRSS'), command });
     } catch {
       // It has ended meanwhile.
     }
   }
   const isOurs = (one: number): boolean =>
     one === pid || (one > 1 && isOurs(residents.get(one)?.parent ?? 0));
-  const sum = [...residents].reduce((sum, [one, { kilobytes }]) => sum + (isOurs(one) ? kilobytes : 0), 0);
-  return Math.round(sum / 1024);
+  const own = residents.get(pid)?.command;
+  const counted = [...residents].filter(
+    ([one, { command }]) => isOurs(one) && (one === pid || command !== own),
+  );
+  return Math.round(counted.reduce((sum, [, { kilobytes }]) => sum + kilobytes, 0) / 1024);
 }
 
 interface Started {

@@ -1,7 +1,6 @@
 /** The agent put together: the node prepared, the loop, and everything that tells how it is. */
 import type { Registry } from 'prom-client';
 import type { HostFacts } from '../api/node.ts';
-import { startByNode } from '../applier/child.ts';
 import { limitCommands } from '../applier/command.ts';
 import { KernelCounters } from '../applier/counters.ts';
 import {
@@ -94,7 +93,7 @@ async function runUntil(
     patience: (own.commandTimeout ?? COMMAND_TIMEOUT) / 1000,
     ownGroups: true,
     ended: later(stop, LAST_WORK),
-    start: (await openPosixSpawn()) ?? startByNode,
+    start: await openPosixSpawn(),
   });
   if (settings.initOnly) {
     if (!dryRun) await prepareNode(settings, log);

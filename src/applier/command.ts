@@ -30,13 +30,13 @@ export interface CommandLimits {
   /** Ends the programs that run then, and lets no other begin. */
   readonly ended?: AbortSignal;
   /** How programs are started; by Node.js unless given. */
-  readonly start?: StartChild;
+  readonly start?: StartChild | undefined;
 }
 
 /** Longer than anything takes that will still come to an end: the user sees that it goes on, and may end it. */
 let limits: CommandLimits = { patience: 600, ownGroups: false };
 
-/** Sets how long programs may take, for the whole life of the process. */
+/** Sets how programs are run, for the whole life of the process. */
 export function limitCommands(other: CommandLimits): void {
   limits = other;
 }

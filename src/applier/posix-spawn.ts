@@ -9,7 +9,7 @@
  * Numbers are those of the Linux and C library headers named beside them; glibc's and musl's are the same.
  */
 import { Socket } from 'node:net';
-import { constants, endianness } from 'node:os';
+import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import {
@@ -20,6 +20,7 @@ import {
   FOLDER,
   type StartChild,
 } from './child.ts';
+import { bindWherePossible } from './watch/libc.ts';
 
 /** bits/socket.h */
 const [AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC] = [1, 1, 0o2000000];
@@ -59,16 +60,10 @@ async function bind() {
 
 type Libc = Awaited<ReturnType<typeof bind>>;
 
-/** Undefined where this Node.js has no such interface, or the C library not all of these (glibc has them from 2.29). */
+/** Undefined as of {@link bindWherePossible}; glibc has all of these functions from 2.29. */
 export async function openPosixSpawn(): Promise<StartChild | undefined> {
-  // Numbers in the C library's structures are read as most machines write them.
-  if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
-  try {
-    const libc = await bind();
-    return async (command, options) => start(libc, command, options);
-  } catch {
-    return undefined;
-  }
+  const libc = await bindWherePossible(bind);
+  return libc && (async (command, options) => start(libc, command, options));
 }
 
 function start(libc: Libc, command: readonly string[], { input, ownGroup }: ChildOptions): Child {

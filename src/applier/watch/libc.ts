@@ -55,12 +55,24 @@ export type Libc = Awaited<ReturnType<typeof bind>>;
 
 let bound: Promise<Libc | undefined> | undefined;
 
-/** Undefined where this Node.js has no such interface: before 26.1, on some platforms, or where a flag forbids it. */
+/** Undefined as of {@link bindWherePossible}. */
 export function openLibc(): Promise<Libc | undefined> {
-  // Numbers in the kernel's structures are read as most machines write them.
-  if (process.platform !== 'linux' || endianness() !== 'LE') return Promise.resolve(undefined);
-  bound ??= bind().catch(() => undefined);
+  bound ??= bindWherePossible(bind);
   return bound;
+}
+
+/**
+ * Binds functions of the C library. Undefined where this Node.js has no such interface: before 26.1, on some platforms, or
+ * where a flag forbids it; and where the C library has not all of them.
+ */
+export async function bindWherePossible<Bound>(bind: () => Promise<Bound>): Promise<Bound | undefined> {
+  // Numbers in structures are read as most machines write them.
+  if (process.platform !== 'linux' || endianness() !== 'LE') return undefined;
+  try {
+    return await bind();
+  } catch {
+    return undefined;
+  }
 }
 
 /** sys/timex.h: the state of a clock that follows no other one; no structure of it is longer than this. */

@@ -1,10 +1,10 @@
 /**
  * What the client library finds in a kubeconfig or a service account.
  *
- * It knows all that a kubeconfig may say, of certificates, tokens, and programs that give tokens. It
- * also brings every type of the Kubernetes API, which is 55 MB of memory for as long as the process lives, a quarter of
- * what an agent may have. So it runs in a process of its own, which ends once it has told what it found; and only where
- * what there is to be read is not plain (plain-access.ts).
+ * It knows all that a kubeconfig may say, of certificates, tokens, and programs that give tokens. It also brings every type of
+ * the Kubernetes API, which is 55 MB of memory for as long as the process lives, a quarter of what an agent may have. So it
+ * runs in a process of its own, which ends once it has told what it found; and only where what there is to be read is not
+ * plain (plain-access.ts).
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
